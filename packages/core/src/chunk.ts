@@ -1,0 +1,58 @@
+import type { Document } from "./corpus.js";
+
+/** A piece of a document within the token budget. `document.text.slice(start, end) === text`. */
+export interface Chunk {
+  /** Position within the document, from 0. */
+  readonly ordinal: number;
+  /** UTF-16 offsets into the document's text, `end` exclusive. */
+  readonly start: number;
+  readonly end: number;
+  /** Titles of the headings the chunk stands under, outermost first. */
+  readonly headings: readonly string[];
+  readonly text: string;
+  /** Special tokens included; at most `maxTokens` of them. */
+  readonly tokenIds: Int32Array;
+}
+
+export const chunkingStrategies = ["structure", "truncate"] as const;
+export type ChunkingStrategy = (typeof chunkingStrategies)[number];
+
+export interface Chunking {
+  /** `structure` splits at headings, paragraphs, sentences, then tokens; `truncate` keeps the first `maxTokens` as one chunk. */
+  readonly strategy: ChunkingStrategy;
+  /** Tokens in one chunk, special tokens included. */
+  readonly maxTokens: number;
+  /** Tokens a chunk repeats from the end of the one before; 0 to half of `maxTokens`. */
+  readonly overlap: number;
+}
+
+/** Splits documents; one call takes many, so that the tokenizer works on large batches. */
+export interface Chunker {
+  /**
+   * One list of chunks for each document, in order. A document of nothing but whitespace has no chunk.
+   * Without overlap the chunks' texts joined are the document's text.
+   */
+  chunk(documents: readonly Document[]): Promise<readonly (readonly Chunk[])[]>;
+}
+
+/** A text's tokens with the places they came from, without special tokens. */
+export interface TokenSpans {
+  readonly ids: Int32Array;
+  /** UTF-16 offsets into the text, one per token. */
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+
+/** The model's own tokenizer, with truncation and padding off. */
+export interface Tokenizer {
+  /** Digest of everything that changes an id. */
+  readonly digest: string;
+  /** Tokens the model adds to every text, such as [CLS] and [SEP]. */
+  readonly specialTokens: number;
+  /** Ids of each text, special tokens included, not truncated. */
+  encode(texts: readonly string[]): Promise<readonly Int32Array[]>;
+  /** Number of tokens of each text, special tokens not counted. */
+  count(texts: readonly string[]): Promise<readonly number[]>;
+  /** Tokens with offsets, special tokens left out. */
+  spans(text: string): Promise<TokenSpans>;
+}

@@ -1,0 +1,20 @@
+/** What one engine run takes: `rows` texts of exactly `length` tokens. */
+export interface TokenBatch {
+  readonly rows: number;
+  readonly length: number;
+  /** Token ids, row after row: `rows × length`. */
+  readonly ids: Int32Array;
+}
+
+/** Turns token ids into vectors. */
+export interface Encoder {
+  /** Floats in one vector. */
+  readonly dimensions: number;
+  /** Longest row the model takes, special tokens included. */
+  readonly maxTokens: number;
+  /** Tokens one run should hold for best speed on this device. */
+  readonly tokenBudget: number;
+  /** Vectors, row after row: `rows × dimensions`. Calls may overlap; the encoder runs as many at once as it has hosts. */
+  encode(batch: TokenBatch): Promise<Float32Array>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,106 @@
+/** How far an error reaches: one row, one object, one batch, or the whole job. */
+export type ErrorScope = "row" | "object" | "batch" | "job";
+
+interface ErrorFacts {
+  /** What it means, for the documentation. */
+  readonly doc: string;
+  readonly scope: ErrorScope;
+  /** Process exit code when it ends a command: 1 failure, 2 usage, 3 quarantine above limit, 4 preflight. */
+  readonly exit: 1 | 2 | 3 | 4;
+  /** True when the same call may succeed later without anybody changing anything. */
+  readonly isRetryable: boolean;
+}
+
+const usage = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 2, isRetryable: false });
+const preflight = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 4, isRetryable: false });
+const failure = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 1, isRetryable: false });
+const transient = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 1, isRetryable: true });
+const badObject = (doc: string): ErrorFacts => ({ doc, scope: "object", exit: 3, isRetryable: false });
+const badRow = (doc: string): ErrorFacts => ({ doc, scope: "row", exit: 3, isRetryable: false });
+
+/** Every code the product can print. Codes are stable: they are never renamed or given another meaning. */
+export const errorTable = {
+  E_USAGE: usage("The command line is wrong."),
+  E_CONFIG: usage("A setting is unknown or has a value that is not allowed."),
+
+  E_SOURCE_MISSING: preflight("The folder, file or glob to index does not exist or cannot be listed."),
+  E_CORPUS_EMPTY: preflight("The source has no object of a known format."),
+  E_MODEL_MISSING: preflight("The model is not on this machine and could not be brought."),
+  E_MODEL_INVALID: preflight("The model directory lacks a file or holds one that is damaged."),
+  E_MODEL_UNSUPPORTED: preflight("The model's architecture or pooling is not one the compiler knows."),
+  E_MODEL_DIGEST: preflight("A model file is not the one that was pinned: its sha256 differs."),
+  E_MODEL_GOLDEN: preflight("The model does not reproduce the vectors recorded when it was compiled."),
+  E_SAFETENSORS: preflight("A safetensors file is damaged."),
+  E_DEVICE: preflight("The device asked for is not usable on this machine."),
+  E_STORE_MISSING: preflight("There is no store at the given place."),
+  E_STORE_SCHEMA: preflight("The store's dimension or distance does not match the model."),
+  E_STORE_FINGERPRINT: preflight("The store was filled with another model or other chunking."),
+  E_STORE_READ_ONLY: preflight("The store or the work folder cannot be written."),
+  E_STORE_BUSY: preflight("Another process is writing to the same work folder."),
+  E_RUNTIME: preflight("This machine lacks something the product needs."),
+
+  E_DISK_FULL: failure("No space is left where the store or the work folder lies."),
+  E_STORE: failure("The store refused a write or a read."),
+  E_HOST: transient("An encoder or splitter process died or hung more often than is allowed."),
+  E_IO: transient("Reading or writing failed."),
+  E_INTERNAL: failure("A defect of millrace itself."),
+  E_QUARANTINE: { doc: "More rows were quarantined than allowed.", scope: "job", exit: 3, isRetryable: false },
+
+  E_OBJECT_CHANGED: { doc: "The object changed after it was planned.", scope: "object", exit: 1, isRetryable: true },
+  E_OBJECT_UNREADABLE: badObject("The object cannot be opened or read."),
+  E_OBJECT_COMPRESSION: badObject("The object's gzip or zstd stream is damaged or truncated."),
+  E_OBJECT_FORMAT: badObject("The object is not of the format its name says."),
+  E_OBJECT_BINARY: badObject("The object is named as text but holds binary data."),
+
+  E_ROW_PARSE: badRow("The row cannot be parsed."),
+  E_ROW_FIELD: badRow("The row lacks the field that was asked for, or holds another type there."),
+  E_ROW_TOO_LARGE: badRow("The row is larger than the limit."),
+  E_ROW_DUPLICATE: badRow("Another row of the same object has the same document key."),
+  E_ROW_ENCODING: badRow("The text is not valid UTF-8."),
+  E_ROW_CHUNK: badRow("The document could not be split into chunks."),
+  E_ROW_ENCODE: badRow("The engine fails on this chunk each time, alone."),
+} as const satisfies Record<string, ErrorFacts>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+export interface ErrorDetails {
+  /** The reason, with the offending value. */
+  readonly why?: string;
+  /** What the user can do about it. */
+  readonly fix?: string;
+  readonly cause?: unknown;
+}
+
+/** An error with a stable code that says what happened, why, and what to do, in one line. */
+export class MillraceError extends Error {
+  override readonly name = "MillraceError";
+  readonly code: ErrorCode;
+  readonly what: string;
+  readonly why: string | undefined;
+  readonly fix: string | undefined;
+
+  constructor(code: ErrorCode, what: string, details: ErrorDetails = {}) {
+    super(oneLine(what, details), details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.what = what;
+    this.why = details.why;
+    this.fix = details.fix;
+  }
+
+  get facts(): ErrorFacts {
+    return errorTable[this.code];
+  }
+}
+
+/** Returns a MillraceError as it is and wraps anything else under `code`. */
+export function asMillraceError(error: unknown, code: ErrorCode, what: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new MillraceError(code, what, { why, cause: error });
+}
+
+function oneLine(what: string, { why, fix }: ErrorDetails): string {
+  const sentence = why === undefined ? what : `${what}: ${why}`;
+  const line = fix === undefined ? sentence : `${sentence}. ${fix}`;
+  return line.replaceAll(/\s+/g, " ");
+}

@@ -1,0 +1,83 @@
+/**
+ * The nouns of millrace, in the order the data flows.
+ *
+ * A **corpus** is what a source lists. An **object** is one file. A **document** is one record in an object. A **chunk**
+ * is a piece of a document within the model's token budget. A **batch** is an Arrow file of chunks, the unit of
+ * scheduling; a **token batch** is what one engine run takes. **Vectors** are the Arrow file an encoder makes of a batch.
+ * A **point** is id, vector and payload in a store. A **shard** is a bounded set of objects or rows, the unit of resume.
+ * A **manifest** says which documents of which version are in the store. A **fingerprint** is the digest of everything
+ * that changes a vector.
+ */
+
+export {
+  type BatchRef,
+  type BlobRef,
+  inPieces,
+  planTokenBatches,
+  type Receipt,
+  type TokenBatchPlan,
+  type VectorsRef,
+} from "./batch.js";
+export type { BlobStore } from "./blobs.js";
+export {
+  type Chunk,
+  type Chunker,
+  type Chunking,
+  type ChunkingStrategy,
+  chunkingStrategies,
+  type Tokenizer,
+  type TokenSpans,
+} from "./chunk.js";
+export {
+  type Block,
+  type BlockKind,
+  blockKinds,
+  type CorpusObject,
+  compareKeys,
+  type Document,
+  type Json,
+  type Payload,
+} from "./corpus.js";
+export type { Encoder, TokenBatch } from "./engine.js";
+export {
+  asMillraceError,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorScope,
+  errorTable,
+  MillraceError,
+} from "./errors.js";
+export type { FieldMapping, Format, Row } from "./format.js";
+export {
+  type FingerprintParts,
+  type Job,
+  type ModelSpec,
+  type Precision,
+  precisions,
+  type SourceSpec,
+} from "./job.js";
+export { layout } from "./layout.js";
+export {
+  diffListing,
+  type KnownObject,
+  type ManifestDocument,
+  type ManifestPart,
+  type ObjectChange,
+  type StalePoints,
+  stalePoints,
+} from "./manifest.js";
+export type { PointBatch, PointRecord, StoreSchema } from "./point.js";
+export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
+export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";
+export type { OpenObject, Source } from "./source.js";
+export type {
+  CorpusSteps,
+  PlanCounts,
+  PlanPage,
+  Shard,
+  ShardSteps,
+  Split,
+  SplitCounts,
+  Steps,
+  Summary,
+} from "./steps.js";

@@ -1,0 +1,49 @@
+import type { Chunking } from "./chunk.js";
+import type { FieldMapping } from "./format.js";
+
+/** What to read: a folder, one file, a glob, or a spooled standard input. */
+export interface SourceSpec {
+  /** A path, a glob, `-` for standard input, (later) `s3://bucket/prefix`. */
+  readonly location: string;
+  /** Globs on object keys; an object must match one of `include` (when there is any) and none of `exclude`. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+}
+
+export const precisions = ["fp32"] as const;
+export type Precision = (typeof precisions)[number];
+
+export interface ModelSpec {
+  /** The model directory, absolute. */
+  readonly directory: string;
+  readonly precision: Precision;
+}
+
+/** All that decides what a run does. Plain JSON: it travels as it is to workers on other machines. */
+export interface Job {
+  /** Names the corpus in point ids and in the store; by default the source's uri. */
+  readonly corpus: string;
+  readonly source: SourceSpec;
+  readonly fields: FieldMapping;
+  readonly chunking: Chunking;
+  readonly model: ModelSpec;
+  /** Where the points go: `lancedb:<folder>`, `jsonl:<folder>`, `parquet:<folder>`, `memory:<name>`. */
+  readonly store: string;
+  /** Where plans, batches, vectors, marks and the manifest lie: a folder, (later) `s3://bucket/prefix`. */
+  readonly work: string;
+  /** Read every object again and encode every document again. */
+  readonly full: boolean;
+  /** Keep the Arrow files of chunks and vectors after their points are acknowledged. */
+  readonly keepVectors: boolean;
+  /** Digest of everything that changes a vector. */
+  readonly fingerprint: string;
+}
+
+/** Everything that changes a vector; its digest is the job's and the store's fingerprint. */
+export interface FingerprintParts {
+  /** sha256 of the compiled graph, weights and pooling included. */
+  readonly graph: string;
+  readonly tokenizer: string;
+  readonly precision: Precision;
+  readonly chunking: Chunking;
+}

@@ -1,0 +1,23 @@
+/** Where everything lies in a work folder. The same layout holds locally and in S3. */
+export const layout = {
+  planPrefix: "plan/",
+  planPage: (page: number) => `plan/${padded(page)}.json`,
+  batchesPrefix: "batches/",
+  splitIndex: (shard: string) => `batches/${shard}/split.json`,
+  batch: (shard: string, index: number) => `batches/${shard}/${padded(index)}.arrow`,
+  vectorsPrefix: "vectors/",
+  vectors: (shard: string, index: number) => `vectors/${shard}/${padded(index)}.arrow`,
+  vectorsIndex: (shard: string, index: number) => `vectors/${shard}/${padded(index)}.json`,
+  donePrefix: "done/",
+  done: (shard: string) => `done/${shard}.json`,
+  quarantinePrefix: "quarantine/",
+  quarantine: (shard: string) => `quarantine/${shard}.jsonl`,
+  /** Names the manifest in force; replacing this one blob is what commits a job. */
+  manifestHead: "manifest/head.json",
+  manifestPagesPrefix: "manifest/pages/",
+  manifestPage: (digest: string) => `manifest/pages/${digest}.jsonl`,
+} as const;
+
+function padded(index: number): string {
+  return String(index).padStart(6, "0");
+}

@@ -1,0 +1,56 @@
+import type { PointBatch, PointRecord, StoreSchema } from "./point.js";
+
+/** Takes points. One writer per store; every call returns only when the write is durable against a killed process. */
+export interface Sink {
+  /**
+   * Creates the store, or opens it when it was made with an equal schema.
+   * @throws E_STORE_SCHEMA or E_STORE_FINGERPRINT when it was not, E_STORE_READ_ONLY when it cannot be written.
+   */
+  open(schema: StoreSchema): Promise<void>;
+  /** Writes points, replacing those with the same ids. Ids within one batch are distinct. */
+  upsert(points: PointBatch): Promise<void>;
+  /** Deletes points; ids that are not there are ignored. */
+  delete(ids: readonly string[]): Promise<void>;
+  /** Called once after a job's last write: compacts, builds an index where the store is large enough to need one. */
+  finish(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A condition on a field: `path`, `title`, `corpus`, `document`, or `payload.<name>`; `*` in the pattern matches anything. */
+export interface Filter {
+  readonly field: string;
+  readonly pattern: string;
+}
+
+export interface SearchQuery {
+  /** As long as the store's `dimensions`. */
+  readonly vector: Float32Array;
+  /** How many hits to return at most. */
+  readonly top: number;
+  /** All must hold. */
+  readonly filters: readonly Filter[];
+}
+
+export interface SearchHit {
+  readonly record: PointRecord;
+  /** Cosine similarity, −1 to 1. */
+  readonly score: number;
+}
+
+/** A stored point with its vector. */
+export interface StoredPoint {
+  readonly record: PointRecord;
+  readonly vector: Float32Array;
+}
+
+/** Reads points: the other half of a store. Sinks that can be searched implement it too. */
+export interface Searcher {
+  /** The schema the store was made with. @throws E_STORE_MISSING */
+  schema(): Promise<StoreSchema>;
+  count(): Promise<number>;
+  /** Best first; equal scores by ascending id. */
+  search(query: SearchQuery): Promise<readonly SearchHit[]>;
+  /** Every point, in ascending order of id. */
+  scan(): AsyncIterable<StoredPoint>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,92 @@
+import type { BatchRef, Receipt, VectorsRef } from "./batch.js";
+import type { CorpusObject } from "./corpus.js";
+import type { Job } from "./job.js";
+
+/** A bounded set of objects, or a row range of one large object: the unit of resume. */
+export interface Shard {
+  /** Sorts in plan order; rows of one object continue under `<id>.<n>`. */
+  readonly id: string;
+  readonly objects: readonly CorpusObject[];
+  /** First row to take, where the shard continues an object another shard began. */
+  readonly fromRow: number;
+}
+
+export interface PlanCounts {
+  readonly newObjects: number;
+  readonly changedObjects: number;
+  readonly unchangedObjects: number;
+  readonly removedObjects: number;
+  readonly bytes: number;
+}
+
+/** One page of what there is to do. A corpus is planned page by page, so that no step holds a listing in memory. */
+export interface PlanPage {
+  readonly page: number;
+  readonly shards: readonly Shard[];
+  /** Objects whose documents must leave the store. */
+  readonly removed: readonly string[];
+  readonly counts: PlanCounts;
+  /** Pass to `plan` for the next page; absent on the last. */
+  readonly next?: string;
+  /** True when the page was planned by an earlier run that did not come to its commit. */
+  readonly isResumed: boolean;
+}
+
+export interface SplitCounts {
+  readonly documents: number;
+  readonly unchangedDocuments: number;
+  /** Documents of nothing but whitespace: they have no chunk. */
+  readonly emptyDocuments: number;
+  readonly chunks: number;
+  readonly tokens: number;
+  readonly quarantined: number;
+  /** Objects that are no longer what was planned; another pass plans them again. */
+  readonly changedObjects: number;
+}
+
+/** What became of a shard's objects. */
+export interface Split {
+  readonly batches: readonly BatchRef[];
+  /** The rest of a large object, to be worked on as a shard of its own. */
+  readonly rest?: Shard;
+  readonly counts: SplitCounts;
+  /** True when the shard was finished by an earlier run: nothing is left to encode or write. */
+  readonly isDone: boolean;
+}
+
+/** What a job did, as its last step saw it. */
+export interface Summary {
+  readonly documents: number;
+  readonly objects: number;
+  readonly deletedPoints: number;
+  readonly points: number;
+  /** Objects that changed while the job ran and are not in this commit. */
+  readonly changedObjects: number;
+  /** Documents, chunks and tokens that were worked on since the last commit, those of interrupted runs included. */
+  readonly worked: SplitCounts;
+}
+
+/** Steps on the corpus as a whole. */
+export interface CorpusSteps {
+  /** Lists the source against the manifest. Pages that an interrupted run left are returned as they are. */
+  plan(job: Job, page: number, cursor?: string): Promise<PlanPage>;
+  /** Deletes what vanished, now that what is new is acknowledged, and puts the new manifest in force. */
+  commit(job: Job): Promise<Summary>;
+}
+
+/**
+ * Steps on one shard, in the order the data flows. Each is idempotent: what an earlier run finished is found and
+ * returned, so that running again after a crash re-does at most the step that was interrupted.
+ */
+export interface ShardSteps {
+  /** Reads, parses, chunks and tokenizes into Arrow batches. */
+  split(job: Job, shard: Shard): Promise<Split>;
+  /** Token batches → vectors. */
+  encode(job: Job, batch: BatchRef): Promise<VectorsRef>;
+  /** Idempotent upsert, acknowledged. */
+  write(job: Job, vectors: VectorsRef): Promise<Receipt>;
+  /** Writes the done mark; from here on the shard is never worked on again. */
+  seal(job: Job, shard: Shard, receipts: readonly Receipt[]): Promise<void>;
+}
+
+export interface Steps extends CorpusSteps, ShardSteps {}
