@@ -1,0 +1,60 @@
+import type { Job, Shard, SplitCounts, Summary } from "@millrace/core";
+import { embedShard } from "./embed-shard.js";
+import type { Runtime } from "./runtime.js";
+import { inWindow } from "./window.js";
+
+/**
+ * Brings a store up to date with a corpus: plan → (split → encode → write → seal) per shard → commit. A plan that an
+ * interrupted run left is finished first; then, and while objects change under the job's feet, another pass follows.
+ */
+export async function embedCorpus(runtime: Runtime, job: Job): Promise<Summary> {
+  let pass = await embedOnce(runtime, job);
+  let worked = pass.summary.worked;
+  for (let passes = 1; pass.isAnotherNeeded && passes < maximumPasses; passes += 1) {
+    pass = await embedOnce(runtime, job);
+    worked = addCounts(worked, pass.summary.worked);
+  }
+  return { ...pass.summary, worked };
+}
+
+/** Objects that are rewritten faster than they can be read must not keep a job alive for ever. */
+const maximumPasses = 4;
+
+interface Pass {
+  readonly summary: Summary;
+  readonly isAnotherNeeded: boolean;
+}
+
+async function embedOnce(runtime: Runtime, job: Job): Promise<Pass> {
+  const seen = { resumed: false };
+  await inWindow(shardsOf(runtime, job, seen), runtime.windows.shards, (shard) => embedShard(runtime, job, shard));
+  await runtime.checkpoint();
+  runtime.report({ kind: "committing" });
+  const summary = await runtime.steps.commit(job);
+  return { summary, isAnotherNeeded: seen.resumed || summary.changedObjects > 0 };
+}
+
+async function* shardsOf(runtime: Runtime, job: Job, seen: { resumed: boolean }): AsyncGenerator<Shard> {
+  let cursor: string | undefined;
+  for (let page = 0; page === 0 || cursor !== undefined; page += 1) {
+    await runtime.checkpoint();
+    const plan = await runtime.steps.plan(job, page, cursor);
+    runtime.report({ kind: "planned", counts: plan.counts, isResumed: plan.isResumed });
+    seen.resumed ||= plan.isResumed;
+    yield* plan.shards;
+    cursor = plan.next;
+  }
+}
+
+/** Adds two tallies field by field. */
+export function addCounts(left: SplitCounts, right: SplitCounts): SplitCounts {
+  return {
+    documents: left.documents + right.documents,
+    unchangedDocuments: left.unchangedDocuments + right.unchangedDocuments,
+    emptyDocuments: left.emptyDocuments + right.emptyDocuments,
+    chunks: left.chunks + right.chunks,
+    tokens: left.tokens + right.tokens,
+    quarantined: left.quarantined + right.quarantined,
+    changedObjects: left.changedObjects + right.changedObjects,
+  };
+}

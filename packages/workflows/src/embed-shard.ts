@@ -1,0 +1,51 @@
+import type { BatchRef, Job, Receipt, Shard, Split } from "@millrace/core";
+import type { Runtime } from "./runtime.js";
+import { inWindow } from "./window.js";
+
+/** Works on a shard and on what continues it: while one part is encoded, the next is read and split. */
+export async function embedShard(runtime: Runtime, job: Job, shard: Shard): Promise<void> {
+  await inWindow(partsOf(runtime, job, shard), partsUnderWay, ({ part, split }) =>
+    finishPart(runtime, job, part, split),
+  );
+}
+
+/** Two, so that the engine has the next part's batches before the last ones of this part are written. */
+const partsUnderWay = 2;
+
+interface Part {
+  readonly part: Shard;
+  readonly split: Split;
+}
+
+async function* partsOf(runtime: Runtime, job: Job, shard: Shard): AsyncGenerator<Part> {
+  for (let part: Shard | undefined = shard; part !== undefined; ) {
+    await runtime.checkpoint();
+    const split: Split = await runtime.steps.split(job, part);
+    runtime.report({ kind: "split", counts: split.counts, isDone: split.isDone });
+    yield { part, split };
+    part = split.rest;
+  }
+}
+
+async function finishPart(runtime: Runtime, job: Job, part: Shard, split: Split): Promise<void> {
+  if (split.isDone) return;
+  const receipts: Receipt[] = [];
+  await inWindow(split.batches, runtime.windows.batches, async (batch) => {
+    receipts[batch.index] = await embedBatch(runtime, job, batch);
+  });
+  await runtime.steps.seal(job, part, receipts);
+}
+
+async function embedBatch(runtime: Runtime, job: Job, batch: BatchRef): Promise<Receipt> {
+  await runtime.checkpoint();
+  const vectors = await runtime.steps.encode(job, batch);
+  runtime.report({
+    kind: "encoded",
+    chunks: vectors.points,
+    tokens: batch.tokens,
+    quarantined: vectors.quarantined,
+  });
+  const receipt = await runtime.steps.write(job, vectors);
+  runtime.report({ kind: "written", points: receipt.points });
+  return receipt;
+}
