@@ -63,9 +63,12 @@ export {
   type ManifestDocument,
   type ManifestPart,
   type ObjectChange,
+  type Reconciled,
+  reconcileObject,
   type StalePoints,
   stalePoints,
 } from "./manifest.js";
+export { groupObjects, type ShardLimits } from "./plan.js";
 export type { PointBatch, PointRecord, StoreSchema } from "./point.js";
 export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
 export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";

@@ -33,6 +33,8 @@ export interface Job {
   readonly work: string;
   /** Read every object again and encode every document again. */
   readonly full: boolean;
+  /** Let a source that lists nothing empty the store. Without it that is an error: an unmounted folder lists nothing too. */
+  readonly allowEmpty: boolean;
   /** Keep the Arrow files of chunks and vectors after their points are acknowledged. */
   readonly keepVectors: boolean;
   /** Digest of everything that changes a vector. */

@@ -11,7 +11,10 @@ export const layout = {
   donePrefix: "done/",
   done: (shard: string) => `done/${shard}.json`,
   quarantinePrefix: "quarantine/",
+  /** Rows that could not be parsed or chunked. */
   quarantine: (shard: string) => `quarantine/${shard}.jsonl`,
+  /** Chunks of one batch that could not be encoded. */
+  quarantineOfBatch: (shard: string, index: number) => `quarantine/${shard}-${padded(index)}.jsonl`,
   /** Names the manifest in force; replacing this one blob is what commits a job. */
   manifestHead: "manifest/head.json",
   manifestPagesPrefix: "manifest/pages/",

@@ -80,3 +80,25 @@ export function stalePoints(
     return kept < chunks ? [{ document: key, fromOrdinal: kept, toOrdinal: chunks }] : [];
   });
 }
+
+/** What became of an object at commit: documents to record, and points that must leave the store. */
+export interface Reconciled {
+  readonly documents: readonly ManifestDocument[];
+  readonly stale: readonly StalePoints[];
+}
+
+/**
+ * Reconciles what the store holds of an object with its new reading. A reading that broke off (`isComplete` false)
+ * proves nothing about what it did not reach: those documents stay.
+ */
+export function reconcileObject(
+  old: readonly ManifestDocument[],
+  fresh: readonly ManifestDocument[],
+  isComplete: boolean,
+): Reconciled {
+  if (isComplete) return { documents: fresh, stale: stalePoints(old, fresh) };
+  const reached = new Set(fresh.map((document) => document.key));
+  const unreached = old.filter((document) => !reached.has(document.key));
+  const documents = [...fresh, ...unreached];
+  return { documents, stale: stalePoints(old, documents) };
+}

@@ -4,9 +4,11 @@ import type { PointBatch, PointRecord, StoreSchema } from "./point.js";
 export interface Sink {
   /**
    * Creates the store, or opens it when it was made with an equal schema.
+   * @returns the store's identity, drawn at random when it is created: a manifest made for another identity says
+   *   nothing about this store.
    * @throws E_STORE_SCHEMA or E_STORE_FINGERPRINT when it was not, E_STORE_READ_ONLY when it cannot be written.
    */
-  open(schema: StoreSchema): Promise<void>;
+  open(schema: StoreSchema): Promise<string>;
   /** Writes points, replacing those with the same ids. Ids within one batch are distinct. */
   upsert(points: PointBatch): Promise<void>;
   /** Deletes points; ids that are not there are ignored. */

@@ -42,6 +42,8 @@ export interface SplitCounts {
   readonly quarantined: number;
   /** Objects that are no longer what was planned; another pass plans them again. */
   readonly changedObjects: number;
+  /** Stored bytes that were read for this part; what progress is measured by, since documents cannot be counted beforehand. */
+  readonly bytes: number;
 }
 
 /** What became of a shard's objects. */

@@ -56,5 +56,6 @@ export function addCounts(left: SplitCounts, right: SplitCounts): SplitCounts {
     tokens: left.tokens + right.tokens,
     quarantined: left.quarantined + right.quarantined,
     changedObjects: left.changedObjects + right.changedObjects,
+    bytes: left.bytes + right.bytes,
   };
 }

@@ -1,0 +1,42 @@
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MillraceError } from "@millrace/core";
+
+/**
+ * Keeps other processes of this machine out of a work folder. A lock whose process is dead is taken over, so a killed
+ * run leaves nothing to clean up.
+ * @throws E_STORE_BUSY while another live process holds it.
+ */
+export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, "lock");
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    try {
+      await writeFile(path, String(process.pid), { flag: "wx" });
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const holder = Number(await readFile(path, "utf8").catch(() => ""));
+    if (isAlive(holder)) throw busy(folder, holder);
+    await rm(path, { force: true });
+  }
+  throw busy(folder, undefined);
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function busy(folder: string, pid: number | undefined): MillraceError {
+  return new MillraceError("E_STORE_BUSY", `another run is working in ${folder}`, {
+    why: pid === undefined ? "it takes the lock again and again" : `process ${pid} holds the lock`,
+    fix: "Wait for it to end, or stop it; its work is kept.",
+  });
+}

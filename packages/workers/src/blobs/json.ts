@@ -1,0 +1,39 @@
+import { type BlobRef, type BlobStore, MillraceError } from "@millrace/core";
+import { sha256 } from "../identity/digest.js";
+
+/** The JSON value under a key, or undefined where there is none. */
+export async function readJson<Value>(blobs: BlobStore, key: string): Promise<Value | undefined> {
+  const bytes = await blobs.get(key);
+  return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Value);
+}
+
+export async function writeJson(blobs: BlobStore, key: string, value: unknown): Promise<void> {
+  await blobs.put(key, Buffer.from(JSON.stringify(value)));
+}
+
+/** Stores bytes and returns what is needed to know them again. */
+export async function putBlob(blobs: BlobStore, key: string, bytes: Uint8Array): Promise<BlobRef> {
+  await blobs.put(key, bytes);
+  return { key, bytes: bytes.byteLength, sha256: sha256(bytes) };
+}
+
+/** The bytes a reference points at, checked. @throws E_IO when they are gone or are not those that were stored. */
+export async function getBlob(blobs: BlobStore, { key, sha256: expected }: BlobRef): Promise<Uint8Array> {
+  const bytes = await blobs.get(key);
+  if (bytes !== undefined && sha256(bytes) === expected) return bytes;
+  throw new MillraceError("E_IO", `the file ${key} of the work folder is ${bytes === undefined ? "gone" : "damaged"}`, {
+    fix: "Delete the work folder's plan, batches and vectors folders and run again: the manifest is kept.",
+  });
+}
+
+/** Deletes every blob under a prefix, a thousand at a time. */
+export async function deletePrefix(blobs: BlobStore, prefix: string): Promise<void> {
+  let keys: string[] = [];
+  for await (const key of blobs.list(prefix)) {
+    keys.push(key);
+    if (keys.length < 1000) continue;
+    await blobs.delete(keys);
+    keys = [];
+  }
+  await blobs.delete(keys);
+}

@@ -1,0 +1,177 @@
+import { availableParallelism } from "node:os";
+import type { CompiledModel } from "@millrace/compiler";
+import { asMillraceError, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+import { type Host, startHost } from "../hosts/host.js";
+
+export interface EncoderPoolOptions {
+  readonly model: CompiledModel;
+  /** Host processes; 0 means one per core. */
+  readonly hosts?: number;
+  /** Tokens one run holds; 0 means the measured best for a CPU. */
+  readonly tokenBudget?: number;
+  /** A run that takes longer than this counts as hung, and its host is killed. */
+  readonly hangMilliseconds?: number;
+  readonly onRestart?: (reason: string) => void;
+}
+
+/** 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. */
+const defaultTokenBudget = 768;
+const defaultHangMilliseconds = 120_000;
+/** One run being computed and one waiting in the host's channel, so that the host never waits for this process. */
+const runsPerHost = 2;
+/** A run whose host died is tried again this often before its caller hears of it: hosts also die of other causes. */
+const attemptsPerRun = 3;
+/** Deaths in a row, with no run finished in between, after which something is wrong with the machine, not with a run. */
+const maximumDeathsInARow = 12;
+
+type EncoderHost = Host<TokenBatch, Float32Array>;
+
+interface Run {
+  readonly batch: TokenBatch;
+  readonly resolve: (vectors: Float32Array) => void;
+  readonly reject: (error: unknown) => void;
+  attempts: number;
+}
+
+interface Slot {
+  host: EncoderHost | undefined;
+  /** In the order they were sent: the first is the one being computed. */
+  readonly underWay: Run[];
+  watchdog: NodeJS.Timeout | undefined;
+}
+
+/** Starts one single-threaded encoder process per core behind one queue; whoever is free takes the next run. */
+export async function createEncoderPool(options: EncoderPoolOptions): Promise<EncoderPool> {
+  const pool = new EncoderPool(options);
+  try {
+    await pool.start();
+    return pool;
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+}
+
+/** Encoder hosts, supervised: one that dies or hangs is replaced, and its runs are done by others. */
+export class EncoderPool implements Encoder {
+  readonly dimensions: number;
+  readonly maxTokens: number;
+  readonly tokenBudget: number;
+  private readonly slots: readonly Slot[];
+  private readonly queue: Run[] = [];
+  private deathsInARow = 0;
+  private isClosing = false;
+  private broken: MillraceError | undefined;
+
+  constructor(private readonly options: EncoderPoolOptions) {
+    this.dimensions = options.model.dimensions;
+    this.maxTokens = options.model.maxTokens;
+    this.tokenBudget = options.tokenBudget || defaultTokenBudget;
+    const hosts = options.hosts || availableParallelism();
+    this.slots = Array.from({ length: hosts }, () => ({ host: undefined, underWay: [], watchdog: undefined }));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.slots.map((slot) => this.startHost(slot)));
+  }
+
+  encode(batch: TokenBatch): Promise<Float32Array> {
+    if (this.broken !== undefined) return Promise.reject(this.broken);
+    return new Promise((resolve, reject) => {
+      this.queue.push({ batch, resolve, reject, attempts: 0 });
+      this.dispatch();
+    });
+  }
+
+  /** Process ids of the hosts that live. */
+  pids(): readonly number[] {
+    return this.slots.flatMap(({ host }) => (host === undefined ? [] : [host.pid]));
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    await Promise.all(this.slots.map(({ host }) => host?.stop()));
+  }
+
+  /** First one run for each host, then a second one to each. */
+  private dispatch(): void {
+    for (let depth = 1; depth <= runsPerHost; depth += 1) {
+      for (const slot of this.slots) {
+        const run = slot.host !== undefined && slot.underWay.length < depth ? this.queue.shift() : undefined;
+        if (run !== undefined) void this.send(slot, slot.host as EncoderHost, run);
+      }
+    }
+  }
+
+  private async send(slot: Slot, host: EncoderHost, run: Run): Promise<void> {
+    slot.underWay.push(run);
+    if (slot.underWay.length === 1) this.watch(slot, host);
+    try {
+      run.resolve(await host.request(run.batch));
+      this.deathsInARow = 0;
+    } catch (error) {
+      if (isDeath(error)) return;
+      run.reject(error);
+    }
+    slot.underWay.shift();
+    this.watch(slot, host);
+    this.dispatch();
+  }
+
+  private watch(slot: Slot, host: EncoderHost): void {
+    clearTimeout(slot.watchdog);
+    const patience = this.options.hangMilliseconds ?? defaultHangMilliseconds;
+    slot.watchdog = slot.underWay.length > 0 ? setTimeout(() => host.kill(), patience) : undefined;
+  }
+
+  private async startHost(slot: Slot): Promise<void> {
+    const { graphPath, graphDigest } = this.options.model;
+    const host: EncoderHost = await startHost({
+      module: new URL("./encoder-host.js", import.meta.url),
+      settings: { graphPath, graphDigest, threads: 1 },
+      name: "encoder host",
+    });
+    if (this.isClosing) return host.stop();
+    slot.host = host;
+    void host.ended.then((reason) => this.afterDeath(slot, reason));
+    this.dispatch();
+  }
+
+  private afterDeath(slot: Slot, reason: string): void {
+    clearTimeout(slot.watchdog);
+    slot.host = undefined;
+    if (this.isClosing) return;
+    this.deathsInARow += 1;
+    this.options.onRestart?.(reason);
+    const [suspect, ...others] = slot.underWay.splice(0);
+    this.queue.unshift(...others);
+    if (suspect !== undefined) this.retry(suspect, reason);
+    if (this.deathsInARow > maximumDeathsInARow) this.giveUp(hostsKeepDying(reason));
+    else
+      this.startHost(slot).catch((error: unknown) =>
+        this.giveUp(asMillraceError(error, "E_HOST", "an encoder host cannot start")),
+      );
+  }
+
+  private retry(run: Run, reason: string): void {
+    run.attempts += 1;
+    if (run.attempts < attemptsPerRun) this.queue.unshift(run);
+    else run.reject(new MillraceError("E_HOST", "encoder hosts died on this run each time", { why: reason }));
+  }
+
+  private giveUp(error: MillraceError): void {
+    this.broken = error;
+    for (const run of this.queue.splice(0)) run.reject(error);
+  }
+}
+
+function isDeath(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === "E_HOST";
+}
+
+function hostsKeepDying(reason: string): MillraceError {
+  return new MillraceError("E_HOST", "encoder hosts keep dying", {
+    why: reason,
+    fix: "Check free memory (a host needs about four times the weights), or use fewer with --hosts.",
+  });
+}

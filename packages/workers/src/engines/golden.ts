@@ -1,0 +1,79 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { CompiledModel } from "@millrace/compiler";
+import { type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+
+interface Golden {
+  readonly length: number;
+  /** Base64 of the vectors' float32 bytes. */
+  readonly vectors: string;
+}
+
+/** Cosine below which a machine, a kernel or a file has changed what the model says. */
+const leastCosine = 0.9999;
+
+/**
+ * Holds the engine against the vectors it gave when the graph was first used on this machine or shipped with it, so
+ * that silent damage — a kernel that computes wrongly, another runtime — is seen before a store is filled.
+ * @throws E_MODEL_GOLDEN
+ */
+export async function checkGolden(encoder: Encoder, model: CompiledModel): Promise<void> {
+  const path = join(dirname(model.graphPath), "golden.json");
+  const batches = goldenBatches(model);
+  const actual = await Promise.all(batches.map((batch) => encoder.encode(batch)));
+  const expected = await readGolden(path);
+  if (expected === undefined) {
+    const golden = actual.map(
+      (vectors, index): Golden => ({
+        length: (batches[index] as TokenBatch).length,
+        vectors: Buffer.from(vectors.buffer, vectors.byteOffset, vectors.byteLength).toString("base64"),
+      }),
+    );
+    return writeFile(path, JSON.stringify(golden));
+  }
+  const worst = Math.min(...actual.map((vectors, index) => cosine(vectors, floats(expected[index]))));
+  if (worst >= leastCosine) return;
+  throw new MillraceError("E_MODEL_GOLDEN", `the model ${model.architecture} no longer gives its own vectors`, {
+    why: `cosine ${worst.toFixed(5)} to those recorded in ${path}`,
+    fix: "Delete that folder to compile again; if it comes back, the machine or the runtime computes wrongly.",
+  });
+}
+
+/** Ids that need no tokenizer: a short and a long row, spread over the vocabulary. */
+function goldenBatches({ vocabularySize, maxTokens }: CompiledModel): readonly TokenBatch[] {
+  return [Math.min(8, maxTokens), Math.min(64, maxTokens)].map((length) => ({
+    rows: 1,
+    length,
+    ids: Int32Array.from({ length }, (_, position) => (position * 7919 + 101) % vocabularySize),
+  }));
+}
+
+async function readGolden(path: string): Promise<readonly Golden[] | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Golden[];
+  } catch {
+    return undefined;
+  }
+}
+
+function floats(golden: Golden | undefined): Float32Array {
+  const bytes = Uint8Array.from(Buffer.from(golden?.vectors ?? "", "base64"));
+  return new Float32Array(bytes.buffer);
+}
+
+/** Cosine similarity; NaN or another length counts as no similarity at all. */
+function cosine(left: Float32Array, right: Float32Array): number {
+  if (left.length !== right.length) return -1;
+  let product = 0;
+  let leftSquares = 0;
+  let rightSquares = 0;
+  for (let index = 0; index < left.length; index += 1) {
+    const a = left[index] as number;
+    const b = right[index] as number;
+    product += a * b;
+    leftSquares += a * a;
+    rightSquares += b * b;
+  }
+  const similarity = product / Math.sqrt(leftSquares * rightSquares);
+  return Number.isNaN(similarity) ? -1 : similarity;
+}

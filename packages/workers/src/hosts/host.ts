@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { MillraceError } from "@millrace/core";
+import { type FromHost, fromPlainError } from "./messages.js";
+
+export interface HostOptions {
+  /** Module to run; it calls `serveHost`. */
+  readonly module: URL;
+  /** Reaches the module's `prepare`. Plain JSON. */
+  readonly settings: unknown;
+  /** For error messages: "encoder host". */
+  readonly name: string;
+  readonly onNote?: (note: unknown) => void;
+}
+
+/** A supervised child process. Inference and parsing live in such, so that the main event loop never waits for them. */
+export interface Host<Request, Reply> {
+  readonly pid: number;
+  /** What the host said of itself when it was ready. */
+  readonly facts: unknown;
+  /** Requests are answered in order. @throws E_HOST when the process dies first, else the error the host answered with. */
+  request(request: Request): Promise<Reply>;
+  /** Resolves, with the reason, when the process has ended. */
+  readonly ended: Promise<string>;
+  /** SIGKILL: whatever the host is doing may be stuck in native code. */
+  kill(): void;
+  /** Lets the host finish and ends it. */
+  stop(): Promise<void>;
+}
+
+/** Starts a host and waits until it is ready. */
+export async function startHost<Request, Reply>(options: HostOptions): Promise<Host<Request, Reply>> {
+  const child = fork(options.module, [JSON.stringify(options.settings)], {
+    serialization: "advanced",
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const waiting = new Map<number, Waiting>();
+  const ended = endOf(child, options.name);
+  const ready = Promise.withResolvers<unknown>();
+  void ended.then((reason) => {
+    const error = new MillraceError("E_HOST", `the ${options.name} ended`, { why: reason });
+    ready.reject(error);
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  });
+  child.on("message", (message: FromHost) => {
+    if (message.kind === "ready") ready.resolve(message.facts);
+    else if (message.kind === "failed") ready.reject(fromPlainError(message.error));
+    else if (message.kind === "note") options.onNote?.(message.note);
+    else settle(waiting, message);
+  });
+  const facts = await ready.promise;
+  return hostOver<Request, Reply>({ child, waiting, ended, facts });
+}
+
+interface Waiting {
+  readonly resolve: (reply: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+function settle(waiting: Map<number, Waiting>, message: Extract<FromHost, { id: number }>): void {
+  const request = waiting.get(message.id);
+  waiting.delete(message.id);
+  if (message.kind === "reply") request?.resolve(message.reply);
+  else request?.reject(fromPlainError(message.error));
+}
+
+function endOf(child: ChildProcess, name: string): Promise<string> {
+  return new Promise((resolve) => {
+    child.once("error", (error) => resolve(`the ${name} could not be started: ${error.message}`));
+    child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly waiting: Map<number, Waiting>;
+  readonly ended: Promise<string>;
+  readonly facts: unknown;
+}
+
+function hostOver<Request, Reply>({ child, waiting, ended, facts }: Running): Host<Request, Reply> {
+  let lastId = 0;
+  return {
+    pid: child.pid as number,
+    facts,
+    ended,
+    request(request) {
+      lastId += 1;
+      const id = lastId;
+      return new Promise<Reply>((resolve, reject) => {
+        waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+        child.send({ id, request }, (error) => {
+          if (error !== null && waiting.delete(id)) {
+            reject(new MillraceError("E_HOST", "a host process is gone", { why: error.message, cause: error }));
+          }
+        });
+      });
+    },
+    kill: () => void child.kill("SIGKILL"),
+    async stop() {
+      if (child.connected) child.disconnect();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { type BlobStore, layout } from "@millrace/core";
+import { readJson } from "../blobs/json.js";
+
+/** One page of a manifest: JSON lines of `ManifestPart`. Pages are named by their content, so unchanged ones are kept. */
+export interface ManifestPageRef {
+  readonly key: string;
+  readonly firstObject: string;
+  readonly lastObject: string;
+}
+
+/** Names the pages in force. Replacing this one blob is what commits a job. */
+export interface ManifestHead {
+  /** Identity of the store this manifest speaks of. */
+  readonly store: string;
+  readonly corpus: string;
+  readonly fingerprint: string;
+  readonly pages: readonly ManifestPageRef[];
+  readonly objects: number;
+  readonly documents: number;
+  readonly points: number;
+}
+
+/** What the manifest in force says of `store`, or of an empty one when it was made for another or not at all. */
+export async function readManifestHead(blobs: BlobStore, store: string): Promise<ManifestHead> {
+  const head = await readJson<ManifestHead>(blobs, layout.manifestHead);
+  return head?.store === store ? head : emptyManifest;
+}
+
+export const emptyManifest: ManifestHead = {
+  store: "",
+  corpus: "",
+  fingerprint: "",
+  pages: [],
+  objects: 0,
+  documents: 0,
+  points: 0,
+};

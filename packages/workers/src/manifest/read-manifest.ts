@@ -1,0 +1,84 @@
+import {
+  type BlobStore,
+  compareKeys,
+  type KnownObject,
+  type ManifestDocument,
+  type ManifestPart,
+  MillraceError,
+} from "@millrace/core";
+import type { ManifestHead } from "./manifest-head.js";
+
+/** What a manifest says of one object, its parts joined. */
+export interface ManifestObject {
+  readonly object: string;
+  readonly version: string;
+  readonly documents: readonly ManifestDocument[];
+}
+
+/** Objects in `compareKeys` order, strictly after `after`; holds one page and one object in memory. */
+export async function* manifestObjects(
+  blobs: BlobStore,
+  head: ManifestHead,
+  after?: string,
+): AsyncGenerator<ManifestObject> {
+  yield* joinParts(manifestParts(blobs, head, after));
+}
+
+/** The same as bare keys and versions, for a listing to be compared with. */
+export async function* knownObjects(blobs: BlobStore, head: ManifestHead, after?: string): AsyncGenerator<KnownObject> {
+  let last: string | undefined;
+  for await (const { object, version } of manifestParts(blobs, head, after)) {
+    if (object !== last) yield { key: object, version };
+    last = object;
+  }
+}
+
+/** Documents of one object; empty when the manifest does not know it. */
+export async function documentsOf(
+  blobs: BlobStore,
+  head: ManifestHead,
+  object: string,
+): Promise<readonly ManifestDocument[]> {
+  const holds = head.pages.filter(
+    (page) => compareKeys(page.firstObject, object) <= 0 && compareKeys(object, page.lastObject) <= 0,
+  );
+  const documents: ManifestDocument[] = [];
+  for await (const part of manifestParts(blobs, { ...head, pages: holds })) {
+    if (part.object === object) for (const document of part.documents) documents.push(document);
+  }
+  return documents;
+}
+
+/** Joins parts of the same object that stand next to each other; a part that broke off (version "") marks the whole. */
+export async function* joinParts(parts: AsyncIterable<ManifestPart>): AsyncGenerator<ManifestObject> {
+  let joined: { object: string; version: string; documents: ManifestDocument[] } | undefined;
+  for await (const { object, version, documents } of parts) {
+    if (joined?.object !== object) {
+      if (joined !== undefined) yield joined;
+      joined = { object, version, documents: [...documents] };
+      continue;
+    }
+    for (const document of documents) joined.documents.push(document);
+    if (version === "") joined.version = "";
+  }
+  if (joined !== undefined) yield joined;
+}
+
+async function* manifestParts(blobs: BlobStore, head: ManifestHead, after?: string): AsyncGenerator<ManifestPart> {
+  for (const { key, lastObject } of head.pages) {
+    if (after !== undefined && compareKeys(lastObject, after) <= 0) continue;
+    const bytes = await blobs.get(key);
+    if (bytes === undefined) throw manifestGone(key);
+    for (const line of Buffer.from(bytes).toString("utf8").split("\n")) {
+      if (line === "") continue;
+      const part = JSON.parse(line) as ManifestPart;
+      if (after === undefined || compareKeys(part.object, after) > 0) yield part;
+    }
+  }
+}
+
+function manifestGone(key: string): MillraceError {
+  return new MillraceError("E_IO", `the manifest page ${key} is gone from the work folder`, {
+    fix: "Delete manifest/head.json there and run again: every object is read again, nothing is stored twice.",
+  });
+}

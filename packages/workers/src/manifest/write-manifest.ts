@@ -1,0 +1,59 @@
+import { type BlobStore, inPieces, layout, type ManifestPart } from "@millrace/core";
+import { writeJson } from "../blobs/json.js";
+import { sha256 } from "../identity/digest.js";
+import type { ManifestHead, ManifestPageRef } from "./manifest-head.js";
+import type { ManifestObject } from "./read-manifest.js";
+
+/** Documents on one page: a page is read whole, and a change rewrites it whole. */
+const documentsPerPage = 8_192;
+const documentsPerPart = 2_048;
+
+/** Writes a manifest page by page; nothing is in force before `commit`. */
+export class ManifestWriter {
+  private readonly pages: ManifestPageRef[] = [];
+  private lines: ManifestPart[] = [];
+  private documentsOnPage = 0;
+  private objects = 0;
+  private documents = 0;
+  private points = 0;
+
+  constructor(private readonly blobs: BlobStore) {}
+
+  /** Objects come in `compareKeys` order. */
+  async add({ object, version, documents }: ManifestObject): Promise<void> {
+    this.objects += 1;
+    this.documents += documents.length;
+    for (const { chunks } of documents) this.points += chunks;
+    const pieces = documents.length === 0 ? [[]] : inPieces(documents, documentsPerPart);
+    for (const piece of pieces) {
+      this.lines.push({ object, version, documents: piece });
+      this.documentsOnPage += Math.max(1, piece.length);
+      if (this.documentsOnPage >= documentsPerPage) await this.flush();
+    }
+  }
+
+  /** Puts what was added in force, in place of the manifest before. */
+  async commit(of: {
+    readonly store: string;
+    readonly corpus: string;
+    readonly fingerprint: string;
+  }): Promise<ManifestHead> {
+    await this.flush();
+    const { pages, objects, documents, points } = this;
+    const head: ManifestHead = { ...of, pages, objects, documents, points };
+    await writeJson(this.blobs, layout.manifestHead, head);
+    return head;
+  }
+
+  private async flush(): Promise<void> {
+    const [first] = this.lines;
+    const last = this.lines.at(-1);
+    if (first === undefined || last === undefined) return;
+    const bytes = Buffer.from(`${this.lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
+    const key = layout.manifestPage(sha256(bytes));
+    await this.blobs.put(key, bytes, { onlyIfAbsent: true });
+    this.pages.push({ key, firstObject: first.object, lastObject: last.object });
+    this.lines = [];
+    this.documentsOnPage = 0;
+  }
+}

@@ -1,0 +1,91 @@
+import { type Job, MillraceError, type Shard, type Split } from "@millrace/core";
+import { type Host, startHost } from "../hosts/host.js";
+import type { Splitter } from "../steps/context.js";
+import type { SplitRequest } from "./split-shard.js";
+import type { SplitterSettings } from "./splitter-host.js";
+
+/** An object may keep the reader busy this long without a sign of life before it counts as hung. */
+const defaultHangMilliseconds = 300_000;
+/** An object whose reader died this often is given up: it goes to quarantine, the others go on. */
+const deathsPerObject = 2;
+const maximumDeathsInARow = 12;
+
+export interface HostSplitterOptions extends SplitterSettings {
+  readonly hangMilliseconds?: number;
+  readonly onRestart?: (reason: string) => void;
+}
+
+/** Splits in a supervised process; when it dies the shard is split again, without the object that killed it twice. */
+export class HostSplitter implements Splitter {
+  private host: Host<SplitRequest, Split> | undefined;
+  private readonly deathsByObject = new Map<string, number>();
+  private deathsInARow = 0;
+  private reading = "";
+  private watchdog: NodeJS.Timeout | undefined;
+  /** One shard at a time; calls queue up behind each other. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: HostSplitterOptions) {}
+
+  split(_job: Job, shard: Shard): Promise<Split> {
+    const split = this.last.then(() => this.splitUntilDone(shard));
+    this.last = split.catch(() => {});
+    return split;
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    clearTimeout(this.watchdog);
+    await this.host?.stop();
+  }
+
+  private async splitUntilDone(shard: Shard): Promise<Split> {
+    for (;;) {
+      this.host ??= await this.start();
+      const { host } = this;
+      try {
+        this.watch(host);
+        const isCareful = this.deathsInARow > 0;
+        const split = await host.request({ shard, poisoned: this.poisoned(), isCareful });
+        this.deathsInARow = 0;
+        return split;
+      } catch (error) {
+        if (!(error instanceof MillraceError) || error.code !== "E_HOST") throw error;
+        this.recordDeath(error);
+      } finally {
+        clearTimeout(this.watchdog);
+      }
+    }
+  }
+
+  private async start(): Promise<Host<SplitRequest, Split>> {
+    const { job, store, tokenizerPath } = this.options;
+    const settings: SplitterSettings = { job, store, tokenizerPath };
+    return startHost<SplitRequest, Split>({
+      module: new URL("./splitter-host.js", import.meta.url),
+      settings,
+      name: "splitter host",
+      onNote: (note) => {
+        this.reading = String(note);
+        if (this.host !== undefined) this.watch(this.host);
+      },
+    });
+  }
+
+  private watch(host: Host<SplitRequest, Split>): void {
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(() => host.kill(), this.options.hangMilliseconds ?? defaultHangMilliseconds);
+  }
+
+  private recordDeath(error: MillraceError): void {
+    this.host = undefined;
+    this.deathsInARow += 1;
+    this.deathsByObject.set(this.reading, (this.deathsByObject.get(this.reading) ?? 0) + 1);
+    this.options.onRestart?.(error.message);
+    if (this.deathsInARow > maximumDeathsInARow) throw error;
+  }
+
+  private poisoned(): readonly string[] {
+    return [...this.deathsByObject].flatMap(([object, deaths]) => (deaths >= deathsPerObject ? [object] : []));
+  }
+}

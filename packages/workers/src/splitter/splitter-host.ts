@@ -1,0 +1,40 @@
+import type { Job, Split } from "@millrace/core";
+import { folderBlobs } from "../blobs/folder.js";
+import { createChunker } from "../chunkers/index.js";
+import { serveHost } from "../hosts/serve.js";
+import { openSource } from "../sources/index.js";
+import { loadTokenizer } from "../tokenize/index.js";
+import { ShardSplitter, type SplitRequest } from "./split-shard.js";
+
+/** What a splitter host is started with: everything it opens, it opens itself. */
+export interface SplitterSettings {
+  readonly job: Job;
+  readonly store: string;
+  readonly tokenizerPath: string;
+}
+
+/** The splitter host: a process of its own, so that no parser can block, exhaust or crash the main one. */
+await serveHost<SplitterSettings, SplitRequest, Split>(async ({ job, store, tokenizerPath }, note) => {
+  const splitter = new ShardSplitter(
+    {
+      blobs: folderBlobs(job.work),
+      source: await openSource(job.source),
+      chunker: createChunker(await loadTokenizer(tokenizerPath), job.chunking),
+      store,
+      onProgress: signsOfLife(note),
+    },
+    job,
+  );
+  return { facts: null, handle: (request) => splitter.split(request) };
+});
+
+/** Passes on every change of object, and one sign a second of a long one. */
+function signsOfLife(note: (object: string) => void): (object: string) => void {
+  let last = { object: "", at: 0 };
+  return (object) => {
+    const now = performance.now();
+    if (object === last.object && now - last.at < 1000) return;
+    last = { object, at: now };
+    note(object);
+  };
+}

@@ -1,0 +1,192 @@
+import {
+  type BlobStore,
+  compareKeys,
+  inPieces,
+  type Job,
+  layout,
+  type ManifestDocument,
+  type ManifestPart,
+  MillraceError,
+  reconcileObject,
+  type Shard,
+  type SplitCounts,
+  type StalePoints,
+  type Summary,
+} from "@millrace/core";
+import { deletePrefix, readJson } from "../blobs/json.js";
+import { pointId } from "../identity/point-id.js";
+import { readManifestHead } from "../manifest/manifest-head.js";
+import { joinParts, type ManifestObject, manifestObjects } from "../manifest/read-manifest.js";
+import { ManifestWriter } from "../manifest/write-manifest.js";
+import type { StepContext } from "./context.js";
+import { type DoneMark, readDoneMark } from "./marks.js";
+import type { StoredPage } from "./plan.js";
+
+/**
+ * Ends a job whose every shard is done: deletes the points that the new reading no longer has, then puts the new
+ * manifest in force, then clears the plan away. Each of the three may be interrupted and done again.
+ */
+export async function commit(context: StepContext, job: Job): Promise<Summary> {
+  const { blobs, sink, store } = context;
+  const head = await readManifestHead(blobs, store);
+  const worked = new Worked();
+  const writer = new ManifestWriter(blobs);
+  let deletedPoints = 0;
+  for await (const change of mergeReadings(manifestObjects(blobs, head), readings(blobs, worked))) {
+    deletedPoints += await deletePoints(context, job, change);
+    if (change.entry !== undefined) await writer.add(change.entry);
+  }
+  await sink.finish();
+  const { objects, documents, points } = await writer.commit({
+    store,
+    corpus: job.corpus,
+    fingerprint: job.fingerprint,
+  });
+  await clearAway(
+    blobs,
+    head.pages.map((page) => page.key),
+  );
+  return {
+    objects,
+    documents,
+    points,
+    deletedPoints,
+    changedObjects: worked.counts.changedObjects,
+    worked: worked.counts,
+  };
+}
+
+/** What the plan found of an object: its new reading, or that it is gone. */
+type Reading = { readonly object: string; readonly reading: ManifestObject | undefined };
+
+/** The object's entry in the new manifest (absent when it is gone), and the points that must go. */
+interface ObjectCommit {
+  readonly object: string;
+  readonly entry?: ManifestObject;
+  readonly stale: readonly StalePoints[];
+}
+
+/** Merges the old manifest with the new readings, both in key order, holding one object of each. */
+async function* mergeReadings(
+  manifest: AsyncIterator<ManifestObject>,
+  readings: AsyncIterable<Reading>,
+): AsyncGenerator<ObjectCommit> {
+  let old = await manifest.next();
+  for await (const { object, reading } of readings) {
+    for (; !old.done && compareKeys(old.value.object, object) < 0; old = await manifest.next())
+      yield unchanged(old.value);
+    const isKnown = !old.done && old.value.object === object;
+    yield reconciled(object, isKnown ? (old.value as ManifestObject).documents : [], reading);
+    if (isKnown) old = await manifest.next();
+  }
+  for (; !old.done; old = await manifest.next()) yield unchanged(old.value);
+}
+
+function unchanged(entry: ManifestObject): ObjectCommit {
+  return { object: entry.object, entry, stale: [] };
+}
+
+function reconciled(
+  object: string,
+  old: readonly ManifestDocument[],
+  reading: ManifestObject | undefined,
+): ObjectCommit {
+  if (reading === undefined) return { object, stale: reconcileObject(old, [], true).stale };
+  const { documents, stale } = reconcileObject(old, reading.documents, reading.version !== "");
+  return { object, entry: { ...reading, documents }, stale };
+}
+
+/** Every object the plan touched, in key order: pages, their shards and removals merged. */
+async function* readings(blobs: BlobStore, worked: Worked): AsyncGenerator<Reading> {
+  for (let page = 0; ; page += 1) {
+    const stored = await readJson<StoredPage>(blobs, layout.planPage(page));
+    if (stored === undefined) return;
+    const { plan } = stored;
+    const removed = [...plan.removed];
+    for await (const reading of joinParts(partsOf(blobs, plan.shards, worked))) {
+      while (removed[0] !== undefined && compareKeys(removed[0], reading.object) < 0) yield gone(removed);
+      yield { object: reading.object, reading };
+    }
+    while (removed.length > 0) yield gone(removed);
+  }
+}
+
+function gone(removed: string[]): Reading {
+  return { object: removed.shift() as string, reading: undefined };
+}
+
+async function* partsOf(blobs: BlobStore, shards: readonly Shard[], worked: Worked): AsyncGenerator<ManifestPart> {
+  for (const planned of shards) {
+    for (let shard: Shard | undefined = planned; shard !== undefined; ) {
+      const mark: DoneMark = await requireDone(blobs, shard);
+      worked.add(mark);
+      yield* mark.parts;
+      shard = mark.split.rest;
+    }
+  }
+}
+
+async function requireDone(blobs: BlobStore, shard: Shard): Promise<DoneMark> {
+  const mark = await readDoneMark(blobs, shard.id);
+  if (mark !== undefined) return mark;
+  throw new MillraceError("E_INTERNAL", `shard ${shard.id} is not done, so the job cannot be committed`, {
+    fix: "Run again: what is done is kept.",
+  });
+}
+
+/** Adds up what the shards did. */
+class Worked {
+  counts: SplitCounts = {
+    documents: 0,
+    unchangedDocuments: 0,
+    emptyDocuments: 0,
+    chunks: 0,
+    tokens: 0,
+    quarantined: 0,
+    changedObjects: 0,
+    bytes: 0,
+  };
+
+  add({ split, receipts }: DoneMark): void {
+    const { counts } = this;
+    const poisoned = receipts.reduce((sum, receipt) => sum + receipt.quarantined, 0);
+    this.counts = {
+      documents: counts.documents + split.counts.documents,
+      unchangedDocuments: counts.unchangedDocuments + split.counts.unchangedDocuments,
+      emptyDocuments: counts.emptyDocuments + split.counts.emptyDocuments,
+      chunks: counts.chunks + split.counts.chunks,
+      tokens: counts.tokens + split.counts.tokens,
+      quarantined: counts.quarantined + split.counts.quarantined + poisoned,
+      changedObjects: counts.changedObjects + split.counts.changedObjects,
+      bytes: counts.bytes + split.counts.bytes,
+    };
+  }
+}
+
+/** Ids in one call: bounds the memory of a removal that empties a large store. */
+const idsPerDelete = 4_096;
+
+async function deletePoints({ sink }: StepContext, job: Job, { object, stale }: ObjectCommit): Promise<number> {
+  let deleted = 0;
+  let ids: string[] = [];
+  for (const { document, fromOrdinal, toOrdinal } of stale) {
+    for (let ordinal = fromOrdinal; ordinal < toOrdinal; ordinal += 1) {
+      ids.push(pointId({ corpus: job.corpus, object, document, ordinal }));
+      deleted += 1;
+    }
+    if (ids.length < idsPerDelete) continue;
+    for (const piece of inPieces(ids, idsPerDelete)) await sink.delete(piece);
+    ids = [];
+  }
+  if (ids.length > 0) await sink.delete(ids);
+  return deleted;
+}
+
+/** The plan goes first: while it is there, a run would take the job for one that was interrupted. */
+async function clearAway(blobs: BlobStore, oldPages: readonly string[]): Promise<void> {
+  await deletePrefix(blobs, layout.planPrefix);
+  await deletePrefix(blobs, layout.donePrefix);
+  const head = await readJson<{ pages: readonly { key: string }[] }>(blobs, layout.manifestHead);
+  const inForce = new Set(head?.pages.map((page) => page.key));
+  await blobs.delete(oldPages.filter((key) => !inForce.has(key)));
+}

@@ -1,0 +1,50 @@
+import { type BatchRef, type Job, layout, type MillraceError, type VectorsRef } from "@millrace/core";
+import { openBatchFile } from "../arrow/batch-file.js";
+import { encodeVectorsFile, withoutRows } from "../arrow/vectors-file.js";
+import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
+import { encodeRows } from "../engines/encode-rows.js";
+import { quarantineChunks } from "../quarantine/quarantine.js";
+import type { StepContext } from "./context.js";
+
+/** Token batches → vectors, planned by exact length within the batch. Vectors an earlier run made are found again. */
+export async function encode(context: StepContext, _job: Job, batch: BatchRef): Promise<VectorsRef> {
+  const { blobs, encoder } = context;
+  const indexKey = layout.vectorsIndex(batch.shard, batch.index);
+  const earlier = await readJson<VectorsRef>(blobs, indexKey);
+  if (earlier !== undefined) return earlier;
+
+  const { table, tokenIds } = openBatchFile(await getBlob(blobs, batch));
+  const { vectors, failed } = await encodeRows(encoder, tokenIds, ({ length, rows }) =>
+    context.onTokens?.(length * rows.length),
+  );
+  const isWhole = failed.size === 0;
+  if (!isWhole) await quarantineChunks(blobs, batch, table, failed);
+  const file = encodeVectorsFile(
+    isWhole ? table : withoutRows(table, failed),
+    isWhole ? vectors : withoutVectors(vectors, failed, encoder.dimensions),
+    encoder.dimensions,
+  );
+  const ref: VectorsRef = {
+    ...(await putBlob(blobs, layout.vectors(batch.shard, batch.index), file)),
+    shard: batch.shard,
+    index: batch.index,
+    points: tokenIds.length - failed.size,
+    dimensions: encoder.dimensions,
+    quarantined: failed.size,
+  };
+  await writeJson(blobs, indexKey, ref);
+  return ref;
+}
+
+function withoutVectors(
+  vectors: Float32Array,
+  failed: ReadonlyMap<number, MillraceError>,
+  dimensions: number,
+): Float32Array {
+  const rows = Array.from({ length: vectors.length / dimensions }, (_, row) => row).filter((row) => !failed.has(row));
+  const kept = new Float32Array(rows.length * dimensions);
+  for (const [position, row] of rows.entries()) {
+    kept.set(vectors.subarray(row * dimensions, (row + 1) * dimensions), position * dimensions);
+  }
+  return kept;
+}

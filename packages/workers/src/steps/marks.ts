@@ -1,0 +1,47 @@
+import {
+  type BlobStore,
+  type Job,
+  layout,
+  type ManifestPart,
+  type Receipt,
+  type Shard,
+  type Split,
+} from "@millrace/core";
+import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
+
+/** What splitting a shard leaves behind: its batches, and the documents it read. */
+export interface SplitIndex {
+  readonly split: Split;
+  /** Documents in the order of their objects; an object that was not read at all has no part. */
+  readonly parts: readonly ManifestPart[];
+}
+
+/** Says that every point of a shard was acknowledged, and what they were made of. */
+export interface DoneMark extends SplitIndex {
+  readonly shard: Shard;
+  readonly fingerprint: string;
+  readonly receipts: readonly Receipt[];
+}
+
+export async function readSplitIndex(blobs: BlobStore, shard: string): Promise<SplitIndex | undefined> {
+  return readJson<SplitIndex>(blobs, layout.splitIndex(shard));
+}
+
+export async function readDoneMark(blobs: BlobStore, shard: string): Promise<DoneMark | undefined> {
+  return readJson<DoneMark>(blobs, layout.done(shard));
+}
+
+/** Writes the done mark, then clears away the files it makes unnecessary. */
+export async function seal(
+  { blobs }: { readonly blobs: BlobStore },
+  job: Job,
+  shard: Shard,
+  receipts: readonly Receipt[],
+): Promise<void> {
+  const index = await readSplitIndex(blobs, shard.id);
+  if (index === undefined) return;
+  const mark: DoneMark = { ...index, shard, fingerprint: job.fingerprint, receipts };
+  await writeJson(blobs, layout.done(shard.id), mark);
+  await deletePrefix(blobs, `${layout.batchesPrefix}${shard.id}/`);
+  if (!job.keepVectors) await deletePrefix(blobs, `${layout.vectorsPrefix}${shard.id}/`);
+}

@@ -1,0 +1,24 @@
+import type { Job, PointBatch, Receipt, VectorsRef } from "@millrace/core";
+import { openVectorsFile } from "../arrow/vectors-file.js";
+import { getBlob } from "../blobs/json.js";
+import { sha256 } from "../identity/digest.js";
+import type { StepContext } from "./context.js";
+
+/** Upserts a batch's points by id; writing again after a crash changes nothing. */
+export async function write({ blobs, sink }: StepContext, _job: Job, vectors: VectorsRef): Promise<Receipt> {
+  const points = openVectorsFile(await getBlob(blobs, vectors));
+  if (points.records.length > 0) await sink.upsert(points);
+  return receiptOf(vectors, points);
+}
+
+function receiptOf({ shard, index, quarantined }: VectorsRef, { records, vectors }: PointBatch): Receipt {
+  const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength);
+  return {
+    shard,
+    index,
+    points: records.length,
+    idsDigest: sha256(records.map((record) => record.id).join("\n")),
+    vectorsDigest: sha256(bytes),
+    quarantined,
+  };
+}
