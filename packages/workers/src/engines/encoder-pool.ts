@@ -15,7 +15,7 @@ export interface EncoderPoolOptions {
 }
 
 /** 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. */
-const defaultTokenBudget = 768;
+export const defaultTokenBudget = 768;
 const defaultHangMilliseconds = 120_000;
 /** One run being computed and one waiting in the host's channel, so that the host never waits for this process. */
 const runsPerHost = 2;

@@ -8,7 +8,7 @@ import {
   type Shard,
   type Source,
 } from "@millrace/core";
-import { parseObject } from "../formats/index.js";
+import { parseObject } from "../formats/parse-object.js";
 
 /** What reading a shard comes upon, in order. */
 export type Reading =

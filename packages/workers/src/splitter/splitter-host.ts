@@ -1,9 +1,9 @@
 import type { Job, Split } from "@millrace/core";
 import { folderBlobs } from "../blobs/folder.js";
-import { createChunker } from "../chunkers/index.js";
+import { createChunker } from "../chunkers/create-chunker.js";
 import { serveHost } from "../hosts/serve.js";
-import { openSource } from "../sources/index.js";
-import { loadTokenizer } from "../tokenize/index.js";
+import { openSource } from "../sources/open-source.js";
+import { loadTokenizer } from "../tokenize/load-tokenizer.js";
 import { ShardSplitter, type SplitRequest } from "./split-shard.js";
 
 /** What a splitter host is started with: everything it opens, it opens itself. */
