@@ -1,0 +1,20 @@
+import type { GraphBuilder } from "../graph/builder.js";
+import type { JsonFile } from "../json.js";
+import type { Weights } from "../weights/checkpoint.js";
+
+/** What an architecture makes of a config.json. */
+export interface EncoderPlan {
+  /** Width of a state, and of the vector pooled from it. */
+  readonly dimensions: number;
+  /** Longest row the positions reach, special tokens included. */
+  readonly maxTokens: number;
+  readonly vocabularySize: number;
+  /** Adds the encoder: int32 ids [batch, sequence] → states [batch, sequence, dimensions]. @returns the states' name */
+  build(graph: GraphBuilder, weights: Weights, ids: string): string;
+}
+
+/**
+ * An architecture is one function: it checks the config.json of its `model_type` and plans the graph.
+ * @throws E_MODEL_INVALID or E_MODEL_UNSUPPORTED, naming the field and its value
+ */
+export type Architecture = (config: JsonFile) => EncoderPlan;

@@ -1,0 +1,158 @@
+import { createHash, randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { asMillraceError } from "@millrace/core";
+import { digestFile, digestOf } from "./digest.js";
+import type { ModelDirectory } from "./model-directory.js";
+
+/**
+ * Compiled graphs on disk:
+ * ```
+ * <key>/graph.onnx          key: digest over the compiler's version, the options and the model files' sha256
+ * <key>/model.json          what `compileModel` returned, less the places
+ * lookups/<stamp>.json      key and file digests of a model directory whose files look untouched
+ * ```
+ * A stamp covers each file's place, size, inode and times of modification and change, so that a start need not hash the
+ * model again; no tool can replace a file's content without changing its time of change. The graph itself is always hashed.
+ */
+export interface CacheEntry {
+  readonly graphPath: string;
+  readonly model: unknown;
+}
+
+/** The entry under `key`, or undefined where there is none or its graph is not the one that was written. */
+export async function findEntry(cacheDirectory: string, key: string): Promise<CacheEntry | undefined> {
+  const graphPath = join(cacheDirectory, key, graphName);
+  const model = await readJson(join(cacheDirectory, key, modelName));
+  if (typeof model !== "object" || model === null || !("graphDigest" in model)) return undefined;
+  const digest = await digestFile(graphPath).catch(() => undefined);
+  return digest === model.graphDigest ? { graphPath, model } : undefined;
+}
+
+const graphName = "graph.onnx";
+const modelName = "model.json";
+
+export interface NewEntry {
+  readonly key: string;
+  readonly graph: AsyncIterable<Uint8Array>;
+  /** Makes model.json's content of the digest of the graph that was written. */
+  readonly describe: (graphDigest: string) => unknown;
+}
+
+/**
+ * Writes an entry beside its place and moves it there whole. Where another process was faster its entry is kept: the
+ * same key means the same bytes. @throws E_STORE_READ_ONLY or E_DISK_FULL when the cache cannot be written
+ */
+export async function writeEntry(cacheDirectory: string, { key, graph, describe }: NewEntry): Promise<void> {
+  const unfinished = join(cacheDirectory, `unfinished-${randomUUID()}`);
+  try {
+    await mkdir(unfinished, { recursive: true });
+    const digest = await writeHashed(join(unfinished, graphName), graph);
+    await writeFile(join(unfinished, modelName), `${JSON.stringify(describe(digest), null, 2)}\n`, { flush: true });
+    await moveInto(unfinished, join(cacheDirectory, key));
+  } catch (error) {
+    const isFull = error instanceof Error && "code" in error && error.code === "ENOSPC";
+    const what = `cannot write the compiled model to ${cacheDirectory}`;
+    throw asMillraceError(error, isFull ? "E_DISK_FULL" : "E_STORE_READ_ONLY", what);
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+  }
+}
+
+async function writeHashed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  const file = await open(path, "wx");
+  try {
+    for await (const piece of pieces) {
+      hash.update(piece);
+      await file.writeFile(piece);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return hash.digest("hex");
+}
+
+/** Renames a folder onto a place that may hold a valid entry (then it stays), or a damaged one (then it goes). */
+async function moveInto(unfinished: string, place: string): Promise<void> {
+  if (await renamed(unfinished, place)) return;
+  if ((await findEntry(dirname(place), place.slice(dirname(place).length + 1))) !== undefined) return;
+  const damaged = `${unfinished}-damaged`;
+  await renamed(place, damaged);
+  await renamed(unfinished, place);
+  await rm(damaged, { recursive: true, force: true });
+}
+
+/** @returns false when the target is taken or another process moved the source away */
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST", "ENOENT"].includes(String(error.code)))
+      return false;
+    throw error;
+  }
+}
+
+/** A model file that went into a compiled model. */
+export interface ModelFile {
+  /** Relative to the model directory. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** Digest over what the file system says about every file of a model; equal stamps mean untouched files. */
+export async function stampOf({ path, files }: ModelDirectory): Promise<string> {
+  const facts = await Promise.all(
+    files.map(async (name) => {
+      const { ino, size, mtimeNs, ctimeNs } = await stat(join(path, name), { bigint: true });
+      return [name, ino, size, mtimeNs, ctimeNs].map(String);
+    }),
+  );
+  return digestOf([resolve(path), facts]);
+}
+
+/** Size and sha256 of every file of a model, from the lookup of its stamp or by reading them. */
+export async function digestModelFiles(
+  cacheDirectory: string,
+  directory: ModelDirectory,
+): Promise<readonly ModelFile[]> {
+  const place = join(cacheDirectory, "lookups", `${await stampOf(directory)}.json`);
+  const known = await readJson(place);
+  if (isModelFiles(known)) return known;
+  const files: ModelFile[] = [];
+  for (const name of directory.files) {
+    const path = join(directory.path, name);
+    files.push({ name, bytes: (await stat(path)).size, sha256: await digestFile(path) });
+  }
+  await writeLookup(place, files);
+  return files;
+}
+
+function isModelFiles(value: unknown): value is readonly ModelFile[] {
+  return Array.isArray(value) && value.every((file) => typeof file?.sha256 === "string");
+}
+
+/** A lookup only saves time: a cache that cannot be written is found out when the graph is. */
+async function writeLookup(place: string, files: readonly ModelFile[]): Promise<void> {
+  const unfinished = `${place}.${randomUUID()}`;
+  try {
+    await mkdir(dirname(place), { recursive: true });
+    await writeFile(unfinished, JSON.stringify(files));
+    await rename(unfinished, place);
+  } catch {
+    await rm(unfinished, { force: true });
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

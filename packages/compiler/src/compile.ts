@@ -1,0 +1,122 @@
+import { MillraceError, type Precision } from "@millrace/core";
+import { digestModelFiles, findEntry, type ModelFile, stampOf, writeEntry } from "./cache.js";
+import { digestOf } from "./digest.js";
+import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
+import { encodeGraph } from "./graph/encode.js";
+import { addPoolingHead, type PoolingMode } from "./heads/pooling.js";
+import { type ModelDirectory, readModelDirectory } from "./model-directory.js";
+import { openCheckpoint, type Weights } from "./weights/checkpoint.js";
+
+/** An encoder's graph on disk, with all that is needed to run it. */
+export interface CompiledModel {
+  /** config.json's `model_type`. */
+  readonly architecture: string;
+  readonly graphPath: string;
+  /** sha256 of the graph's file, lower-case hex; verified by `compileModel`. */
+  readonly graphDigest: string;
+  /** Floats in one vector. */
+  readonly dimensions: number;
+  /** Longest row, special tokens included. */
+  readonly maxTokens: number;
+  readonly vocabularySize: number;
+  /** Floats in the model's files. */
+  readonly parameters: number;
+  readonly pooling: PoolingMode;
+  readonly isNormalized: boolean;
+  readonly precision: Precision;
+  readonly tokenizerPath: string;
+  /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
+  readonly inputs: readonly GraphValue[];
+  /** `vectors`: float32 [batch, dimensions]. */
+  readonly outputs: readonly GraphValue[];
+  /** Model files that went in. */
+  readonly files: readonly ModelFile[];
+}
+
+export interface CompileOptions {
+  readonly precision: Precision;
+  /** Made when it is not there; shared by any number of processes. */
+  readonly cacheDirectory: string;
+}
+
+/** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
+const compilerVersion = "1";
+
+/**
+ * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at a time.
+ * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
+ */
+export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
+  const { precision, cacheDirectory } = options;
+  const directory = await readModelDirectory(path);
+  const files = await digestModelFiles(cacheDirectory, directory);
+  const key = digestOf([compilerVersion, precision, files]);
+  let entry = await findEntry(cacheDirectory, key);
+  if (entry === undefined) {
+    await compileInto(cacheDirectory, { key, directory, files, precision });
+    entry = await findEntry(cacheDirectory, key);
+  }
+  if (entry === undefined)
+    throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
+      fix: "Check the disk, or name another cache directory.",
+    });
+  return { ...(entry.model as StoredModel), graphPath: entry.graphPath, tokenizerPath: directory.tokenizerPath };
+}
+
+/** A compiled model less the places, which differ from machine to machine. */
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath">;
+
+interface Compilation {
+  readonly key: string;
+  readonly directory: ModelDirectory;
+  readonly files: readonly ModelFile[];
+  readonly precision: Precision;
+}
+
+async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
+  const { key, directory, files, precision } = compilation;
+  const stamp = await stampOf(directory);
+  const weights = await openCheckpoint(directory.encoderPath);
+  try {
+    const graph = buildGraph(directory, weights);
+    const describe = (graphDigest: string): StoredModel => ({
+      architecture: directory.architecture,
+      graphDigest,
+      dimensions: directory.encoder.dimensions,
+      maxTokens: directory.maxTokens,
+      vocabularySize: directory.encoder.vocabularySize,
+      parameters: weights.parameters,
+      ...directory.head,
+      precision,
+      inputs: graph.inputs,
+      outputs: graph.outputs,
+      files,
+    });
+    const pieces = unlessTouched(encodeGraph(graph, compilerVersion), directory, stamp);
+    await writeEntry(cacheDirectory, { key, graph: pieces, describe });
+  } finally {
+    await weights.close();
+  }
+}
+
+/** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */
+export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: Weights): Graph {
+  const graph = new GraphBuilder();
+  const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
+  const states = encoder.build(graph, weights, ids);
+  const pooled = addPoolingHead(graph, states, head);
+  graph.node("vectors", "Identity", { inputs: [pooled] });
+  return graph.finish(architecture, [{ name: "vectors", type: "float32", shape: ["batch", encoder.dimensions] }]);
+}
+
+/** Passes the graph's pieces on, and fails at the end when a model file changed since it was hashed. */
+async function* unlessTouched(
+  pieces: AsyncIterable<Uint8Array>,
+  directory: ModelDirectory,
+  stamp: string,
+): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+  if ((await stampOf(directory)) === stamp) return;
+  const why = "a file changed while it was read";
+  throw new MillraceError("E_MODEL_INVALID", `cannot compile ${directory.path}`, { why, fix: "Start again." });
+}

@@ -1,0 +1,56 @@
+/** Bytes of one element, by the dtype names of safetensors. Types of less than a byte are not among them. */
+export const dtypeBytes = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  C64: 8,
+  I64: 8,
+  U64: 8,
+  F64: 8,
+} as const;
+export type Dtype = keyof typeof dtypeBytes;
+
+export function isDtype(name: unknown): name is Dtype {
+  return typeof name === "string" && Object.hasOwn(dtypeBytes, name);
+}
+
+const floatDtypes = ["F32", "F16", "BF16"] as const;
+export type FloatDtype = (typeof floatDtypes)[number];
+
+/** True for the dtypes that weights may be stored in. */
+export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
+  return (floatDtypes as readonly Dtype[]).includes(dtype);
+}
+
+/** Little-endian stored floats as float32; F32 shares the memory of `bytes`, which must begin at a multiple of 4. */
+export function toFloat32(dtype: FloatDtype, bytes: Uint8Array): Float32Array {
+  if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+  const bits = new Uint32Array(halves.length);
+  const widen = dtype === "BF16" ? (half: number) => half << 16 : widenHalf;
+  for (let index = 0; index < halves.length; index += 1) bits[index] = widen(halves[index] as number);
+  return new Float32Array(bits.buffer);
+}
+
+/** Bits of the float32 that equals an IEEE 754 half: 1 sign, 5 exponent and 10 fraction bits. */
+function widenHalf(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13);
+  if (exponent !== 0) return sign | ((exponent + 112) << 23) | (fraction << 13);
+  if (fraction === 0) return sign;
+  // A subnormal half is a normal float32: shift the leading one out of the fraction and lower the exponent by as much.
+  const shift = Math.clz32(fraction) - 21;
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
+}

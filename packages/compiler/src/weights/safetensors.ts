@@ -1,0 +1,58 @@
+import { type FileHandle, open } from "node:fs/promises";
+import { asMillraceError } from "@millrace/core";
+import { damaged, headerLength, parseHeader, type TensorEntry } from "./safetensors-header.js";
+
+/** An open safetensors file whose header has been checked. */
+export interface SafetensorsFile {
+  readonly path: string;
+  /** By name, in the order of the header. */
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Reads one tensor into memory of its own. @throws E_SAFETENSORS when the file has become shorter. */
+  read(tensor: TensorEntry): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a safetensors file and reads its header; tensors are read one by one on demand.
+ * @throws E_SAFETENSORS with file, tensor and numbers when the header is damaged, E_MODEL_INVALID when it cannot be opened.
+ */
+export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  const handle = await openFile(path);
+  try {
+    const { size } = await handle.stat();
+    const length = headerLength(await readAt(handle, 0, Math.min(8, size)), size, path);
+    const tensors = parseHeader(await readAt(handle, 8, length), size - 8 - length, path);
+    const read = async ({ name, start, bytes }: TensorEntry) => {
+      const data = await readAt(handle, 8 + length + start, bytes);
+      if (data.length === bytes) return data;
+      throw damaged(path, `tensor ${JSON.stringify(name)} ends after ${data.length} of ${bytes} bytes`);
+    };
+    return { path, tensors, read, close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw asMillraceError(error, "E_SAFETENSORS", `cannot read ${path}`);
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "r");
+  } catch (error) {
+    throw asMillraceError(error, "E_MODEL_INVALID", `cannot open ${path}`);
+  }
+}
+
+/** One read call takes at most this much: the operating system ends one at 2 GiB. */
+const readPiece = 2 ** 30;
+
+/** Reads `length` bytes, or fewer where the file ends. */
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(bytes, filled, Math.min(readPiece, length - filled), position + filled);
+    if (bytesRead === 0) return bytes.subarray(0, filled);
+    filled += bytesRead;
+  }
+  return bytes;
+}

@@ -1,0 +1,52 @@
+import type { LazyTensor } from "./checkpoint.js";
+
+/** [rows, columns] → [columns, rows]. */
+export function transposed(tensor: LazyTensor): LazyTensor {
+  const [rows = 1, columns = 1] = tensor.shape;
+  const load = async () => transpose(await tensor.load(), rows, columns);
+  return { shape: [columns, rows], load };
+}
+
+/** Tensors one after another along their first axis; the other axes are equal. */
+export function concatenated(tensors: readonly LazyTensor[]): LazyTensor {
+  const rows = tensors.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
+  const load = async () => {
+    const parts: Float32Array[] = [];
+    for (const tensor of tensors) parts.push(await tensor.load());
+    const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      joined.set(part, offset);
+      offset += part.length;
+    }
+    return joined;
+  };
+  return { shape: [rows, ...(tensors[0]?.shape.slice(1) ?? [])], load };
+}
+
+/** Adds the first row of `addend` [any, columns] to every row of `table` [rows, columns]. */
+export function plusFirstRow(table: LazyTensor, addend: LazyTensor): LazyTensor {
+  const columns = table.shape.at(-1) ?? 1;
+  const load = async () => {
+    const row = (await addend.load()).subarray(0, columns);
+    return (await table.load()).map((value, index) => value + (row[index % columns] as number));
+  };
+  return { shape: table.shape, load };
+}
+
+/** Square tiles keep both the rows read and the rows written in the cache. */
+const tile = 32;
+
+function transpose(source: Float32Array, rows: number, columns: number): Float32Array {
+  const target = new Float32Array(source.length);
+  for (let top = 0; top < rows; top += tile) {
+    for (let left = 0; left < columns; left += tile) {
+      const right = Math.min(left + tile, columns);
+      for (let row = top; row < Math.min(top + tile, rows); row += 1) {
+        for (let column = left; column < right; column += 1)
+          target[column * rows + row] = source[row * columns + column] as number;
+      }
+    }
+  }
+  return target;
+}
