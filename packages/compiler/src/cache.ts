@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { asMillraceError } from "@millrace/core";
+import { asMillraceError, type ErrorCode, MillraceError } from "@millrace/core";
 import { digestFile, digestOf } from "./digest.js";
 import type { ModelDirectory } from "./model-directory.js";
 
@@ -51,12 +51,20 @@ export async function writeEntry(cacheDirectory: string, { key, graph, describe 
     await writeFile(join(unfinished, modelName), `${JSON.stringify(describe(digest), null, 2)}\n`, { flush: true });
     await moveInto(unfinished, join(cacheDirectory, key));
   } catch (error) {
-    const isFull = error instanceof Error && "code" in error && error.code === "ENOSPC";
-    const what = `cannot write the compiled model to ${cacheDirectory}`;
-    throw asMillraceError(error, isFull ? "E_DISK_FULL" : "E_STORE_READ_ONLY", what);
+    throw asMillraceError(error, writeErrorCode(error), `cannot write the compiled model to ${cacheDirectory}`);
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
+}
+
+function writeErrorCode(error: unknown): ErrorCode {
+  const code = systemCode(error);
+  if (code === "ENOSPC" || code === "EDQUOT") return "E_DISK_FULL";
+  return ["EACCES", "EPERM", "EROFS", "EEXIST", "ENOTDIR"].includes(code) ? "E_STORE_READ_ONLY" : "E_IO";
+}
+
+function systemCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
 async function writeHashed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
@@ -90,8 +98,7 @@ async function renamed(from: string, to: string): Promise<boolean> {
     await rename(from, to);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST", "ENOENT"].includes(String(error.code)))
-      return false;
+    if (["ENOTEMPTY", "EEXIST", "ENOENT"].includes(systemCode(error))) return false;
     throw error;
   }
 }
@@ -116,21 +123,37 @@ export async function stampOf({ path, files }: ModelDirectory): Promise<string> 
   return digestOf([resolve(path), facts]);
 }
 
-/** Size and sha256 of every file of a model, from the lookup of its stamp or by reading them. */
+/**
+ * Size and sha256 of every file of a model: from the lookup of its stamp, or by reading them all.
+ * @throws E_MODEL_INVALID when a file cannot be read or changes meanwhile
+ */
 export async function digestModelFiles(
   cacheDirectory: string,
   directory: ModelDirectory,
+  stamp: string,
 ): Promise<readonly ModelFile[]> {
-  const place = join(cacheDirectory, "lookups", `${await stampOf(directory)}.json`);
+  const place = join(cacheDirectory, "lookups", `${stamp}.json`);
   const known = await readJson(place);
   if (isModelFiles(known)) return known;
   const files: ModelFile[] = [];
-  for (const name of directory.files) {
-    const path = join(directory.path, name);
-    files.push({ name, bytes: (await stat(path)).size, sha256: await digestFile(path) });
+  try {
+    for (const name of directory.files) {
+      const path = join(directory.path, name);
+      files.push({ name, bytes: (await stat(path)).size, sha256: await digestFile(path) });
+    }
+  } catch (error) {
+    throw asMillraceError(error, "E_MODEL_INVALID", `cannot read ${directory.path}`);
   }
+  await requireUntouched(directory, stamp);
   await writeLookup(place, files);
   return files;
+}
+
+/** @throws E_MODEL_INVALID when the directory's stamp is no longer `stamp` */
+export async function requireUntouched(directory: ModelDirectory, stamp: string): Promise<void> {
+  if ((await stampOf(directory)) === stamp) return;
+  const why = "a file changed while it was read";
+  throw new MillraceError("E_MODEL_INVALID", `cannot compile ${directory.path}`, { why, fix: "Start again." });
 }
 
 function isModelFiles(value: unknown): value is readonly ModelFile[] {

@@ -1,5 +1,5 @@
 import { MillraceError, type Precision } from "@millrace/core";
-import { digestModelFiles, findEntry, type ModelFile, stampOf, writeEntry } from "./cache.js";
+import { digestModelFiles, findEntry, type ModelFile, requireUntouched, stampOf, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
@@ -49,11 +49,12 @@ const compilerVersion = "1";
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
   const { precision, cacheDirectory } = options;
   const directory = await readModelDirectory(path);
-  const files = await digestModelFiles(cacheDirectory, directory);
+  const stamp = await stampOf(directory);
+  const files = await digestModelFiles(cacheDirectory, directory, stamp);
   const key = digestOf([compilerVersion, precision, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, files, precision });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
@@ -69,13 +70,13 @@ type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath">;
 interface Compilation {
   readonly key: string;
   readonly directory: ModelDirectory;
+  readonly stamp: string;
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
-  const { key, directory, files, precision } = compilation;
-  const stamp = await stampOf(directory);
+  const { key, directory, stamp, files, precision } = compilation;
   const weights = await openCheckpoint(directory.encoderPath);
   try {
     const graph = buildGraph(directory, weights);
@@ -92,8 +93,12 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
       outputs: graph.outputs,
       files,
     });
-    const pieces = unlessTouched(encodeGraph(graph, compilerVersion), directory, stamp);
-    await writeEntry(cacheDirectory, { key, graph: pieces, describe });
+    const untouched = () => requireUntouched(directory, stamp);
+    await writeEntry(cacheDirectory, {
+      key,
+      graph: thenCheck(encodeGraph(graph, compilerVersion), untouched),
+      describe,
+    });
   } finally {
     await weights.close();
   }
@@ -104,19 +109,12 @@ export function buildGraph({ architecture, encoder, head }: ModelDirectory, weig
   const graph = new GraphBuilder();
   const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
   const states = encoder.build(graph, weights, ids);
-  const pooled = addPoolingHead(graph, states, head);
-  graph.node("vectors", "Identity", { inputs: [pooled] });
-  return graph.finish(architecture, [{ name: "vectors", type: "float32", shape: ["batch", encoder.dimensions] }]);
+  const vectors = addPoolingHead(graph, states, head);
+  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", encoder.dimensions] }]);
 }
 
-/** Passes the graph's pieces on, and fails at the end when a model file changed since it was hashed. */
-async function* unlessTouched(
-  pieces: AsyncIterable<Uint8Array>,
-  directory: ModelDirectory,
-  stamp: string,
-): AsyncGenerator<Uint8Array> {
+/** Passes the pieces on and runs a check after the last. */
+async function* thenCheck(pieces: AsyncIterable<Uint8Array>, check: () => Promise<void>): AsyncGenerator<Uint8Array> {
   yield* pieces;
-  if ((await stampOf(directory)) === stamp) return;
-  const why = "a file changed while it was read";
-  throw new MillraceError("E_MODEL_INVALID", `cannot compile ${directory.path}`, { why, fix: "Start again." });
+  await check();
 }

@@ -6,14 +6,20 @@ import { attributeTypes, decodeMessage, elementTypeName } from "./schema.js";
  * element type and shape, outputs. @throws E_MODEL_INVALID when the bytes are not an ONNX file.
  */
 export function printGraph(onnxBytes: Uint8Array): string {
-  const { graph, opsetImport = [] } = decodeModel(onnxBytes);
-  const { name = "", input = [], node = [], initializer = [], output = [] } = graph;
+  try {
+    return printModel(decodeMessage("ModelProto", onnxBytes) as ModelMessage);
+  } catch (cause) {
+    throw new MillraceError("E_MODEL_INVALID", "cannot print the graph", { why: "it is not an ONNX file", cause });
+  }
+}
+
+function printModel({ graph, opsetImport }: ModelMessage): string {
   return [
-    `graph ${name} (${opsetImport.map(({ domain, version }) => `${domain || "ai.onnx"} ${version}`).join(", ")})`,
-    ...input.map((value) => `input ${printValue(value)}`),
-    ...node.map(printNode),
-    ...initializer.map((tensor) => `initializer ${tensor.name} ${printShape(tensor.dataType, tensor.dims ?? [])}`),
-    ...output.map((value) => `output ${printValue(value)}`),
+    `graph ${graph.name} (${opsetImport.map(({ domain, version }) => `${domain || "ai.onnx"} ${version}`).join(", ")})`,
+    ...graph.input.map((value) => `input ${printValue(value)}`),
+    ...graph.node.map(printNode),
+    ...graph.initializer.map(({ name, dataType, dims }) => `initializer ${name} ${printShape(dataType, dims)}`),
+    ...graph.output.map((value) => `output ${printValue(value)}`),
     "",
   ].join("\n");
 }
@@ -24,13 +30,13 @@ type Integer = { toString(): string };
 interface TensorMessage {
   readonly name: string;
   readonly dataType: number;
-  readonly dims?: readonly Integer[];
+  readonly dims: readonly Integer[];
 }
 
 interface ValueMessage {
   readonly name: string;
   readonly type: {
-    readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim?: DimensionMessage[] } };
+    readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim: readonly DimensionMessage[] } };
   };
 }
 
@@ -57,27 +63,16 @@ interface NodeMessage {
 }
 
 interface GraphMessage {
-  readonly name?: string;
-  readonly input?: readonly ValueMessage[];
-  readonly node?: readonly NodeMessage[];
-  readonly initializer?: readonly TensorMessage[];
-  readonly output?: readonly ValueMessage[];
+  readonly name: string;
+  readonly input: readonly ValueMessage[];
+  readonly node: readonly NodeMessage[];
+  readonly initializer: readonly TensorMessage[];
+  readonly output: readonly ValueMessage[];
 }
 
 interface ModelMessage {
   readonly graph: GraphMessage;
-  readonly opsetImport?: readonly { readonly domain: string; readonly version: Integer }[];
-}
-
-function decodeModel(bytes: Uint8Array): ModelMessage {
-  const what = "cannot read the graph";
-  try {
-    const model = decodeMessage("ModelProto", bytes) as Partial<ModelMessage>;
-    if (model.graph) return { ...model, graph: model.graph };
-  } catch (cause) {
-    throw new MillraceError("E_MODEL_INVALID", what, { why: "it is not an ONNX file", cause });
-  }
-  throw new MillraceError("E_MODEL_INVALID", what, { why: "the ONNX file holds no graph" });
+  readonly opsetImport: readonly { readonly domain: string; readonly version: Integer }[];
 }
 
 function printNode({ opType, domain, input, output, attribute }: NodeMessage): string {
@@ -98,7 +93,7 @@ function printValue({ name, type }: ValueMessage): string {
   const { elemType, shape } = type.tensorType;
   return `${name} ${printShape(
     elemType,
-    (shape.dim ?? []).map(({ dimParam, dimValue }) => dimParam || dimValue),
+    shape.dim.map(({ dimParam, dimValue }) => dimParam || dimValue),
   )}`;
 }
 

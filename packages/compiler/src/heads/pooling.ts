@@ -12,27 +12,27 @@ export interface PoolingHead {
 /** Floor of the length a vector is divided by, as PyTorch's `normalize` has it: a vector of zeros stays one. */
 const shortestLength = 1e-12;
 
-/** Turns states [batch, sequence, hidden] into one vector a row [batch, hidden]. Rows have no padding to leave out. */
+/** Turns states [batch, sequence, hidden] into `vectors` [batch, hidden]. Rows have no padding to leave out. */
 export function addPoolingHead(graph: GraphBuilder, states: string, head: PoolingHead): string {
-  const pooled = head.pooling === "mean" ? addMean(graph, states) : addFirstToken(graph, states);
-  return head.isNormalized ? addNormalization(graph, pooled) : pooled;
+  const addPooling = head.pooling === "mean" ? addMean : addFirstToken;
+  if (!head.isNormalized) return addPooling(graph, "vectors", states);
+  return addNormalization(graph, "vectors", addPooling(graph, "pooling", states));
 }
 
-function addMean(graph: GraphBuilder, states: string): string {
+function addMean(graph: GraphBuilder, name: string, states: string): string {
   const inputs = [states, graph.integers("pooling.axis", [1])];
-  return graph.node("pooling.mean", "ReduceMean", { inputs, attributes: { keepdims: { int: 0 } } });
+  return graph.node(name, "ReduceMean", { inputs, attributes: { keepdims: { int: 0 } } });
 }
 
-function addFirstToken(graph: GraphBuilder, states: string): string {
+function addFirstToken(graph: GraphBuilder, name: string, states: string): string {
   const inputs = [states, graph.integer("pooling.position", 0)];
-  return graph.node("pooling.cls", "Gather", { inputs, attributes: { axis: { int: 1 } } });
+  return graph.node(name, "Gather", { inputs, attributes: { axis: { int: 1 } } });
 }
 
-function addNormalization(graph: GraphBuilder, pooled: string): string {
+function addNormalization(graph: GraphBuilder, name: string, pooled: string): string {
   const axis = graph.integers("normalize.axis", [1]);
   const length = graph.node("normalize.length", "ReduceL2", { inputs: [pooled, axis] });
-  const floored = graph.node("normalize.floor", "Max", {
-    inputs: [length, graph.scalar("normalize.shortest", shortestLength)],
-  });
-  return graph.node("normalize", "Div", { inputs: [pooled, floored] });
+  const shortest = graph.scalar("normalize.shortest", shortestLength);
+  const floored = graph.node("normalize.floor", "Max", { inputs: [length, shortest] });
+  return graph.node(name, "Div", { inputs: [pooled, floored] });
 }

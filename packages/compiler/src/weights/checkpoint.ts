@@ -1,8 +1,8 @@
 import { access, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { MillraceError } from "@millrace/core";
-import { isFloatDtype, toFloat32 } from "./dtypes.js";
-import { readSafetensors, type SafetensorsFile } from "./safetensors.js";
+import { isFloatDtype } from "./dtypes.js";
+import { readSafetensors, requireFloatDtype, type SafetensorsFile } from "./safetensors.js";
 import type { TensorEntry } from "./safetensors-header.js";
 
 /** A weight that has been found and whose shape is right; `load` reads it. */
@@ -105,14 +105,10 @@ function find(located: ReadonlyMap<string, Located>, name: string, file: string)
 }
 
 function lazyTensor({ shard, entry }: Located, shape: readonly number[]): LazyTensor {
-  const { dtype } = entry;
-  if (!isFloatDtype(dtype)) {
-    const why = `tensor "${entry.name}" holds ${dtype}; supported: F32, F16, BF16`;
-    throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot use the weights in ${shard.path}`, { why });
-  }
+  requireFloatDtype(entry, shard.path);
   if (entry.shape.length !== shape.length || entry.shape.some((size, axis) => size !== shape[axis]))
     throw invalid(shard.path, `tensor "${entry.name}" has shape [${entry.shape}], config.json says [${shape}]`);
-  return { shape, load: async () => toFloat32(dtype, await shard.read(entry)) };
+  return { shape, load: () => shard.readFloat32(entry) };
 }
 
 function elements({ shape }: TensorEntry): number {

@@ -24,10 +24,10 @@ export function isDtype(name: unknown): name is Dtype {
   return typeof name === "string" && Object.hasOwn(dtypeBytes, name);
 }
 
-const floatDtypes = ["F32", "F16", "BF16"] as const;
+/** Dtypes that weights may be stored in. */
+export const floatDtypes = ["F32", "F16", "BF16"] as const;
 export type FloatDtype = (typeof floatDtypes)[number];
 
-/** True for the dtypes that weights may be stored in. */
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return (floatDtypes as readonly Dtype[]).includes(dtype);
 }
