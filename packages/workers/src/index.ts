@@ -1,1 +1,2 @@
-export {};
+export { folderBlobs } from "./blobs/folder.js";
+export { memoryBlobs } from "./blobs/memory.js";
