@@ -1,1 +1,4 @@
-export {};
+export { folderBlobs } from "./blobs/folder.js";
+export { memoryBlobs } from "./blobs/memory.js";
+export { createSearcher, createSink, parseStoreUri, type StoreDriver, storeDrivers } from "./sinks/create.js";
+export { matchesFilter, parseFilter } from "./sinks/filter.js";

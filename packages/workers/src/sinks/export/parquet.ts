@@ -1,0 +1,135 @@
+import type { FileHandle } from "node:fs/promises";
+import type { Payload, PointBatch, StoredPoint } from "@millrace/core";
+import type { SchemaElement } from "hyparquet";
+import { type PartFormat, pointsOf, type Row } from "./part-format.js";
+
+/** Rows in one group: what a reader must decode at once, and what a writer holds. */
+const rowsPerGroup = 1024;
+
+const text = (name: string): SchemaElement => {
+  return { name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" };
+};
+const integer = (name: string): SchemaElement => ({ name, type: "INT32", repetition_type: "REQUIRED" });
+const list = (name: string, element: SchemaElement): readonly SchemaElement[] => [
+  { name, repetition_type: "REQUIRED", num_children: 1, converted_type: "LIST" },
+  { name: "list", repetition_type: "REPEATED", num_children: 1 },
+  element,
+];
+
+/** Columns as in a LanceDB store; `payload` is JSON. */
+const schema: readonly SchemaElement[] = [
+  { name: "schema", num_children: 12 },
+  text("id"),
+  text("corpus"),
+  text("path"),
+  text("document"),
+  integer("ordinal"),
+  integer("start"),
+  integer("end"),
+  text("title"),
+  ...list("headings", text("element")),
+  text("text"),
+  text("payload"),
+  ...list("vector", { name: "element", type: "FLOAT", repetition_type: "REQUIRED" }),
+];
+
+/** Apache Parquet. A row's content is its point. */
+export const parquetFormat: PartFormat<StoredPoint> = {
+  name: "parquet",
+  *encode(batch: PointBatch, dimensions: number) {
+    for (const point of pointsOf(batch, dimensions)) yield { id: point.record.id, content: point };
+  },
+  decode: ({ content }) => content,
+  write: writeFile,
+  async *read(path) {
+    for await (const group of rowGroups(path)) yield* group.map(objectToRow);
+  },
+  async *readIds(path) {
+    for await (const group of rowGroups(path, ["id"])) for (const { id } of group) yield id;
+  },
+};
+
+async function writeFile(
+  file: FileHandle,
+  rows: AsyncIterable<Row<StoredPoint>> | Iterable<Row<StoredPoint>>,
+): Promise<void> {
+  const { ByteWriter, ParquetWriter } = await import("hyparquet-writer");
+  const bytes = new ByteWriter();
+  const writer = new ParquetWriter({ writer: bytes, schema: [...schema], createdBy: "millrace" });
+  const flush = async () => {
+    await file.writeFile(bytes.getBytes());
+    bytes.index = 0;
+  };
+  let group: StoredPoint[] = [];
+  const writeGroup = async () => {
+    await writer.write({ columnData: columnsOf(group), rowGroupSize: rowsPerGroup });
+    await flush();
+    group = [];
+  };
+  for await (const { content } of rows) {
+    group.push(content);
+    if (group.length === rowsPerGroup) await writeGroup();
+  }
+  if (group.length > 0) await writeGroup();
+  await writer.finish();
+  await flush();
+}
+
+/** Vectors and texts are hardly ever equal: a dictionary, statistics or compressing floats would only cost time. */
+function columnsOf(points: readonly StoredPoint[]) {
+  const records = points.map(({ record }) => record);
+  return [
+    { name: "id", data: records.map(({ id }) => id), encoding: "PLAIN" as const },
+    { name: "corpus", data: records.map(({ corpus }) => corpus) },
+    { name: "path", data: records.map(({ path }) => path) },
+    { name: "document", data: records.map(({ document }) => document) },
+    { name: "ordinal", data: records.map(({ ordinal }) => ordinal) },
+    { name: "start", data: records.map(({ start }) => start) },
+    { name: "end", data: records.map(({ end }) => end) },
+    { name: "title", data: records.map(({ title }) => title) },
+    { name: "headings", data: records.map(({ headings }) => headings as string[]) },
+    { name: "text", data: records.map(({ text }) => text), encoding: "PLAIN" as const, statistics: false },
+    { name: "payload", data: records.map(({ payload }) => JSON.stringify(payload)) },
+    {
+      name: "vector",
+      data: points.map(({ vector }) => Array.from(vector)),
+      encoding: "PLAIN" as const,
+      codec: "UNCOMPRESSED" as const,
+      statistics: false,
+    },
+  ];
+}
+
+/** A row as hyparquet gives it. */
+interface ParquetObject {
+  readonly id: string;
+  readonly corpus: string;
+  readonly path: string;
+  readonly document: string;
+  readonly ordinal: number;
+  readonly start: number;
+  readonly end: number;
+  readonly title: string;
+  readonly headings: readonly string[];
+  readonly text: string;
+  readonly payload: string;
+  readonly vector: readonly number[];
+}
+
+async function* rowGroups(path: string, columns?: string[]): AsyncGenerator<readonly ParquetObject[]> {
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import("hyparquet");
+  const file = await asyncBufferFromFile(path);
+  const metadata = await parquetMetadataAsync(file);
+  let rowStart = 0;
+  for (const { num_rows } of metadata.row_groups) {
+    const rowEnd = rowStart + Number(num_rows);
+    const options = { file, metadata, rowStart, rowEnd, ...(columns === undefined ? {} : { columns }) };
+    yield (await parquetReadObjects(options)) as unknown as readonly ParquetObject[];
+    rowStart = rowEnd;
+  }
+}
+
+function objectToRow({ vector, payload, headings, ...fields }: ParquetObject): Row<StoredPoint> {
+  const record = { ...fields, headings: [...headings], payload: JSON.parse(payload) as Payload };
+  return { id: record.id, content: { record, vector: Float32Array.from(vector) } };
+}

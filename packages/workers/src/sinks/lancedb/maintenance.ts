@@ -1,0 +1,53 @@
+import type { Table } from "@lancedb/lancedb";
+import { loadVendor } from "./vendor.js";
+
+/**
+ * Each write adds a fragment and a version that lists all fragments. 512 of them cost 8 MB of versions; compacting more
+ * often costs more than it saves, as each time up to a million rows are written again.
+ */
+export const writesBetweenCompactions = 512;
+
+/** Fewer small fragments than this are left alone, so that refreshing a few files does not rewrite the store. */
+const toleratedFragments = 16;
+
+/** Share of rows replaced or deleted since the store was opened from which their space is worth reclaiming. */
+const toleratedDeletedShare = 0.1;
+
+/** Comparing every vector answers within 0.3 s up to this many rows of 384 dimensions on two cores. */
+const rowsWorthIndexing = 200_000;
+
+/** Rows in one partition of the vector index. */
+const rowsPerPartition = 4096;
+
+/** What is known of a table that is being written. */
+export interface WrittenTable {
+  readonly table: Table;
+  /** Fragments added since the table was opened. */
+  readonly writes: number;
+  /** Rows replaced or deleted since the last compaction. */
+  deleted: number;
+}
+
+/** Compacts where that pays, and builds the vector index once the table is large enough to need one. */
+export async function compactAfterJob(written: WrittenTable): Promise<void> {
+  const { table } = written;
+  const rows = await table.countRows();
+  const { numSmallFragments } = (await table.stats()).fragmentStats;
+  const indices = await table.listIndices();
+  if (numSmallFragments >= toleratedFragments || written.deleted > rows * toleratedDeletedShare)
+    await compactNow(written);
+  if (rows >= rowsWorthIndexing && indices.length === 0) await indexVectors(table, rows);
+}
+
+/** Rewrites small fragments as large ones, adds what is new to the index, and removes old versions with their files. */
+export async function compactNow(written: WrittenTable): Promise<void> {
+  await written.table.optimize({ cleanupOlderThan: new Date() });
+  written.deleted = 0;
+}
+
+/** Partitions of whole vectors: scores stay exact, only what is looked at shrinks. */
+async function indexVectors(table: Table, rows: number): Promise<void> {
+  const numPartitions = Math.round(rows / rowsPerPartition);
+  const config = loadVendor().lancedb.Index.ivfFlat({ distanceType: "cosine", numPartitions });
+  await table.createIndex("vector", { config });
+}

@@ -1,0 +1,139 @@
+import type { Payload, PointBatch, PointRecord, StoredPoint } from "@millrace/core";
+import type {
+  Data,
+  DataType,
+  Field,
+  FixedSizeList,
+  Float32,
+  List,
+  RecordBatch,
+  Schema,
+  Table,
+  Utf8,
+} from "apache-arrow";
+import type { Vendor } from "./vendor.js";
+
+type Arrow = Vendor["arrow"];
+
+/** Columns of the table `points`, in order. `payload` is JSON; a list's items are nullable because Lance wants that. */
+export function pointsSchema(arrow: Arrow, dimensions: number): Schema {
+  const text = new arrow.Utf8();
+  const integer = new arrow.Int32();
+  const vector = new arrow.FixedSizeList(dimensions, new arrow.Field("item", new arrow.Float32(), true));
+  const headings = new arrow.List(new arrow.Field("item", text, true));
+  const columns: readonly (readonly [string, DataType])[] = [
+    ["id", text],
+    ["vector", vector],
+    ["corpus", text],
+    ["path", text],
+    ["document", text],
+    ["ordinal", integer],
+    ["start", integer],
+    ["end", integer],
+    ["title", text],
+    ["headings", headings],
+    ["text", text],
+    ["payload", text],
+  ];
+  return new arrow.Schema(columns.map(([name, type]) => new arrow.Field(name, type, false)));
+}
+
+/** Names of the columns that make a point. */
+export const pointColumns = [
+  "id",
+  "vector",
+  "corpus",
+  "path",
+  "document",
+  "ordinal",
+  "start",
+  "end",
+  "title",
+  "headings",
+  "text",
+  "payload",
+] as const;
+
+/** One record batch for the points; the vectors' memory is used as it is. */
+export function pointsToTable(arrow: Arrow, schema: Schema, { records, vectors }: PointBatch): Table {
+  const texts = (pick: (record: PointRecord) => string) => textColumn(arrow, records.map(pick));
+  const integers = (pick: (record: PointRecord) => number) => {
+    return arrow.makeData({ type: new arrow.Int32(), data: Int32Array.from(records, pick) });
+  };
+  const columns: Record<(typeof pointColumns)[number], Data> = {
+    id: texts(({ id }) => id),
+    vector: vectorColumn(arrow, typeOf<FixedSizeList<Float32>>(schema, "vector"), records.length, vectors),
+    corpus: texts(({ corpus }) => corpus),
+    path: texts(({ path }) => path),
+    document: texts(({ document }) => document),
+    ordinal: integers(({ ordinal }) => ordinal),
+    start: integers(({ start }) => start),
+    end: integers(({ end }) => end),
+    title: texts(({ title }) => title),
+    headings: listColumn(
+      arrow,
+      typeOf<List<Utf8>>(schema, "headings"),
+      records.map(({ headings }) => headings),
+    ),
+    text: texts(({ text }) => text),
+    payload: texts(({ payload }) => JSON.stringify(payload)),
+  };
+  const type = new arrow.Struct(schema.fields as Field[]);
+  const children = pointColumns.map((name) => columns[name]);
+  const data = arrow.makeData({ type, length: records.length, nullCount: 0, children });
+  return new arrow.Table(schema, [new arrow.RecordBatch(schema, data)]);
+}
+
+/** Points of a record batch that has all of `pointColumns`. */
+export function batchToPoints(batch: RecordBatch): StoredPoint[] {
+  const vectors = batch.getChild("vector");
+  return Array.from({ length: batch.numRows }, (_, row) => ({
+    record: recordAt(batch, row),
+    vector: Float32Array.from(vectors?.get(row).toArray() as Float32Array),
+  }));
+}
+
+function recordAt(batch: RecordBatch, row: number): PointRecord {
+  const value = (name: string) => batch.getChild(name)?.get(row);
+  return {
+    id: value("id") as string,
+    corpus: value("corpus") as string,
+    path: value("path") as string,
+    document: value("document") as string,
+    ordinal: value("ordinal") as number,
+    start: value("start") as number,
+    end: value("end") as number,
+    title: value("title") as string,
+    headings: [...(value("headings") as Iterable<string>)],
+    text: value("text") as string,
+    payload: JSON.parse(value("payload") as string) as Payload,
+  };
+}
+
+function typeOf<Type extends DataType>(schema: Schema, name: string): Type {
+  return schema.fields.find((field) => field.name === name)?.type as Type;
+}
+
+/** All texts are encoded in one go; each one's bytes are counted from its text. */
+function textColumn(arrow: Arrow, texts: readonly string[]): Data<Utf8> {
+  const valueOffsets = new Int32Array(texts.length + 1);
+  texts.forEach((text, row) => {
+    valueOffsets[row + 1] = (valueOffsets[row] as number) + Buffer.byteLength(text);
+  });
+  const data = Buffer.from(texts.join(""));
+  return arrow.makeData({ type: new arrow.Utf8(), length: texts.length, nullCount: 0, valueOffsets, data });
+}
+
+function vectorColumn(arrow: Arrow, type: FixedSizeList<Float32>, length: number, data: Float32Array): Data {
+  const child = arrow.makeData({ type: new arrow.Float32(), length: data.length, nullCount: 0, data });
+  return arrow.makeData({ type, length, nullCount: 0, child });
+}
+
+function listColumn(arrow: Arrow, type: List<Utf8>, lists: readonly (readonly string[])[]): Data {
+  const valueOffsets = new Int32Array(lists.length + 1);
+  lists.forEach((list, row) => {
+    valueOffsets[row + 1] = (valueOffsets[row] as number) + list.length;
+  });
+  const child = textColumn(arrow, lists.flat());
+  return arrow.makeData({ type, length: lists.length, nullCount: 0, valueOffsets, child });
+}

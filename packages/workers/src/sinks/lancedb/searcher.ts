@@ -1,0 +1,144 @@
+import type { Connection, Table } from "@lancedb/lancedb";
+import { compareKeys, type Searcher, type SearchHit, type SearchQuery, type StoredPoint } from "@millrace/core";
+import { checkQuery } from "../check.js";
+import { checkFilters, matchesFilter } from "../filter.js";
+import { rankHits } from "../ranking.js";
+import { readStoreSchema } from "../store-file.js";
+import { guarded, isCompactedAway } from "./errors.js";
+import { lanceFolder, pointsTable } from "./place.js";
+import { batchToPoints, pointColumns } from "./rows.js";
+import { filtersToSql } from "./sql.js";
+import { loadVendor } from "./vendor.js";
+
+/** Rows fetched beyond those asked for, so that ties at the end are seen without asking again. */
+const rowsBeyondTop = 16;
+
+/** LanceDB's distances are of single precision; a row further behind than this cannot really be ahead. */
+const distanceError = 1e-5;
+
+/** Partitions of the vector index that a query looks into. */
+const probedPartitions = 32;
+
+/** Points read at once by `scan`. */
+const pointsPerPage = 512;
+
+interface Reader {
+  readonly connection: Connection;
+  readonly table: Table;
+}
+
+/** Searches the LanceDB table below the folder. Every call sees the store as it is then, also while it is written. */
+export function lanceSearcher(folder: string): Searcher {
+  const place = lanceFolder(folder);
+  let reader: Promise<Reader> | undefined;
+  const table = async () => {
+    await readStoreSchema(place);
+    reader ??= openReader(folder).catch((error: unknown) => {
+      reader = undefined;
+      throw error;
+    });
+    return (await reader).table;
+  };
+  return {
+    schema: () => readStoreSchema(place),
+    count: () => guarded("cannot count points", folder, async () => (await table()).countRows()),
+    async search(query) {
+      const schema = await readStoreSchema(place);
+      checkQuery(query, schema);
+      checkFilters(query.filters);
+      if (query.top <= 0) return [];
+      const attempt = () => guarded("cannot search the store", folder, async () => searchTable(await table(), query));
+      return attempt().catch((error: unknown) => {
+        if (isCompactedAway(error)) return attempt();
+        throw error;
+      });
+    },
+    scan: () => scanStore(folder),
+    async close() {
+      const open = await reader?.catch(() => undefined);
+      open?.table.close();
+      open?.connection.close();
+      reader = undefined;
+    },
+  };
+}
+
+async function openReader(folder: string): Promise<Reader> {
+  const connection = await loadVendor().lancedb.connect(folder, { readConsistencyInterval: 0 });
+  return { connection, table: await connection.openTable(pointsTable) };
+}
+
+/**
+ * Asks for more rows until no row that was not returned could be among the best: LanceDB breaks ties as it likes, and
+ * conditions on the payload are only decided here. An index that finds too few is passed by.
+ */
+async function searchTable(table: Table, query: SearchQuery): Promise<readonly SearchHit[]> {
+  let bypassIndex = (await table.listIndices()).length === 0;
+  for (let limit = query.top + rowsBeyondTop; ; limit *= 4) {
+    const { points, farthest } = await nearest({ table, query, limit, bypassIndex });
+    const matching = points.filter(({ record }) => query.filters.every((filter) => matchesFilter(record, filter)));
+    const hits = rankHits(matching, query.vector);
+    const last = hits[query.top - 1];
+    const isExhausted = points.length < limit;
+    if (last !== undefined && (isExhausted || 1 - farthest + distanceError < last.score))
+      return hits.slice(0, query.top);
+    if (isExhausted && bypassIndex) return hits;
+    bypassIndex ||= isExhausted;
+  }
+}
+
+interface NearestRequest {
+  readonly table: Table;
+  readonly query: SearchQuery;
+  readonly limit: number;
+  readonly bypassIndex: boolean;
+}
+
+async function nearest({ table, query, limit, bypassIndex }: NearestRequest) {
+  const request = table.query().nearestTo(query.vector).column("vector").distanceType("cosine").limit(limit);
+  // Without `_distance` among the columns LanceDB prints a warning.
+  request.select([...pointColumns, "_distance"]).nprobes(probedPartitions);
+  const condition = filtersToSql(query.filters);
+  if (condition !== undefined) request.where(condition);
+  if (bypassIndex) request.bypassVectorIndex();
+  const points: StoredPoint[] = [];
+  let farthest = 0;
+  for await (const batch of request) {
+    points.push(...batchToPoints(batch));
+    for (const distance of batch.getChild("_distance") ?? []) farthest = Math.max(farthest, distance as number);
+  }
+  return { points, farthest };
+}
+
+/** Holds the ids and one page of points. Reads one version of the table from beginning to end. */
+async function* scanStore(folder: string): AsyncGenerator<StoredPoint> {
+  await readStoreSchema(lanceFolder(folder));
+  const { connection, table } = await guarded("cannot open the store", folder, () => openReader(folder));
+  try {
+    const rows = await guarded("cannot read the store", folder, () => sortedRows(table));
+    for (let start = 0; start < rows.length; start += pointsPerPage) {
+      const rowIds = rows.slice(start, start + pointsPerPage).map(({ rowId }) => rowId);
+      yield* await guarded("cannot read the store", folder, () => readPage(table, rowIds));
+    }
+  } finally {
+    table.close();
+    connection.close();
+  }
+}
+
+async function sortedRows(table: Table): Promise<{ readonly id: string; readonly rowId: bigint }[]> {
+  await table.checkout(await table.version());
+  const rows: { id: string; rowId: bigint }[] = [];
+  for await (const batch of table.query().select(["id"]).withRowId()) {
+    const ids = batch.getChild("id");
+    const rowIds = batch.getChild("_rowid");
+    for (let row = 0; row < batch.numRows; row += 1) rows.push({ id: ids?.get(row), rowId: rowIds?.get(row) });
+  }
+  return rows.sort((a, b) => compareKeys(a.id, b.id));
+}
+
+async function readPage(table: Table, rowIds: readonly bigint[]): Promise<readonly StoredPoint[]> {
+  const points: StoredPoint[] = [];
+  for await (const batch of table.takeRowIds(rowIds).select([...pointColumns])) points.push(...batchToPoints(batch));
+  return points.sort((a, b) => compareKeys(a.record.id, b.record.id));
+}

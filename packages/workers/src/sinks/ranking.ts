@@ -1,0 +1,28 @@
+import { compareKeys, type SearchHit, type StoredPoint } from "@millrace/core";
+
+/**
+ * Hits best first, equal scores by ascending id. The score is computed here in double precision for every store, so
+ * that two stores with the same points give the same ranking. A vector of zeros has no direction and is never a hit.
+ */
+export function rankHits(points: Iterable<StoredPoint>, query: Float32Array): SearchHit[] {
+  const hits: SearchHit[] = [];
+  for (const { record, vector } of points) {
+    const score = cosineSimilarity(vector, query);
+    if (!Number.isNaN(score)) hits.push({ record, score });
+  }
+  return hits.sort((a, b) => b.score - a.score || compareKeys(a.record.id, b.record.id));
+}
+
+function cosineSimilarity(left: Float32Array, right: Float32Array): number {
+  let product = 0;
+  let leftSquares = 0;
+  let rightSquares = 0;
+  for (let index = 0; index < left.length; index += 1) {
+    const a = left[index] as number;
+    const b = right[index] as number;
+    product += a * b;
+    leftSquares += a * a;
+    rightSquares += b * b;
+  }
+  return product / Math.sqrt(leftSquares * rightSquares);
+}

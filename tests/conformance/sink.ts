@@ -1,0 +1,344 @@
+import { describe, expect, test } from "@jest/globals";
+import type { PointBatch, PointRecord, Searcher, Sink, StoredPoint, StoreSchema } from "@millrace/core";
+import { createSearcher, createSink } from "@millrace/workers";
+import fc from "fast-check";
+
+/** One place of a store: every call opens it anew. */
+export interface StoreUnderTest {
+  readonly sink: () => Sink;
+  readonly searcher: () => Searcher;
+  readonly isSearchable: boolean;
+}
+
+/** What every Sink and Searcher must do. `make` gives a place where there is no store yet. */
+export function describeSink(name: string, make: () => Promise<StoreUnderTest>): void {
+  const opened = async (schema = schemaOf()) => {
+    const store = await make();
+    const sink = store.sink();
+    await sink.open(schema);
+    return { store, sink };
+  };
+
+  describe(`${name} is a Sink`, () => {
+    test("opens again with an equal schema, takes another place of the model, refuses other vectors", async () => {
+      const { store, sink } = await opened();
+      await sink.close();
+      await sink.open(schemaOf({ model: "/elsewhere/model" }));
+      expect(await store.searcher().schema()).toEqual(schemaOf({ model: "/elsewhere/model" }));
+      await sink.close();
+      await expect(store.sink().open(schemaOf({ dimensions: 5 }))).rejects.toMatchObject({
+        code: "E_STORE_SCHEMA",
+        message: expect.stringContaining("4 dimensions"),
+      });
+      await expect(store.sink().open(schemaOf({ fingerprint: "other" }))).rejects.toMatchObject({
+        code: "E_STORE_FINGERPRINT",
+        message: expect.stringContaining("--store"),
+      });
+    });
+
+    test("a place without a store is E_STORE_MISSING", async () => {
+      const searcher = (await make()).searcher();
+      const attempts = [() => searcher.schema(), () => searcher.count(), () => scanned(searcher)];
+      for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: "E_STORE_MISSING" });
+    });
+
+    test("writing before open or after close is E_INTERNAL, as is a batch that is not consistent", async () => {
+      const { store, sink } = await opened();
+      await expect(store.sink().upsert(batchOf([]))).rejects.toMatchObject({ code: "E_INTERNAL" });
+      const two = batchOf(["a", "b"]);
+      const bad = [{ ...two, vectors: two.vectors.subarray(1) }, batchOf(["a", "a"])];
+      for (const batch of bad) await expect(sink.upsert(batch)).rejects.toMatchObject({ code: "E_INTERNAL" });
+      await sink.close();
+      await expect(sink.upsert(two)).rejects.toMatchObject({ code: "E_INTERNAL" });
+    });
+
+    test("upserting the same ids again keeps one row each, with the new values", async () => {
+      const { store, sink } = await opened();
+      await sink.upsert(batchOf(["a", "b", "c"], "old"));
+      await sink.upsert(batchOf(["c", "d", "a"], "new"));
+      await expectPoints(store, [...batchOf(["b"], "old").records, ...batchOf(["a", "c", "d"], "new").records]);
+      await sink.finish();
+      await expectPoints(store, [...batchOf(["b"], "old").records, ...batchOf(["a", "c", "d"], "new").records]);
+      await sink.close();
+    });
+
+    test("deletes ids, ignores unknown ones, and takes deleted ids again", async () => {
+      const { store, sink } = await opened();
+      await sink.upsert(batchOf(["a", "b", "it's", '"; --', "c"]));
+      await sink.delete(["a", "it's", '"; --', "unknown", "' OR true OR '"]);
+      await sink.delete([]);
+      await expectPoints(store, batchOf(["b", "c"]).records);
+      await sink.finish();
+      await sink.upsert(batchOf(["a"], "again"));
+      await sink.delete(["b"]);
+      await expectPoints(store, [...batchOf(["a"], "again").records, ...batchOf(["c"]).records]);
+      await sink.close();
+    });
+
+    test("deletes many ids", async () => {
+      const { store, sink } = await opened();
+      const ids = Array.from({ length: 5000 }, (_, index) => `id-${String(index).padStart(5, "0")}`);
+      await sink.upsert(batchOf(ids));
+      await sink.delete(ids.slice(0, 4990));
+      await expectPoints(store, batchOf(ids.slice(4990)).records);
+      await sink.close();
+    });
+
+    test("an empty store and empty batches are fine", async () => {
+      const { store, sink } = await opened();
+      await sink.upsert(batchOf([]));
+      await sink.finish();
+      await sink.finish();
+      await expectPoints(store, []);
+      await sink.close();
+    });
+
+    test("any text, payload and float comes back as it was", async () => {
+      const { store, sink } = await opened();
+      const points = oddPoints();
+      await sink.upsert(toBatch(points));
+      const expected = [...points].sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+      expect(await scanned(store.searcher())).toEqual(expected);
+      await sink.finish();
+      await sink.close();
+      const stored = await scanned(store.searcher());
+      expect(stored).toEqual(expected);
+      const bits = (point: StoredPoint) => [...new Uint32Array(point.vector.slice().buffer)];
+      expect(stored.map(bits)).toEqual(expected.map(bits));
+    });
+
+    test("finish is idempotent, and a store opened again sees and continues everything", async () => {
+      const { store, sink } = await opened();
+      await sink.upsert(batchOf(["a", "b"]));
+      await sink.finish();
+      await sink.finish();
+      await sink.upsert(batchOf(["c"]));
+      await sink.close();
+      const again = store.sink();
+      await again.open(schemaOf());
+      await again.upsert(batchOf(["b", "d"], "new"));
+      await again.finish();
+      await again.close();
+      await expectPoints(store, [...batchOf(["a", "c"]).records, ...batchOf(["b", "d"], "new").records]);
+    });
+
+    test("concurrent upserts of the same ids keep one row each", async () => {
+      const { store, sink } = await opened();
+      const ids = Array.from({ length: 50 }, (_, index) => `id-${index}`);
+      await Promise.all(Array.from({ length: 8 }, () => sink.upsert(batchOf(ids))));
+      await expectPoints(store, batchOf(ids).records);
+      await Promise.all([sink.finish(), sink.upsert(batchOf(["more"])), sink.delete(["id-0"]), sink.finish()]);
+      expect(await store.searcher().count()).toBe(50);
+      await sink.close();
+    });
+
+    test("any sequence of writes ends as the same sequence on a map", async () => {
+      const id = fc.constantFrom("a", "b", "c", "d", "e", "f");
+      const step = fc.record({
+        kind: fc.constantFrom("upsert", "upsert", "delete", "finish", "reopen"),
+        ids: fc.uniqueArray(id, { maxLength: 6 }),
+      });
+      const property = fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
+        const { store, sink } = await opened();
+        const expected = new Map<string, PointRecord>();
+        for (const [index, { kind, ids }] of steps.entries()) {
+          const batch = batchOf(ids, `step ${index}`);
+          if (kind === "upsert") await sink.upsert(batch);
+          if (kind === "upsert") for (const record of batch.records) expected.set(record.id, record);
+          if (kind === "delete") await sink.delete(ids);
+          if (kind === "delete") for (const id of ids) expected.delete(id);
+          if (kind === "finish") await sink.finish();
+          if (kind === "reopen") await sink.close();
+          if (kind === "reopen") await sink.open(schemaOf());
+        }
+        await expectPoints(store, [...expected.values()]);
+        await sink.close();
+      });
+      await fc.assert(property, { numRuns: 12 });
+    });
+
+    test("search is that of the memory store, or refused", async () => {
+      const { store, sink } = await opened();
+      const reference = createSink(`memory:reference of ${name}`);
+      await reference.open(schemaOf());
+      const points = searchPoints();
+      for (const target of [sink, reference]) await target.upsert(toBatch(points));
+      const searcher = store.searcher();
+      const query = { vector: Float32Array.of(1, 0, 0, 0), top: 3, filters: [] };
+      if (!store.isSearchable) {
+        await expect(searcher.search(query)).rejects.toMatchObject({ code: "E_CONFIG" });
+        return;
+      }
+      const expected = createSearcher(`memory:reference of ${name}`);
+      const property = fc.asyncProperty(searchQuery, async (query) => {
+        expect(await searcher.search(query)).toEqual(await expected.search(query));
+      });
+      await fc.assert(property, { numRuns: 150 });
+      const wrong = { ...query, vector: new Float32Array(3) };
+      await expect(searcher.search(wrong)).rejects.toMatchObject({ code: "E_STORE_SCHEMA" });
+      const unknown = { ...query, filters: [{ field: "id; drop", pattern: "" }] };
+      await expect(searcher.search(unknown)).rejects.toMatchObject({ code: "E_USAGE" });
+      await searcher.close();
+      await sink.close();
+    });
+  });
+}
+
+export function schemaOf(changes: Partial<StoreSchema> = {}): StoreSchema {
+  return { dimensions: 4, distance: "cosine", fingerprint: "f".repeat(64), model: "/models/m", ...changes };
+}
+
+export function recordOf(changes: Partial<PointRecord> & { readonly id: string }): PointRecord {
+  const place = { corpus: "c", path: "a/b.md", document: "", ordinal: 0, start: 0, end: 4 };
+  return { ...place, title: "", headings: [], text: "text", payload: {}, ...changes };
+}
+
+/** Points with these ids; the vectors are made of the ids. */
+export function batchOf(ids: readonly string[], text = "text", dimensions = 4): PointBatch {
+  const vectors = new Float32Array(ids.length * dimensions);
+  ids.forEach((id, row) => {
+    for (let column = 0; column < dimensions; column += 1) {
+      vectors[row * dimensions + column] = ((id.charCodeAt(id.length - 1) + column) % 7) - 2.9;
+    }
+  });
+  return { records: ids.map((id, ordinal) => recordOf({ id, text, title: id, end: ordinal })), vectors };
+}
+
+export function toBatch(points: readonly StoredPoint[]): PointBatch {
+  const vectors = Float32Array.from(points.flatMap(({ vector }) => [...vector]));
+  return { records: points.map(({ record }) => record), vectors };
+}
+
+export async function scanned(searcher: Searcher): Promise<readonly StoredPoint[]> {
+  const points: StoredPoint[] = [];
+  for await (const point of searcher.scan()) points.push(point);
+  return points;
+}
+
+/** Ids and texts are compared; what else a point holds is another test's. */
+async function expectPoints(store: StoreUnderTest, records: readonly PointRecord[]): Promise<void> {
+  const searcher = store.searcher();
+  const brief = (records: readonly PointRecord[]) => records.map(({ id, text }) => `${id}: ${text}`);
+  const sorted = [...records].sort((a, b) => (a.id < b.id ? -1 : 1));
+  expect(brief((await scanned(searcher)).map(({ record }) => record))).toEqual(brief(sorted));
+  expect(await searcher.count()).toBe(records.length);
+  await searcher.close();
+}
+
+const oddTexts = [
+  "",
+  " ",
+  'it\'s "quoted" and `ticked`',
+  "a\nb\r\nc\u2028d\u2029e\tf\0g",
+  "%_\\*?';--",
+  "日本語 العربية e\u0301 \u{1f468}\u200d\u{1f469}\u200d\u{1f467} \uffff \u{10ffff}",
+  "null",
+  "long ".repeat(40_000),
+];
+
+const oddFloats = [
+  0,
+  -0,
+  1,
+  -1,
+  0.1,
+  1 / 3,
+  1e-45,
+  1.17549435e-38,
+  3.4028234663852886e38,
+  -2.5e-7,
+  16777216,
+  0.99999994,
+];
+
+function oddPoints(): readonly StoredPoint[] {
+  return oddTexts.map((text, index) => {
+    const payload = {
+      text,
+      [text.slice(0, 50)]: index,
+      nested: { list: [1, [text.slice(0, 20), null], { deep: true }], empty: {}, none: [] },
+      number: -1.5e-300,
+      large: 9007199254740991,
+      no: null,
+    };
+    const record = recordOf({
+      id: `${index} ${text.slice(0, 100)}`,
+      corpus: text,
+      path: text,
+      document: text,
+      ordinal: 2 ** 31 - 1 - index,
+      start: index,
+      end: 2 ** 31 - 1,
+      title: text,
+      headings: index % 3 === 0 ? [] : [text, "", text],
+      text,
+      payload,
+    });
+    const vector = Float32Array.from(
+      { length: 4 },
+      (_, at) => oddFloats[(index * 4 + at) % oddFloats.length] as number,
+    );
+    return { record, vector };
+  });
+}
+
+const words = [
+  "",
+  "a",
+  "A",
+  "b.md",
+  "a/b.md",
+  "a%b",
+  "a_b",
+  "axb",
+  "a\\b",
+  "it's",
+  "é",
+  "😀",
+  "a*b",
+  "\n",
+  '"',
+  "1",
+  "null",
+  "[a]",
+];
+
+/** Few distinct vectors, so that there are many ties; some of zeros, which are never found. */
+function searchPoints(): readonly StoredPoint[] {
+  const pick = (index: number) => words[index % words.length] as string;
+  return Array.from({ length: 400 }, (_, index) => {
+    const values = [
+      pick(index * 7),
+      index % 5,
+      index % 2 === 0,
+      null,
+      [pick(index), "x", index % 3],
+      { lang: pick(index) },
+    ];
+    const payload = index % 4 === 0 ? {} : { lang: values[index % values.length] ?? null, "o'd\"d": pick(index * 3) };
+    const record = recordOf({
+      id: `${(index * 7919) % 1000}-${index}`,
+      corpus: pick(index),
+      path: pick(index * 5) + pick(index * 11),
+      document: pick(index * 13),
+      title: `${pick(index * 17)}-${pick(index)}`,
+      payload,
+    });
+    const vector = Float32Array.of((index % 5) - 2, index % 3, (index % 7) / 3, index % 60 === 0 ? 0.1 : 0);
+    return { record, vector: index % 50 === 0 ? new Float32Array(4) : vector };
+  });
+}
+
+const pattern = fc.array(fc.constantFrom("*", "*", ...words), { maxLength: 4 }).map((pieces) => pieces.join(""));
+const filter = fc.record({
+  field: fc.constantFrom("path", "title", "corpus", "document", "payload.lang", "payload.o'd\"d", "payload.absent"),
+  pattern: fc.oneof(pattern, pattern, fc.string({ unit: "grapheme", maxLength: 5 })),
+});
+const searchQuery = fc.record({
+  vector: fc
+    .array(fc.integer({ min: -3, max: 3 }), { minLength: 4, maxLength: 4 })
+    .filter((values) => values.some((value) => value !== 0))
+    .map((values) => Float32Array.from(values)),
+  top: fc.constantFrom(0, 1, 2, 5, 10, 50, 1000),
+  filters: fc.array(filter, { maxLength: 2 }),
+});
