@@ -1,4 +1,5 @@
 import type { Document } from "./corpus.js";
+import type { MillraceError } from "./errors.js";
 
 /** A piece of a document within the token budget. `document.text.slice(start, end) === text`. */
 export interface Chunk {
@@ -29,16 +30,16 @@ export interface Chunking {
 /** Splits documents; one call takes many, so that the tokenizer works on large batches. */
 export interface Chunker {
   /**
-   * One list of chunks for each document, in order. A document of nothing but whitespace has no chunk.
-   * Without overlap the chunks' texts joined are the document's text.
+   * One list of chunks for each document, in order, or the error of a document that cannot be split (E_ROW_CHUNK).
+   * A document of nothing but whitespace has no chunk. Without overlap the chunks' texts joined are the document's text.
    */
-  chunk(documents: readonly Document[]): Promise<readonly (readonly Chunk[])[]>;
+  chunk(documents: readonly Document[]): Promise<readonly (readonly Chunk[] | MillraceError)[]>;
 }
 
-/** A text's tokens with the places they came from, without special tokens. */
+/** A text's tokens with the places they came from, without the special tokens the model adds. */
 export interface TokenSpans {
   readonly ids: Int32Array;
-  /** UTF-16 offsets into the text, one per token. */
+  /** UTF-16 offsets into the text, one per token, ascending; never inside a surrogate pair. */
   readonly starts: Int32Array;
   readonly ends: Int32Array;
 }
@@ -53,6 +54,6 @@ export interface Tokenizer {
   encode(texts: readonly string[]): Promise<readonly Int32Array[]>;
   /** Number of tokens of each text, special tokens not counted. */
   count(texts: readonly string[]): Promise<readonly number[]>;
-  /** Tokens with offsets, special tokens left out. */
-  spans(text: string): Promise<TokenSpans>;
+  /** Tokens of each text with their offsets, special tokens left out. */
+  spans(texts: readonly string[]): Promise<readonly TokenSpans[]>;
 }

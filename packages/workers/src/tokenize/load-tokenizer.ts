@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { MillraceError, type Tokenizer } from "@millrace/core";
+import { Tokenizer as NativeTokenizer } from "tokenizers";
+import { nativeTokenizer } from "./native-tokenizer.js";
+
+/**
+ * Loads a Hugging Face `tokenizer.json` with its own truncation and padding off.
+ * E_MODEL_INVALID when the file is missing, damaged, or of a kind the tokenizers library does not know.
+ */
+export async function loadTokenizer(path: string): Promise<Tokenizer> {
+  try {
+    const source = await readFile(path, "utf8");
+    const native = NativeTokenizer.fromString(source);
+    native.disableTruncation();
+    native.disablePadding();
+    return await nativeTokenizer(native, digestOf(source));
+  } catch (cause) {
+    throw new MillraceError("E_MODEL_INVALID", `The tokenizer ${path} cannot be loaded`, {
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: "Bring a complete model directory with the tokenizer.json of a fast tokenizer",
+      cause,
+    });
+  }
+}
+
+/** sha256 of the file's JSON without white space, truncation and padding, which change no id. */
+function digestOf(source: string): string {
+  const { truncation: _truncation, padding: _padding, ...rest } = JSON.parse(source) as Record<string, unknown>;
+  return createHash("sha256").update(JSON.stringify(rest)).digest("hex");
+}
