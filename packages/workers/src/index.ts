@@ -4,3 +4,8 @@ export { createSearcher, createSink, parseStoreUri, type StoreDriver, storeDrive
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
 export { createChunker } from "./chunkers/create-chunker.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";
+export { knownExtensions } from "./formats/extensions.js";
+export { formatFor, parseObject } from "./formats/parse-object.js";
+export type { ParseLimits } from "./formats/parser.js";
+export { openSource } from "./sources/open-source.js";
+export { spoolStandardInput } from "./sources/spool.js";

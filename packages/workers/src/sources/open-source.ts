@@ -1,0 +1,64 @@
+import { access, constants, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { MillraceError, type Source, type SourceSpec } from "@millrace/core";
+import picomatch from "picomatch";
+import { folderError, isGone } from "./file-errors.js";
+import { fileVersion } from "./file-object.js";
+import { fileSource, folderSource } from "./folder.js";
+import { selectObjects } from "./selection.js";
+import { spooledSource } from "./spool.js";
+
+/**
+ * Opens a folder, a file, or a glob. A path that exists is taken as it is, even with `*` or `[` in it. The uri is the
+ * `file:` URL of the real path, so that links and spellings of one corpus are one; a glob's has the pattern behind it.
+ * A glob that matches nothing lists nothing.
+ * @throws E_SOURCE_MISSING when there is nothing at the place, or it cannot be read.
+ */
+export async function openSource(spec: SourceSpec): Promise<Source> {
+  const location = resolve(spec.location);
+  if (spec.location === "" || spec.location.includes("\0")) throw missing(spec.location, "that is not a path");
+  try {
+    const path = await realpath(location);
+    const facts = await stat(path);
+    if (facts.isDirectory()) return await openFolder(path, spec);
+    if (facts.isFile()) return await openSingleFile(path);
+  } catch (error) {
+    if (error instanceof MillraceError) throw error;
+    if (!isGone(error)) throw folderError(spec.location, error);
+    return openGlob(spec);
+  }
+  throw missing(spec.location, "it is neither a folder nor a file");
+}
+
+async function openFolder(root: string, spec: SourceSpec): Promise<Source> {
+  await access(root, constants.R_OK | constants.X_OK);
+  return folderSource({ uri: pathToFileURL(root).href, root, selection: selectObjects(spec) });
+}
+
+async function openSingleFile(path: string): Promise<Source> {
+  await access(path, constants.R_OK);
+  const file = { uri: pathToFileURL(path).href, path, key: basename(path), versionOf: fileVersion };
+  return spooledSource(path) ?? fileSource(file);
+}
+
+async function openGlob(spec: SourceSpec): Promise<Source> {
+  const { base, glob, isGlob } = picomatch.scan(spec.location, { unescape: true });
+  if (!isGlob || glob === "") throw missing(spec.location, "there is no such folder or file");
+  try {
+    const root = await realpath(resolve(base));
+    await access(root, constants.R_OK | constants.X_OK);
+    const uri = pathToFileURL(join(root, glob)).href;
+    return folderSource({ uri, root, selection: selectObjects({ ...spec, glob }) });
+  } catch (error) {
+    if (isGone(error)) throw missing(spec.location, `there is no folder "${base === "" ? dirname(glob) : base}"`);
+    throw folderError(base, error);
+  }
+}
+
+function missing(location: string, why: string): MillraceError {
+  return new MillraceError("E_SOURCE_MISSING", `Cannot index "${location}"`, {
+    why,
+    fix: "Give a folder, a file, a glob in quotes, or - for standard input.",
+  });
+}
