@@ -8,27 +8,21 @@ import { fail } from "./failure.mjs";
  * @property {(root: string, args: readonly string[]) => string[][]} commands Arguments of Node, one list after another.
  */
 
-/** What can be run, by the name of its npm script. @type {ReadonlyMap<string, Target>} */
-export const targets = new Map([
+/** @type {readonly [string, Target][]} */
+const entries = [
   ["demo", { isBuilt: true, commands: (_root, args) => [["scripts/demo.mjs", ...args]] }],
   ["test", { isBuilt: true, commands: (_root, args) => [[...jest, ...args]] }],
   ["build", { isBuilt: true, commands: () => [] }],
   ["bench", { isBuilt: true, commands: benchmarks }],
-  [
-    "check",
-    {
-      isBuilt: false,
-      commands: (_root, args) => [
-        [biome, "check", ...args],
-        [tsc, "-b"],
-      ],
-    },
-  ],
-]);
+  ["check", { isBuilt: false, commands: (_root, args) => [[biome, "check", ...args], buildTypes] }],
+];
+
+/** What can be run, by the name of its npm script. */
+export const targets = new Map(entries);
 
 const jest = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning", "node_modules/jest/bin/jest.js"];
 const biome = "node_modules/@biomejs/biome/bin/biome";
-const tsc = "node_modules/typescript/bin/tsc";
+const buildTypes = ["node_modules/typescript/bin/tsc", "-b"];
 
 /**
  * `npm run bench` runs every benchmark, `npm run bench encode -- --runs 3` one of them with arguments.
