@@ -14,8 +14,9 @@ const sameSignalMs = 300;
  */
 export function runChild(file, args, options = {}) {
   return new Promise((resolve, reject) => {
+    // Listening comes first: a signal right after the program has begun must not end this process.
+    const stopPassing = passSignals((signal) => child.kill(signal));
     const child = spawn(file, args, { ...options, stdio: "inherit" });
-    const stopPassing = passSignals(child);
     child.on("error", (error) => {
       stopPassing();
       reject(error);
@@ -27,15 +28,15 @@ export function runChild(file, args, options = {}) {
   });
 }
 
-/** @param {import("node:child_process").ChildProcess} child */
-function passSignals(child) {
+/** @param {(signal: NodeJS.Signals) => void} send */
+function passSignals(send) {
   const passed = new Map();
   /** @param {NodeJS.Signals} signal */
   const pass = (signal) => {
     const isTyped = signal === "SIGINT" && process.stdin.isTTY;
     if (isTyped || performance.now() - (passed.get(signal) ?? Number.NEGATIVE_INFINITY) < sameSignalMs) return;
     passed.set(signal, performance.now());
-    child.kill(signal);
+    send(signal);
   };
   const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
   for (const signal of signals) process.on(signal, pass);
