@@ -10,24 +10,14 @@
  */
 
 export {
-  type BatchRef,
-  type BlobRef,
-  inPieces,
-  planTokenBatches,
-  type Receipt,
-  type TokenBatchPlan,
-  type VectorsRef,
-} from "./batch.js";
-export type { BlobStore } from "./blobs.js";
-export {
-  type Chunk,
-  type Chunker,
-  type Chunking,
-  type ChunkingStrategy,
-  chunkingStrategies,
-  type Tokenizer,
-  type TokenSpans,
-} from "./chunk.js";
+  asMillraceError,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorScope,
+  errorTable,
+  MillraceError,
+} from "./errors.js";
+
 export {
   type Block,
   type BlockKind,
@@ -38,25 +28,39 @@ export {
   type Json,
   type Payload,
 } from "./corpus.js";
-export type { Encoder, TokenBatch } from "./engine.js";
-export {
-  asMillraceError,
-  type ErrorCode,
-  type ErrorDetails,
-  type ErrorScope,
-  errorTable,
-  MillraceError,
-} from "./errors.js";
+
+export type { OpenObject, Source } from "./source.js";
+
 export type { FieldMapping, Format, Row } from "./format.js";
+
 export {
-  type FingerprintParts,
-  type Job,
-  type ModelSpec,
-  type Precision,
-  precisions,
-  type SourceSpec,
-} from "./job.js";
-export { layout } from "./layout.js";
+  type Chunk,
+  type Chunker,
+  type Chunking,
+  type ChunkingStrategy,
+  chunkingStrategies,
+  type Tokenizer,
+  type TokenSpans,
+} from "./chunk.js";
+
+export {
+  type BatchRef,
+  type BlobRef,
+  inPieces,
+  planTokenBatches,
+  type Receipt,
+  type TokenBatchPlan,
+  type VectorsRef,
+} from "./batch.js";
+
+export type { Encoder, TokenBatch } from "./engine.js";
+
+export type { PointBatch, PointRecord, StoreSchema } from "./point.js";
+
+export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";
+
+export type { BlobStore } from "./blobs.js";
+
 export {
   diffListing,
   type KnownObject,
@@ -68,11 +72,18 @@ export {
   type StalePoints,
   stalePoints,
 } from "./manifest.js";
+
 export { groupObjects, type ShardLimits } from "./plan.js";
-export type { PointBatch, PointRecord, StoreSchema } from "./point.js";
-export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
-export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";
-export type { OpenObject, Source } from "./source.js";
+
+export {
+  type FingerprintParts,
+  type Job,
+  type ModelSpec,
+  type Precision,
+  precisions,
+  type SourceSpec,
+} from "./job.js";
+
 export type {
   CorpusSteps,
   PlanCounts,
@@ -84,3 +95,7 @@ export type {
   Steps,
   Summary,
 } from "./steps.js";
+
+export { layout } from "./layout.js";
+
+export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
