@@ -1,1 +1,11 @@
-export {};
+export { knownModels } from "./models/known.js";
+export type {
+  InstalledModel,
+  KnownModel,
+  ModelFile,
+  ModelOrigin,
+  ModelStoreOptions,
+  PackagedModel,
+  TransferLimits,
+} from "./models/model.js";
+export { findModel, listModels, pullModel } from "./models/store.js";
