@@ -1,24 +1,27 @@
 import { resolve } from "node:path";
 import type { CompiledModel } from "@millrace/compiler";
-import type { Chunker, Encoder, Job, Searcher, Source, Steps, Tokenizer } from "@millrace/core";
+import { type Job, MillraceError, type SearchHit, type Source, type Steps, type Tokenizer } from "@millrace/core";
 import {
   canonicalJson,
   compileInHost,
-  createChunker,
   createLazyEncoder,
   createSearcher,
   createSink,
   createSteps,
+  discardingBlobs,
+  encodeRows,
+  encodeTexts,
   fingerprintOf,
   folderBlobs,
   HostSplitter,
   type InstalledModel,
   type LazyEncoder,
+  listModels,
   loadTokenizer,
   lockFolder,
   type ModelStoreOptions,
   openSource,
-  parseStoreUri,
+  parseFilter,
   pullModel,
   sha256,
   spoolStandardInput,
@@ -103,8 +106,16 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
       model: model.installed.origin.kind === "directory" ? reference : settings.model,
     });
     const encoder = openEncoder(model, settings, say);
-    const splitter = openSplitter(job, model, { store, say });
-    const context = { blobs: folderBlobs(job.work), source, sink, store, encoder, splitter, onTokens: request.onTokens };
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false });
+    const context = {
+      blobs: folderBlobs(job.work),
+      source,
+      sink,
+      store,
+      encoder,
+      splitter,
+      onTokens: request.onTokens,
+    };
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
       await sink.close();
@@ -152,6 +163,7 @@ export async function describeJob({ settings, location, standardInput, say }: Jo
     model: { directory: installed.directory, precision },
     store,
     work: resolve(settings.work, workName(corpus, store)),
+    limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     full: settings.full,
     allowEmpty: settings.allowEmpty,
     keepVectors: settings.keepVectors,
@@ -165,19 +177,60 @@ function workName(corpus: string, store: string): string {
   return sha256(canonicalJson([corpus, store])).slice(0, 16);
 }
 
-export function openSplitter(job: Job, { compiled }: OpenModel, { store, say }: { store: string; say: Say }): HostSplitter {
+interface SplitterChoice {
+  readonly store: string;
+  readonly say: Say;
+  readonly isDryRun: boolean;
+}
+
+function openSplitter(job: Job, { compiled }: OpenModel, { store, say, isDryRun }: SplitterChoice): HostSplitter {
   return new HostSplitter({
     job,
     store,
     tokenizerPath: compiled.tokenizerPath,
+    isDryRun,
     onRestart: (reason) => say(`${reason}; the shard is read again`),
   });
 }
 
+/** A job whose plan and split can be taken, and nothing else: neither store nor work folder is written. */
+export async function openDryRun(request: JobRequest): Promise<OpenJob> {
+  const { settings, say } = request;
+  const { job, model, source } = await describeJob(request);
+  const store = await storeIdentity(job.store);
+  const encoder = openEncoder(model, settings, say);
+  const splitter = openSplitter(job, model, { store, say, isDryRun: true });
+  const blobs = discardingBlobs(folderBlobs(job.work));
+  const context = { blobs, source, sink: createSink(job.store), store, encoder, splitter };
+  return {
+    job,
+    model,
+    encoder,
+    steps: createSteps(async () => context),
+    close: async () => void (await Promise.all([encoder.close(), splitter.close()])),
+  };
+}
+
+/** Empty where there is no store yet. */
+async function storeIdentity(store: string): Promise<string> {
+  const searcher = createSearcher(store);
+  try {
+    return (await searcher.schema()).identity;
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === "E_STORE_MISSING") return "";
+    throw error;
+  } finally {
+    await searcher.close();
+  }
+}
+
 /** A store to ask, with the model it was filled with. */
 export interface OpenSearch {
-  readonly searcher: Searcher;
-  readonly embed: (texts: readonly string[]) => Promise<Float32Array>;
+  /** Best first. `filters` as `field:pattern`. */
+  find(
+    query: string,
+    options: { readonly top: number; readonly filters: readonly string[] },
+  ): Promise<readonly SearchHit[]>;
   close(): Promise<void>;
 }
 
@@ -189,11 +242,55 @@ export async function openSearch(settings: Settings, reference: string | undefin
   checkGraph(schema.graph, model);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
-    searcher,
-    embed: (texts) => embedTexts(model, encoder, texts),
+    async find(query, { top, filters }) {
+      const conditions = filters.map(parseFilter);
+      const vector = await encodeTexts([query], { tokenizer: model.tokenizer, encoder });
+      return searcher.search({ vector, top, filters: conditions });
+    },
     async close() {
       await encoder.close();
       await searcher.close();
     },
+  };
+}
+
+function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
+  if (compiled.graphDigest === graph) return;
+  throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
+    why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
+    fix: "Give the model it was filled with as --model.",
+  });
+}
+
+/** Models that are on this machine. */
+export async function installedModels(settings: Settings): Promise<readonly InstalledModel[]> {
+  return listModels(modelStore(settings, () => {}));
+}
+
+/** Tokens per second of a short trial with rows of half the model's length. */
+export async function measureRate(encoder: LazyEncoder, { compiled }: OpenModel): Promise<number> {
+  const length = Math.max(1, Math.floor(compiled.maxTokens / 2));
+  const row = Int32Array.from({ length }, (_, position) => (position * 7919 + 101) % compiled.vocabularySize);
+  const rows = Array.from({ length: trialRows }, () => row);
+  await encodeRows(encoder, rows.slice(0, 4));
+  const startedAt = performance.now();
+  await encodeRows(encoder, rows);
+  return (trialRows * length) / ((performance.now() - startedAt) / 1000);
+}
+
+const trialRows = 96;
+
+/** Ranks a job's store for each of some queries: documents, best first, each once. */
+export async function openRanker(
+  { job, model, encoder }: OpenJob,
+  queries: readonly string[],
+): Promise<(query: number, top: number) => Promise<readonly string[]>> {
+  const { dimensions } = encoder;
+  const vectors = await encodeTexts(queries, { tokenizer: model.tokenizer, encoder });
+  const searcher = createSearcher(job.store);
+  return async (query, top) => {
+    const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);
+    const hits = await searcher.search({ vector, top, filters: [] });
+    return [...new Set(hits.map(({ record }) => record.document))];
   };
 }

@@ -55,7 +55,7 @@ export {
 
 export type { Encoder, TokenBatch } from "./engine.js";
 
-export type { PointBatch, PointRecord, StoreSchema } from "./point.js";
+export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
 export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";
 
@@ -81,6 +81,7 @@ export {
   type ModelSpec,
   type Precision,
   precisions,
+  type SizeLimits,
   type SourceSpec,
 } from "./job.js";
 

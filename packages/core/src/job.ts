@@ -19,6 +19,12 @@ export interface ModelSpec {
   readonly precision: Precision;
 }
 
+/** In bytes, decompressed; what is larger goes to quarantine. */
+export interface SizeLimits {
+  readonly maxRowBytes: number;
+  readonly maxObjectBytes: number;
+}
+
 /** All that decides what a run does. Plain JSON: it travels as it is to workers on other machines. */
 export interface Job {
   /** Names the corpus in point ids and in the store; by default the source's uri. */
@@ -27,6 +33,8 @@ export interface Job {
   readonly fields: FieldMapping;
   readonly chunking: Chunking;
   readonly model: ModelSpec;
+  /** How large a row, or an object that is read whole, may be. */
+  readonly limits: SizeLimits;
   /** Where the points go: `lancedb:<folder>`, `jsonl:<folder>`, `parquet:<folder>`, `memory:<name>`. */
   readonly store: string;
   /** Where plans, batches, vectors, marks and the manifest lie: a folder, (later) `s3://bucket/prefix`. */

@@ -29,6 +29,14 @@ export interface StoreSchema {
   readonly distance: "cosine";
   /** Digest of everything that changes a vector: weights, tokenizer, precision, pooling, prompt, chunking. */
   readonly fingerprint: string;
+  /** sha256 of the compiled graph: a query must be encoded by the same one. */
+  readonly graph: string;
   /** Where the model was found, so that a search needs no `--model`. */
   readonly model: string;
+}
+
+/** A schema as a store keeps it. */
+export interface StoredSchema extends StoreSchema {
+  /** Drawn at random when the store was created: a manifest made for another identity says nothing about this store. */
+  readonly identity: string;
 }

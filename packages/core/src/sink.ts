@@ -1,11 +1,10 @@
-import type { PointBatch, PointRecord, StoreSchema } from "./point.js";
+import type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
 /** Takes points. One writer per store; every call returns only when the write is durable against a killed process. */
 export interface Sink {
   /**
    * Creates the store, or opens it when it was made with an equal schema.
-   * @returns the store's identity, drawn at random when it is created: a manifest made for another identity says
-   *   nothing about this store.
+   * @returns the store's identity.
    * @throws E_STORE_SCHEMA or E_STORE_FINGERPRINT when it was not, E_STORE_READ_ONLY when it cannot be written.
    */
   open(schema: StoreSchema): Promise<string>;
@@ -48,7 +47,7 @@ export interface StoredPoint {
 /** Reads points: the other half of a store. Sinks that can be searched implement it too. */
 export interface Searcher {
   /** The schema the store was made with. @throws E_STORE_MISSING */
-  schema(): Promise<StoreSchema>;
+  schema(): Promise<StoredSchema>;
   count(): Promise<number>;
   /** Best first; equal scores by ascending id. */
   search(query: SearchQuery): Promise<readonly SearchHit[]>;

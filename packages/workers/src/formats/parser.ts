@@ -1,11 +1,11 @@
-import type { FieldMapping, Row } from "@millrace/core";
+import type { FieldMapping, Row, SizeLimits } from "@millrace/core";
 import type { Content } from "./content.js";
 
-export interface ParseLimits {
-  /** Bytes of one row of a structured file; a longer one becomes E_ROW_TOO_LARGE and parsing goes on. */
-  readonly maxRowBytes: number;
-  /** Bytes, decompressed, of a file that is one document, and of anything else that must be held whole. */
-  readonly maxObjectBytes: number;
+/**
+ * Of one row of a structured file (a longer one becomes E_ROW_TOO_LARGE and parsing goes on), and of anything that must
+ * be held whole.
+ */
+export interface ParseLimits extends SizeLimits {
   /** Decompressed bytes per stored byte; counts only beyond `maxObjectBytes`. */
   readonly maxExpansion: number;
 }

@@ -48,6 +48,12 @@ export function createSearcher(uri: string): Searcher {
   return drivers[driver].searcher(place);
 }
 
+/** The uri in full: driver and absolute folder, so that one store has one name. @throws E_CONFIG */
+export function storeUri(uri: string): string {
+  const { driver, place } = parseStoreUri(uri);
+  return `${driver}:${driver === "memory" ? place : resolve(place)}`;
+}
+
 /** A single letter before the colon is a Windows drive, not a scheme. @throws E_CONFIG */
 export function parseStoreUri(uri: string): { readonly driver: StoreDriver; readonly place: string } {
   const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]+):(.*)$/s.exec(uri) ?? [];

@@ -1,7 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { access, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MillraceError, type StoreSchema } from "@millrace/core";
+import { MillraceError, type StoredSchema, type StoreSchema } from "@millrace/core";
 import { writeAtomically } from "../blobs/atomic-file.js";
 import { fileError, hasCode } from "../blobs/file-errors.js";
 import { checkSchema } from "./check.js";
@@ -19,13 +20,15 @@ export interface StoreFolder {
  * Creates the folder with its `store.json`, or compares the one that is there.
  * @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT, E_STORE_READ_ONLY, E_DISK_FULL, E_CONFIG, E_STORE
  */
-export async function openStoreFolder(place: StoreFolder, schema: StoreSchema): Promise<void> {
+export async function openStoreFolder(place: StoreFolder, schema: StoreSchema): Promise<StoredSchema> {
   const stored = await readStoreFile(place);
+  const opened: StoredSchema = { ...schema, identity: stored?.identity ?? randomUUID() };
   if (stored !== undefined) checkSchema(stored, schema, place.folder);
   try {
     await mkdir(place.folder, { recursive: true });
     await access(place.folder, constants.W_OK);
-    if (stored?.model !== schema.model) await writeStoreFile(place, schema);
+    if (stored?.model !== schema.model) await writeStoreFile(place, opened);
+    return opened;
   } catch (error) {
     if (hasCode(error, "EEXIST", "ENOTDIR")) throw notFolder(place.folder);
     throw fileError(error, "cannot write to the store", place.folder);
@@ -33,7 +36,7 @@ export async function openStoreFolder(place: StoreFolder, schema: StoreSchema): 
 }
 
 /** The schema a store was made with. @throws E_STORE_MISSING where there is no store, E_STORE when it is damaged. */
-export async function readStoreSchema(place: StoreFolder): Promise<StoreSchema> {
+export async function readStoreSchema(place: StoreFolder): Promise<StoredSchema> {
   const schema = await readStoreFile(place);
   if (schema === undefined) throw storeMissing(place.folder);
   return schema;
@@ -49,7 +52,7 @@ function notFolder(folder: string): MillraceError {
   return new MillraceError("E_CONFIG", "the store's place is a file", { why: folder, fix });
 }
 
-async function readStoreFile(place: StoreFolder): Promise<StoreSchema | undefined> {
+async function readStoreFile(place: StoreFolder): Promise<StoredSchema | undefined> {
   const path = join(place.folder, "store.json");
   let text: string;
   try {
@@ -62,7 +65,7 @@ async function readStoreFile(place: StoreFolder): Promise<StoreSchema | undefine
   return parseStoreFile(text, place, path);
 }
 
-function parseStoreFile(text: string, { driver }: StoreFolder, path: string): StoreSchema {
+function parseStoreFile(text: string, { driver }: StoreFolder, path: string): StoredSchema {
   const content = parseJson(text);
   if (!isStoreFile(content)) {
     const fix = "Restore the file, or index into another --store";
@@ -77,28 +80,27 @@ function parseStoreFile(text: string, { driver }: StoreFolder, path: string): St
     const fix = `Name it ${content.driver}:<folder>, or use another folder`;
     throw new MillraceError("E_CONFIG", `the folder is not a ${driver} store`, { why, fix });
   }
-  const { dimensions, distance, fingerprint, model } = content;
-  return { dimensions, distance, fingerprint, model };
+  const { dimensions, distance, fingerprint, graph, model, identity } = content;
+  return { dimensions, distance, fingerprint, graph, model, identity };
 }
 
-async function writeStoreFile({ folder, driver }: StoreFolder, schema: StoreSchema): Promise<void> {
-  const { dimensions, distance, fingerprint, model } = schema;
-  const content = { format: storeFormat, driver, dimensions, distance, fingerprint, model };
+async function writeStoreFile({ folder, driver }: StoreFolder, schema: StoredSchema): Promise<void> {
+  const content = { format: storeFormat, driver, ...schema };
   const text = `${JSON.stringify(content, null, 2)}\n`;
   await writeAtomically({ path: join(folder, "store.json"), write: (file) => file.writeFile(text) });
 }
 
-interface StoreFile extends StoreSchema {
+interface StoreFile extends StoredSchema {
   readonly format: number;
   readonly driver: string;
 }
 
 function isStoreFile(content: unknown): content is StoreFile {
   if (typeof content !== "object" || content === null) return false;
-  const { format, driver, dimensions, distance, fingerprint, model } = content as Partial<
+  const { format, driver, dimensions, distance, fingerprint, graph, model, identity } = content as Partial<
     Record<keyof StoreFile, unknown>
   >;
-  const areTexts = [driver, distance, fingerprint, model].every((value) => typeof value === "string");
+  const areTexts = [driver, distance, fingerprint, graph, model, identity].every((value) => typeof value === "string");
   return areTexts && Number.isInteger(format) && Number.isInteger(dimensions);
 }
 

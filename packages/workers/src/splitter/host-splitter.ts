@@ -59,8 +59,8 @@ export class HostSplitter implements Splitter {
   }
 
   private async start(): Promise<Host<SplitRequest, Split>> {
-    const { job, store, tokenizerPath } = this.options;
-    const settings: SplitterSettings = { job, store, tokenizerPath };
+    const { job, store, tokenizerPath, isDryRun } = this.options;
+    const settings: SplitterSettings = { job, store, tokenizerPath, isDryRun };
     return startHost<SplitRequest, Split>({
       module: new URL("./splitter-host.js", import.meta.url),
       settings,

@@ -6,6 +6,7 @@ import {
   MillraceError,
   type OpenObject,
   type Shard,
+  type SizeLimits,
   type Source,
 } from "@millrace/core";
 import { parseObject } from "../formats/parse-object.js";
@@ -22,6 +23,7 @@ export interface ShardReading {
   readonly source: Source;
   readonly shard: Shard;
   readonly fields: FieldMapping;
+  readonly limits: SizeLimits;
   /** Objects whose reading kills the process: they fail without being opened. */
   readonly poisoned: readonly string[];
   readonly onBytes: (bytes: number) => void;
@@ -46,7 +48,7 @@ export async function* readShard(reading: ShardReading): AsyncGenerator<Reading>
 }
 
 async function* readObject(
-  { source, fields, poisoned, onBytes }: ShardReading,
+  { source, fields, limits, poisoned, onBytes }: ShardReading,
   object: CorpusObject,
   fromRow: number,
 ): AsyncGenerator<Reading> {
@@ -57,7 +59,7 @@ async function* readObject(
   }
   const open = countingBytes(await source.open(object), onBytes);
   try {
-    for await (const row of parseObject(open, fields)) {
+    for await (const row of parseObject(open, fields, limits)) {
       if (row.row < fromRow) continue;
       if ("document" in row) yield { kind: "document", object, ...row };
       else yield { kind: "bad-row", object, ...row };

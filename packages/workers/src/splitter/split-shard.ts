@@ -61,7 +61,8 @@ export class ShardSplitter {
       bytes.read += count;
     };
     const { source } = this.drivers;
-    return { id: shard.id, bytes, rows: readShard({ source, shard, fields: this.job.fields, poisoned, onBytes }) };
+    const { fields, limits } = this.job;
+    return { id: shard.id, bytes, rows: readShard({ source, shard, fields, limits, poisoned, onBytes }) };
   }
 
   private resume(shard: Shard): OpenReading | undefined {

@@ -1,4 +1,5 @@
 import type { Job, Split } from "@millrace/core";
+import { discardingBlobs } from "../blobs/discarding.js";
 import { folderBlobs } from "../blobs/folder.js";
 import { createChunker } from "../chunkers/create-chunker.js";
 import { serveHost } from "../hosts/serve.js";
@@ -11,13 +12,15 @@ export interface SplitterSettings {
   readonly job: Job;
   readonly store: string;
   readonly tokenizerPath: string;
+  /** Read and count, write nothing. */
+  readonly isDryRun: boolean;
 }
 
 /** The splitter host: a process of its own, so that no parser can block, exhaust or crash the main one. */
-await serveHost<SplitterSettings, SplitRequest, Split>(async ({ job, store, tokenizerPath }, note) => {
+await serveHost<SplitterSettings, SplitRequest, Split>(async ({ job, store, tokenizerPath, isDryRun }, note) => {
   const splitter = new ShardSplitter(
     {
-      blobs: folderBlobs(job.work),
+      blobs: isDryRun ? discardingBlobs(folderBlobs(job.work)) : folderBlobs(job.work),
       source: await openSource(job.source),
       chunker: createChunker(await loadTokenizer(tokenizerPath), job.chunking),
       store,

@@ -44,8 +44,9 @@ export function exportSink<Content>(folder: string, format: PartFormat<Content>)
   return {
     open: (schema) =>
       serially(async () => {
-        await openStoreFolder({ folder, driver: format.name }, schema);
+        const { identity } = await openStoreFolder({ folder, driver: format.name }, schema);
         writer = await guarded("cannot open the export", folder, () => openWriter(folder, format.name, schema));
+        return identity;
       }),
     upsert: (batch) =>
       write(async (writer) => {

@@ -42,8 +42,9 @@ export function lanceSink(folder: string): Sink {
   return {
     open: (schema) =>
       serially(async () => {
-        await openStoreFolder(lanceFolder(folder), schema);
+        const { identity } = await openStoreFolder(lanceFolder(folder), schema);
         writer ??= await guarded("cannot open the store", folder, () => openWriter(folder, schema));
+        return identity;
       }),
     upsert: (batch) => serially(() => guarded("cannot write points", folder, () => upsertBatch(opened(writer), batch))),
     delete: (ids) => serially(() => guarded("cannot delete points", folder, () => deleteIds(opened(writer), ids))),

@@ -1,11 +1,12 @@
-import { compareKeys, type Searcher, type Sink, type StoredPoint, type StoreSchema } from "@millrace/core";
+import { randomUUID } from "node:crypto";
+import { compareKeys, type Searcher, type Sink, type StoredPoint, type StoredSchema } from "@millrace/core";
 import { checkBatch, checkQuery, checkSchema, opened } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
 import { storeMissing } from "../store-file.js";
 
 interface MemoryStore {
-  schema: StoreSchema;
+  schema: StoredSchema;
   readonly points: Map<string, StoredPoint>;
 }
 
@@ -19,9 +20,11 @@ export function memorySink(name: string): Sink {
     async open(schema) {
       const existing = stores.get(name);
       if (existing !== undefined) checkSchema(existing.schema, schema, `memory:${name}`);
-      store = existing ?? { schema, points: new Map() };
-      store.schema = schema;
+      const identity = existing?.schema.identity ?? randomUUID();
+      store = existing ?? { schema: { ...schema, identity }, points: new Map() };
+      store.schema = { ...schema, identity };
       stores.set(name, store);
+      return identity;
     },
     async upsert(batch) {
       const { schema, points } = opened(store);

@@ -1,0 +1,26 @@
+import type { Settings } from "./config/settings.js";
+import type { LoadedSettings } from "./config.js";
+import type { Reporter } from "./report.js";
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly settings: Settings;
+  readonly loaded: LoadedSettings;
+  readonly reporter: Reporter;
+  /** One line to the user, on stderr; nothing with --quiet. */
+  readonly say: (line: string) => void;
+  /** One line to the user that --quiet does not silence. */
+  readonly warn: (line: string) => void;
+  /** Writes data to stdout. */
+  readonly print: (text: string) => void;
+  readonly standardInput: AsyncIterable<Uint8Array>;
+  /** The command as it was typed, to be shown where it should be run again. */
+  readonly commandLine: string;
+  /** Fires at the first Ctrl-C or SIGTERM. */
+  readonly stop: AbortSignal;
+}
+
+/** A command's module. @returns the process's exit code. */
+export interface CommandModule {
+  run(context: CommandContext, args: readonly string[]): Promise<number>;
+}

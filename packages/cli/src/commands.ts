@@ -1,0 +1,123 @@
+import type { CommandModule } from "./command.js";
+import type { SettingKey } from "./config/settings.js";
+
+/** A command as `--help` shows it; its module is loaded only when it is run. */
+export interface CommandFacts {
+  /** `index`, or `models pull`. */
+  readonly name: string;
+  /** Commander's notation: `<required>`, `[optional]`. */
+  readonly parameters: string;
+  readonly summary: string;
+  readonly settings: readonly SettingKey[];
+  readonly load: () => Promise<CommandModule>;
+}
+
+const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
+const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
+const model = [
+  "model",
+  "precision",
+  "device",
+  "modelsDirectory",
+  "cacheDirectory",
+  "hubEndpoint",
+  "python",
+  "offline",
+] as const satisfies readonly SettingKey[];
+const engine = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
+const documents = [
+  "include",
+  "exclude",
+  "idField",
+  "textField",
+  "titleField",
+  "payloadFields",
+  "maxRowBytes",
+  "maxObjectBytes",
+  "chunkingStrategy",
+  "maxTokens",
+  "overlap",
+  "full",
+  "allowEmpty",
+] as const satisfies readonly SettingKey[];
+
+/** Every command, in the order a newcomer needs them. */
+export const commands: readonly CommandFacts[] = [
+  {
+    name: "index",
+    parameters: "[source]",
+    summary: "bring a store up to date with a folder, file, glob, or JSON lines on standard input (-)",
+    settings: [...places, ...documents, ...model, ...engine, "maxQuarantined", "keepVectors", ...output],
+    load: () => import("./commands/index.js"),
+  },
+  {
+    name: "search",
+    parameters: "<query>",
+    summary: "find the passages nearest in meaning",
+    settings: ["store", "top", "filter", ...model, ...output],
+    load: () => import("./commands/search.js"),
+  },
+  {
+    name: "plan",
+    parameters: "[source]",
+    summary: "say what index would do, how long it would take and what it would cost; writes nothing",
+    settings: [...places, ...documents, ...model, ...engine, "pricePerHour", ...output],
+    load: () => import("./commands/plan.js"),
+  },
+  {
+    name: "eval",
+    parameters: "<folder>",
+    summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
+    settings: [...model, ...engine, "maxTokens", ...output],
+    load: () => import("./commands/eval.js"),
+  },
+  {
+    name: "models pull",
+    parameters: "<model>",
+    summary: "bring a model here: a directory, a hub id such as org/name@revision, or a known name",
+    settings: [...model, ...output],
+    load: () => import("./commands/models-pull.js"),
+  },
+  {
+    name: "models list",
+    parameters: "",
+    summary: "list the models that are here",
+    settings: ["modelsDirectory", "cacheDirectory", ...output],
+    load: () => import("./commands/models-list.js"),
+  },
+  {
+    name: "models inspect",
+    parameters: "<model>",
+    summary: "show a model's architecture, parameters, inputs, outputs, digests and compiled graph",
+    settings: [...model, ...output],
+    load: () => import("./commands/models-inspect.js"),
+  },
+  {
+    name: "doctor",
+    parameters: "",
+    summary: "check this machine: versions, processor, libraries, model, store",
+    settings: ["store", "work", ...model, ...output],
+    load: () => import("./commands/doctor.js"),
+  },
+  {
+    name: "config show",
+    parameters: "",
+    summary: "show every setting's value and where it comes from",
+    settings: output,
+    load: () => import("./commands/config-show.js"),
+  },
+  {
+    name: "config schema",
+    parameters: "",
+    summary: "print the JSON Schema of millrace.yaml",
+    settings: output,
+    load: () => import("./commands/config-schema.js"),
+  },
+  {
+    name: "config init",
+    parameters: "",
+    summary: "write a commented millrace.yaml",
+    settings: output,
+    load: () => import("./commands/config-init.js"),
+  },
+];

@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { MillraceError, meanScores, type RankingScores, scoreRanking } from "@millrace/core";
+import { createEmbeddedRuntime, embedCorpus } from "@millrace/workflows";
+import { type BeirSet, openBeirSet } from "../beir.js";
+import type { CommandContext } from "../command.js";
+import { type OpenJob, openJob, openRanker } from "../compose.js";
+import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
+import { createTally } from "../tally.js";
+
+/** `millrace eval`: how well the model finds what people judged relevant, and how fast it encodes. */
+export async function run(context: CommandContext, [folder = ""]: readonly string[]): Promise<number> {
+  const { settings, say, standardInput } = context;
+  const set = await openBeirSet(resolve(folder));
+  const work = await mkdtemp(join(tmpdir(), "millrace-eval-"));
+  const tally = createTally((state) => context.reporter.update(state));
+  try {
+    const open = await openJob({
+      // BEIR's figures are those of whole documents, title and text joined, cut at the model's length.
+      settings: {
+        ...settings,
+        store: `memory:${work}`,
+        work,
+        corpus: "eval",
+        chunkingStrategy: "truncate",
+        overlap: 0,
+        idField: "_id",
+        titleField: undefined,
+        textField: ["title", "text"],
+      },
+      location: set.corpusPath,
+      standardInput,
+      say,
+      onTokens: tally.addTokens,
+    });
+    try {
+      return await evaluate(context, { open, set, tally });
+    } finally {
+      await open.close();
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+interface Evaluation {
+  readonly open: OpenJob;
+  readonly set: BeirSet;
+  readonly tally: ReturnType<typeof createTally>;
+}
+
+async function evaluate(context: CommandContext, { open, set, tally }: Evaluation): Promise<number> {
+  const { settings, stop, reporter } = context;
+  const startedAt = performance.now();
+  const { hosts } = settings;
+  const runtime = createEmbeddedRuntime({ steps: open.steps, hosts, stop, report: tally.take });
+  open.encoder.warm();
+  const summary = await embedCorpus(runtime, open.job);
+  const indexedAt = performance.now();
+  const scores = await scoreQueries(open, set);
+  const searchedAt = performance.now();
+  reporter.finish();
+  show(context, {
+    scores: meanScores(scores),
+    documents: summary.documents,
+    queries: scores.length,
+    tokens: tally.totals().encoded.tokens,
+    tokensPerSecond: tally.rate() ?? 0,
+    indexMilliseconds: indexedAt - startedAt,
+    searchMilliseconds: searchedAt - indexedAt,
+  });
+  return 0;
+}
+
+/** Exact search over every vector, as the published figures have it; a query's own document does not count. */
+async function scoreQueries(open: OpenJob, { queries, judgements }: BeirSet): Promise<readonly RankingScores[]> {
+  if (queries.length === 0) throw new MillraceError("E_USAGE", "no query has a judgement", { fix: "Check qrels." });
+  const rank = await openRanker(
+    open,
+    queries.map((query) => query.text),
+  );
+  const scores: RankingScores[] = [];
+  for (const [index, { id }] of queries.entries()) {
+    const ranking = (await rank(index, 101)).filter((document) => document !== id);
+    scores.push(scoreRanking(ranking, judgements.get(id) ?? new Map()));
+  }
+  return scores;
+}
+
+interface EvalResult {
+  readonly scores: RankingScores;
+  readonly documents: number;
+  readonly queries: number;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+  readonly indexMilliseconds: number;
+  readonly searchMilliseconds: number;
+}
+
+function show({ settings, print, reporter }: CommandContext, result: EvalResult): void {
+  const { scores, documents, queries, tokens, tokensPerSecond, indexMilliseconds, searchMilliseconds } = result;
+  if (settings.json) {
+    const seconds = { index: indexMilliseconds / 1000, search: searchMilliseconds / 1000 };
+    reporter.event("result", {
+      ok: true,
+      exitCode: 0,
+      ...scores,
+      documents,
+      queries,
+      tokens,
+      tokensPerSecond,
+      seconds,
+    });
+    return;
+  }
+  const percent = (share: number) => (share * 100).toFixed(2);
+  const lines = [
+    `nDCG@10     ${percent(scores.ndcgAt10)}`,
+    `recall@100  ${percent(scores.recallAt100)}`,
+    `MRR@10      ${percent(scores.mrrAt10)}`,
+    `${formatCountOf(documents, "document")}, ${formatCountOf(tokens, "token")} in ${formatDuration(indexMilliseconds)} (${formatCount(tokensPerSecond)} tokens/s)`,
+    `${formatCount(queries)} queries in ${formatDuration(searchMilliseconds)}, exact search`,
+  ];
+  print(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,133 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { MillraceError, type Summary } from "@millrace/core";
+import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
+import type { CommandContext } from "../command.js";
+import { type OpenJob, openJob } from "../compose.js";
+import { recordRate } from "../rates.js";
+import { formatError } from "../report/errors.js";
+import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
+import { createTally, type Tally } from "../tally.js";
+
+/** `millrace index`: brings a store up to date with a source. */
+export async function run(context: CommandContext, [location]: readonly string[]): Promise<number> {
+  const { settings, say, stop } = context;
+  const source = location ?? settings.source;
+  if (source === undefined) {
+    throw new MillraceError("E_USAGE", "there is nothing to index", { fix: "Name a folder, a file, a glob, or - ." });
+  }
+  const startedAt = performance.now();
+  const delays = monitorEventLoopDelay({ resolution: 5 });
+  delays.enable();
+  const tally = createTally((state) => context.reporter.update(state));
+  const { standardInput } = context;
+  const open = await openJob({ settings, location: source, standardInput, say, onTokens: tally.addTokens });
+  try {
+    const summary = await embed(open, tally, { stop, hosts: settings.hosts });
+    delays.disable();
+    context.reporter.finish();
+    const result: IndexResult = { tally, summary, milliseconds: performance.now() - startedAt, open };
+    await recordRate(settings.cacheDirectory, open.model.compiled.graphDigest, tally.rate());
+    showResult(context, result, delays.percentile(99) / 1e6);
+    warnOfQuarantine(context, result);
+    return exitCode(context, tally);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    context.reporter.finish();
+    say(`stopped; nothing is lost. Go on with:\n  ${context.commandLine}`);
+    context.reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true });
+    return interruptedExit;
+  } finally {
+    await open.close();
+  }
+}
+
+const interruptedExit = 130;
+
+async function embed(
+  { job, steps, encoder }: OpenJob,
+  tally: Tally,
+  { stop, hosts }: { readonly stop: AbortSignal; readonly hosts: number },
+): Promise<Summary> {
+  const runtime = createEmbeddedRuntime({
+    steps,
+    hosts,
+    stop,
+    report: (progress) => {
+      tally.take(progress);
+      if (progress.kind === "planned" && progress.counts.bytes > 0) encoder.warm();
+    },
+  });
+  return embedCorpus(runtime, job);
+}
+
+interface IndexResult {
+  readonly tally: Tally;
+  readonly summary: Summary;
+  readonly milliseconds: number;
+  readonly open: OpenJob;
+}
+
+function showResult(context: CommandContext, result: IndexResult, eventLoopDelayP99: number): void {
+  const { tally, summary, milliseconds, open } = result;
+  const { objects, counts, encoded } = tally.totals();
+  const { say, settings } = context;
+  const objectParts = [
+    [objects.newObjects, "new"],
+    [objects.changedObjects, "changed"],
+    [objects.removedObjects, "removed"],
+    [objects.unchangedObjects, "unchanged"],
+  ] as const;
+  const shown = objectParts.filter(([count]) => count > 0).map(([count, kind]) => `${formatCount(count)} ${kind}`);
+  say(`objects    ${shown.join(", ") || "none"}`);
+  if (counts.documents > 0) {
+    const notes = [
+      ...(counts.unchangedDocuments > 0 ? [`${formatCount(counts.unchangedDocuments)} unchanged`] : []),
+      ...(counts.emptyDocuments > 0 ? [`${formatCount(counts.emptyDocuments)} empty`] : []),
+    ];
+    say(`documents  ${formatCount(counts.documents)} read${notes.map((note) => `, ${note}`).join("")}`);
+  }
+  if (encoded.chunks > 0) {
+    const rate = tally.rate();
+    say(
+      `encoded    ${formatCountOf(encoded.chunks, "chunk")}, ${formatCountOf(encoded.tokens, "token")}` +
+        `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s`}`,
+    );
+  }
+  if (tally.quarantined() > 0)
+    say(`quarantine ${formatCountOf(tally.quarantined(), "row")}, reasons in ${open.job.work}/quarantine`);
+  if (summary.deletedPoints > 0)
+    say(`deleted    ${formatCountOf(summary.deletedPoints, "point")} of what changed or vanished`);
+  if (summary.changedObjects > 0)
+    say(`changing   ${formatCountOf(summary.changedObjects, "object")} changed while being read; run again`);
+  say(
+    `store      ${settings.store}: ${formatCountOf(summary.documents, "document")}, ` +
+      `${formatCountOf(summary.points, "point")}, in ${formatDuration(milliseconds)}`,
+  );
+  context.reporter.event("result", {
+    ok: tally.quarantined() <= settings.maxQuarantined,
+    exitCode: exitCode(context, tally),
+    seconds: milliseconds / 1000,
+    objects,
+    documents: counts,
+    encoded: { ...encoded, tokensPerSecond: tally.rate() ?? 0 },
+    quarantined: tally.quarantined(),
+    deletedPoints: summary.deletedPoints,
+    store: { place: settings.store, objects: summary.objects, documents: summary.documents, points: summary.points },
+    device: settings.device,
+    fingerprint: open.job.fingerprint,
+    eventLoopDelayP99Milliseconds: eventLoopDelayP99,
+  });
+}
+
+function exitCode({ settings }: CommandContext, tally: Tally): number {
+  return tally.quarantined() > settings.maxQuarantined ? 3 : 0;
+}
+
+function warnOfQuarantine({ settings, warn }: CommandContext, { tally, open }: IndexResult): void {
+  if (tally.quarantined() <= settings.maxQuarantined) return;
+  const error = new MillraceError("E_QUARANTINE", `${formatCountOf(tally.quarantined(), "row")} could not be indexed`, {
+    why: `--max-quarantined allows ${settings.maxQuarantined}; the rest is in the store`,
+    fix: `Each row's reason is in ${open.job.work}/quarantine.`,
+  });
+  warn(formatError(error, false));
+}

@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises";
+import { printGraph } from "@millrace/compiler";
+import type { CommandContext } from "../command.js";
+import { openModel } from "../compose.js";
+import { formatBytes, formatCount } from "../report/format.js";
+
+/** `millrace models inspect`: what a model is, and the graph it is compiled to. */
+export async function run(
+  { settings, say, print, reporter }: CommandContext,
+  [reference]: readonly string[],
+): Promise<number> {
+  const { installed, compiled } = await openModel(settings, reference ?? settings.model, say);
+  const graph = printGraph(await readFile(compiled.graphPath));
+  if (settings.json) {
+    reporter.event("result", { ok: true, exitCode: 0, ...installed, ...compiled, graph });
+    return 0;
+  }
+  const values = (list: typeof compiled.inputs) =>
+    list.map(({ name, type, shape }) => `${name} ${type}[${shape.join(", ")}]`).join("; ");
+  const lines = [
+    `model         ${installed.name}`,
+    `directory     ${installed.directory}`,
+    ...(installed.license === undefined ? [] : [`licence       ${installed.license}`]),
+    `architecture  ${compiled.architecture}, ${formatCount(compiled.parameters)} parameters`,
+    `vectors       ${compiled.dimensions} dimensions, ${compiled.pooling} pooling${compiled.isNormalized ? ", normalised" : ""}`,
+    `longest text  ${formatCount(compiled.maxTokens)} tokens, vocabulary of ${formatCount(compiled.vocabularySize)}`,
+    `inputs        ${values(compiled.inputs)}`,
+    `outputs       ${values(compiled.outputs)}`,
+    `precision     ${compiled.precision}`,
+    `graph         ${compiled.graphPath}`,
+    `graph sha256  ${compiled.graphDigest}`,
+    ...compiled.files.map(({ name, bytes, sha256 }) => `file          ${sha256}  ${name} (${formatBytes(bytes)})`),
+  ];
+  print(`${lines.join("\n")}\n\n${graph}\n`);
+  return 0;
+}

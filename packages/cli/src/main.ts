@@ -1,0 +1,143 @@
+import { Command, CommanderError, type OptionValues } from "commander";
+import type { CommandContext } from "./command.js";
+import { type CommandFacts, commands } from "./commands.js";
+import { commandOptions } from "./config/options.js";
+import type { Settings } from "./config/settings.js";
+import { loadSettings, readEnvironment } from "./config.js";
+import { exitCodeOf, formatError } from "./report/errors.js";
+import { chooseMode, createReporter } from "./report.js";
+
+/** Runs the command line and ends with its exit code. */
+async function main(): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram(async (facts, parameters, flags) => {
+    exitCode = await runCommand(facts, parameters, flags);
+  });
+  try {
+    await program.parseAsync(process.argv);
+    return exitCode;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : usageExit;
+  }
+}
+
+const usageExit = 2;
+
+type Run = (facts: CommandFacts, parameters: readonly string[], flags: OptionValues) => Promise<void>;
+
+function createProgram(run: Run): Command {
+  const program = new Command("millrace")
+    .description("Turn a corpus into vectors: split, encode, and land in a store you can search.")
+    .version(version)
+    .option("--config <file>", "settings file (default millrace.yaml) [env: MILLRACE_CONFIG]")
+    .showHelpAfterError("(millrace --help lists the commands)")
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "error E_USAGE: ")) })
+    .addHelpText("after", exitCodes)
+    .exitOverride();
+  for (const facts of commands) addCommand(program, facts, run);
+  return program;
+}
+
+const version = "0.1.0";
+
+const exitCodes = `
+Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 more rows quarantined than --max-quarantined
+            4 something needed is missing · 130 stopped by Ctrl-C, run again to go on`;
+
+function addCommand(program: Command, facts: CommandFacts, run: Run): void {
+  const [first, second] = facts.name.split(" ") as [string, string | undefined];
+  const parent = second === undefined ? program : groupOf(program, first);
+  const command = parent
+    .command(`${second ?? first} ${facts.parameters}`.trim())
+    .description(facts.summary)
+    .showHelpAfterError(`(millrace ${facts.name} --help shows the options)`)
+    .action(async (...given: unknown[]) => {
+      const self = given.pop() as Command;
+      given.pop();
+      await run(facts, given.filter((value) => value !== undefined) as string[], self.optsWithGlobals());
+    });
+  for (const option of commandOptions(facts.settings)) command.addOption(option);
+}
+
+function groupOf(program: Command, name: string): Command {
+  return program.commands.find((command) => command.name() === name) ?? program.command(name).description(`${name}: …`);
+}
+
+async function runCommand(facts: CommandFacts, parameters: readonly string[], flags: OptionValues): Promise<number> {
+  const { config, ...given } = flags;
+  let isDebug = given.debug === true;
+  let isJson = given.json === true;
+  try {
+    const loaded = await loadSettings({
+      flags: given,
+      environment: readEnvironment(),
+      workingDirectory: process.cwd(),
+      ...(config === undefined ? {} : { configFile: String(config) }),
+    });
+    isDebug = loaded.settings.debug;
+    isJson = loaded.settings.json;
+    const { run } = await facts.load();
+    return await withReporter(loaded.settings, (context) => run({ ...context, loaded }, parameters));
+  } catch (error) {
+    process.stderr.write(`${formatError(error, isDebug)}\n`);
+    if (isJson) process.stdout.write(`${JSON.stringify(errorResult(error))}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function errorResult(error: unknown) {
+  const [, code, message] = /^error (\S+): (.*)$/s.exec(formatError(error, false)) ?? [];
+  return { type: "result", ok: false, exitCode: exitCodeOf(error), error: { code, message } };
+}
+
+async function withReporter(
+  settings: Settings,
+  run: (context: Omit<CommandContext, "loaded">) => Promise<number>,
+): Promise<number> {
+  const { stderr, stdout } = process;
+  const reporter = createReporter({ stderr, stdout, mode: chooseMode(stderr, settings.quiet), isJson: settings.json });
+  const stop = new AbortController();
+  const unlisten = listenForStop(stop, (line) => reporter.line(line));
+  try {
+    return await run({
+      settings,
+      reporter,
+      say: (line) => reporter.line(line),
+      warn: (line) => {
+        reporter.finish();
+        stderr.write(`${line}\n`);
+      },
+      print: (text) => void stdout.write(text),
+      standardInput: process.stdin,
+      commandLine: `npx millrace ${process.argv.slice(2).map(quoted).join(" ")}`,
+      stop: stop.signal,
+    });
+  } finally {
+    reporter.finish();
+    unlisten();
+  }
+}
+
+/** The first Ctrl-C or SIGTERM lets what is under way finish; the second ends the process, whose hosts end with it. */
+function listenForStop(stop: AbortController, say: (line: string) => void): () => void {
+  const listener = (signal: NodeJS.Signals) => {
+    if (stop.signal.aborted) process.exit(interruptedExit);
+    say(`${signal}: finishing what is under way; once more stops at once`);
+    stop.abort();
+  };
+  process.on("SIGINT", listener);
+  process.on("SIGTERM", listener);
+  return () => {
+    process.off("SIGINT", listener);
+    process.off("SIGTERM", listener);
+  };
+}
+
+const interruptedExit = 130;
+
+function quoted(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,94 @@
+import type { PlanCounts, SplitCounts } from "@millrace/core";
+import { addCounts, type Progress } from "@millrace/workflows";
+import type { ProgressState } from "./report/progress.js";
+
+/** Adds up what a run does, for its progress line and its result. */
+export interface Tally {
+  take(progress: Progress): void;
+  /** Tokens of one engine run, as soon as it is done. */
+  addTokens(tokens: number): void;
+  totals(): { readonly objects: PlanCounts; readonly counts: SplitCounts; readonly encoded: Encoded };
+  quarantined(): number;
+  /** Tokens per second from the first engine run to the last; undefined where too little was encoded to tell. */
+  rate(): number | undefined;
+}
+
+export interface Encoded {
+  readonly chunks: number;
+  readonly tokens: number;
+  readonly points: number;
+}
+
+/** Fewer tokens than this say nothing about speed. */
+const leastTokensForRate = 2_000;
+
+export function createTally(show: (state: ProgressState) => void, now = () => performance.now()): Tally {
+  let objects: PlanCounts = { newObjects: 0, changedObjects: 0, unchangedObjects: 0, removedObjects: 0, bytes: 0 };
+  let counts: SplitCounts = noCounts;
+  let encoded: Encoded = { chunks: 0, tokens: 0, points: 0 };
+  let runTokens = 0;
+  let poisoned = 0;
+  let phase = "listing";
+  let firstRunAt: number | undefined;
+  let lastRunAt = 0;
+  const state = (): ProgressState => {
+    const share = counts.bytes === 0 ? undefined : Math.min(1, counts.bytes / Math.max(1, objects.bytes));
+    return {
+      phase,
+      documents: counts.documents,
+      chunks: encoded.chunks,
+      tokens: runTokens,
+      ...(share === undefined ? {} : { tokensTotal: Math.max(runTokens, Math.round(counts.tokens / share)) }),
+      unchanged: counts.unchangedDocuments,
+      quarantined: counts.quarantined + poisoned,
+      bytesDone: counts.bytes,
+      bytesTotal: objects.bytes,
+    };
+  };
+  return {
+    take(progress) {
+      if (progress.kind === "planned") objects = addPlans(objects, progress.counts);
+      else if (progress.kind === "split") counts = progress.isDone ? counts : addCounts(counts, progress.counts);
+      else if (progress.kind === "encoded") {
+        encoded = { ...encoded, chunks: encoded.chunks + progress.chunks, tokens: encoded.tokens + progress.tokens };
+        poisoned += progress.quarantined;
+      } else if (progress.kind === "written") encoded = { ...encoded, points: encoded.points + progress.points };
+      phase = progress.kind === "committing" ? "committing" : runTokens > 0 ? "encoding" : "reading";
+      show(state());
+    },
+    addTokens(tokens) {
+      firstRunAt ??= now();
+      lastRunAt = now();
+      runTokens += tokens;
+      phase = "encoding";
+      show(state());
+    },
+    totals: () => ({ objects, counts, encoded }),
+    quarantined: () => counts.quarantined + poisoned,
+    rate() {
+      const seconds = (lastRunAt - (firstRunAt ?? lastRunAt)) / 1000;
+      return runTokens < leastTokensForRate || seconds <= 0 ? undefined : runTokens / seconds;
+    },
+  };
+}
+
+const noCounts: SplitCounts = {
+  documents: 0,
+  unchangedDocuments: 0,
+  emptyDocuments: 0,
+  chunks: 0,
+  tokens: 0,
+  quarantined: 0,
+  changedObjects: 0,
+  bytes: 0,
+};
+
+function addPlans(left: PlanCounts, right: PlanCounts): PlanCounts {
+  return {
+    newObjects: left.newObjects + right.newObjects,
+    changedObjects: left.changedObjects + right.changedObjects,
+    unchangedObjects: left.unchangedObjects + right.unchangedObjects,
+    removedObjects: left.removedObjects + right.removedObjects,
+    bytes: left.bytes + right.bytes,
+  };
+}
