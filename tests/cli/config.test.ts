@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Command } from "commander";
 import fc from "fast-check";
 import {
   commandOptions,
@@ -220,6 +221,18 @@ describe("settings", () => {
       "properties" in property ? Object.keys(property.properties as object).length : 1,
     );
     expect(leaves.reduce((sum, count) => sum + count)).toBe(settingKeys.length + 1);
+  });
+
+  test("what commander parses goes into the settings as it is", async () => {
+    const command = new Command().argument("[source]");
+    for (const option of commandOptions(settingKeys)) command.addOption(option);
+    const words =
+      "docs --include a --include b,c --top 3 --json --max-tokens 128 --price-per-hour 1.5 --max-row-bytes 2MB";
+    command.parse(words.split(" "), { from: "user" });
+    const { settings, origins } = await load({ flags: command.opts() });
+    expect(settings).toMatchObject({ include: ["a", "b,c"], top: 3, json: true, maxTokens: 128, pricePerHour: 1.5 });
+    expect(settings.maxRowBytes).toBe(2e6);
+    expect(Object.values(origins).filter((origin) => origin.startsWith("flag"))).toHaveLength(6);
   });
 
   test("options for commander say choices, default and variable", () => {

@@ -1,3 +1,4 @@
+export { type DiagnoseOptions, diagnose, type Finding } from "./doctor/diagnose.js";
 export { knownModels } from "./models/known.js";
 export type {
   InstalledModel,
