@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { Command } from "commander";
 import fc from "fast-check";
 import {
   commandOptions,
@@ -15,6 +16,7 @@ import {
   showSettings,
 } from "millrace";
 
+const fileless = ["hubEndpoint", "hubToken", "python"];
 const variable = (name: string) => `\${${name}}`;
 
 describe("settings", () => {
@@ -124,14 +126,25 @@ describe("settings", () => {
     expect(await configError("include: '*.md'")).toContain("expected array");
     expect(await configError("offline: maybe")).toContain("expected boolean");
     expect(await configError("maxRowBytes: 3 lots")).toContain("64MiB");
-    expect(await configError("hubEndpoint: ftp://x")).toContain("hubEndpoint");
-    expect(await configError("hubToken: [s3cret]")).not.toContain("s3cret");
+    const environment = { MILLRACE_HUB_ENDPOINT: "ftp://x" };
+    await expect(loadFile("", { environment })).rejects.toThrow(/environment MILLRACE_HUB_ENDPOINT.*hubEndpoint/);
+  });
+
+  test("what decides which program is run and where a token goes cannot be set in a file", async () => {
+    expect(await configError("python: ./run-me")).toMatch(
+      /:1:1.*cannot be set in a file.*--python <command> or MILLRACE_PYTHON/,
+    );
+    expect(await configError("hubEndpoint: https://elsewhere.test")).toContain("HF_ENDPOINT");
+    const message = await configError("hubToken: s3cret");
+    expect(message).toContain("HF_TOKEN");
+    expect(message).not.toContain("s3cret");
   });
 
   test("unknown keys are errors with a suggestion", async () => {
     expect(await configError("modle: x")).toMatch(/millrace\.yaml:1:1.*modle.*Did you mean model\?/);
     expect(await configError("top: 5\nchunking:\n  overlapp: 3")).toMatch(/:3:3.*Did you mean chunking\.overlap\?/);
     expect(await configError("max_tokens: 3")).toContain("Did you mean chunking.maxTokens?");
+    expect(await configError("maxTokens: 3")).toContain("Did you mean chunking.maxTokens?");
     expect(await configError("zzz: 3")).toContain("millrace config init");
   });
 
@@ -156,10 +169,10 @@ describe("settings", () => {
       `hosts: ${variable("HOSTS")}`,
       `top: ${variable("TOP:-7")}`,
       `include: ['${variable("A:-*.md")}']`,
-      `hubToken: ${variable("T:-")}`,
+      `corpus: ${variable("T:-")}`,
     ];
     const { settings } = await loadFile(text.join("\n"), { environment: { NAME: "a: b", HOSTS: "3", TOP: "" } });
-    expect(settings).toMatchObject({ model: "a: b/$x", hosts: 3, top: 7, include: ["*.md"], hubToken: undefined });
+    expect(settings).toMatchObject({ model: "a: b/$x", hosts: 3, top: 7, include: ["*.md"], corpus: undefined });
     expect(await configError(`model: ${variable("ABSENT")}`)).toMatch(/millrace\.yaml:1:8.*ABSENT/);
   });
 
@@ -190,7 +203,7 @@ describe("settings", () => {
     const { settings, origins } = await loadFile(all);
     expect(settings).toMatchObject({ maxTokens: 256, maxRowBytes: 16 * 2 ** 20, include: ["**/*.md"] });
     const silent = settingKeys.filter((key) => origins[key] === "default");
-    expect(silent).toEqual(["hubToken"]);
+    expect(silent).toEqual(fileless);
   });
 
   test("secrets are not shown", async () => {
@@ -219,7 +232,19 @@ describe("settings", () => {
     const leaves = Object.values(schema.properties).map((property) =>
       "properties" in property ? Object.keys(property.properties as object).length : 1,
     );
-    expect(leaves.reduce((sum, count) => sum + count)).toBe(settingKeys.length + 1);
+    expect(leaves.reduce((sum, count) => sum + count)).toBe(settingKeys.length - fileless.length + 1);
+  });
+
+  test("what commander parses goes into the settings as it is", async () => {
+    const command = new Command().argument("[source]");
+    for (const option of commandOptions(settingKeys)) command.addOption(option);
+    const words =
+      "docs --include a --include b,c --top 3 --json --max-tokens 128 --price-per-hour 1.5 --max-row-bytes 2MB";
+    command.parse(words.split(" "), { from: "user" });
+    const { settings, origins } = await load({ flags: command.opts() });
+    expect(settings).toMatchObject({ include: ["a", "b,c"], top: 3, json: true, maxTokens: 128, pricePerHour: 1.5 });
+    expect(settings.maxRowBytes).toBe(2e6);
+    expect(Object.values(origins).filter((origin) => origin.startsWith("flag"))).toHaveLength(6);
   });
 
   test("options for commander say choices, default and variable", () => {

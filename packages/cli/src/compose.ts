@@ -8,9 +8,11 @@ import {
   createSearcher,
   createSink,
   createSteps,
+  diagnose,
   discardingBlobs,
   encodeRows,
   encodeTexts,
+  type Finding,
   fingerprintOf,
   folderBlobs,
   HostSplitter,
@@ -293,4 +295,20 @@ export async function openRanker(
     const hits = await searcher.search({ vector, top, filters: [] });
     return [...new Set(hits.map(({ record }) => record.document))];
   };
+}
+
+/** What `doctor` finds on this machine. */
+export async function examineMachine(settings: Settings): Promise<readonly Finding[]> {
+  const location = storeUri(settings.store);
+  const searcher = createSearcher(location);
+  try {
+    return await diagnose({
+      folders: [settings.work, settings.cacheDirectory],
+      model: settings.model,
+      modelStore: modelStore(settings, () => {}),
+      store: { location, schema: () => searcher.schema() },
+    });
+  } finally {
+    await searcher.close();
+  }
 }

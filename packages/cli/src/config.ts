@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { MillraceError } from "@millrace/core";
-import { type FileValue, readConfigFile } from "./config/file.js";
+import type { ConfigContext, FileValue } from "./config/file.js";
 import { resolvePath } from "./config/paths.js";
 import { pathOf, type SettingKey, type Settings, settingKeys, settingOf } from "./config/settings.js";
 import { checkValue, parseText } from "./config/values.js";
@@ -31,13 +31,19 @@ export interface LoadedSettings {
 export async function loadSettings(input: SettingsInput): Promise<LoadedSettings> {
   const file = await findConfigFile(input);
   const shown = file === undefined ? "" : relative(input.workingDirectory, file);
-  const inFile = file === undefined ? new Map() : await readConfigFile(file, { ...input, path: shown });
+  const inFile = file === undefined ? new Map() : await readFileLazily(file, { ...input, path: shown });
   const base = file === undefined || dirname(file) === resolve(input.workingDirectory) ? undefined : dirname(file);
   const found = settingKeys.map((key) => ({ key, ...findValue(key, { ...input, inFile, base }) }));
   return {
     settings: Object.fromEntries(found.map(({ key, value }) => [key, value])) as Settings,
     origins: Object.fromEntries(found.map(({ key, origin }) => [key, origin])) as Record<SettingKey, string>,
   };
+}
+
+/** The YAML library takes longer to load than all else here; most runs have no file. */
+async function readFileLazily(file: string, context: ConfigContext): Promise<ReadonlyMap<SettingKey, FileValue>> {
+  const { readConfigFile } = await import("./config/file.js");
+  return readConfigFile(file, context);
 }
 
 /** The process's environment. Nothing else in the product reads it. */

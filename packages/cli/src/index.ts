@@ -11,3 +11,19 @@ export {
   readEnvironment,
   type SettingsInput,
 } from "./config.js";
+export { exitCodeOf, formatError } from "./report/errors.js";
+export { formatBytes, formatCount, formatCountOf, formatDuration, formatMoney } from "./report/format.js";
+export {
+  estimateRemaining,
+  formatProgress,
+  type Pace,
+  type ProgressClock,
+  type ProgressHistory,
+  type ProgressLook,
+  type ProgressSample,
+  type ProgressState,
+  type ProgressStyle,
+  readClock,
+  remember,
+} from "./report/progress.js";
+export { chooseMode, createReporter, type Reporter, type ReporterOptions, type ReportMode } from "./report.js";

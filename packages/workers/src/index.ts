@@ -5,6 +5,7 @@ export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { createChunker } from "./chunkers/create-chunker.js";
+export { type DiagnoseOptions, diagnose, type Finding } from "./doctor/diagnose.js";
 export { compileInHost } from "./engines/compile.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
 export { encodeTexts } from "./engines/encode-texts.js";

@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { findModel, listModels, type ModelStoreOptions, pullModel } from "@millrace/workers";
 import { commit, type Fault, type HubContent, type HubServer, sha256, startHub } from "./hub-server.ts";
@@ -176,6 +179,26 @@ describe("a model on a hub", () => {
     const weightsAsked = server.requests.slice(before).filter(({ path }) => path.endsWith("model.safetensors"));
     expect(weightsAsked).toHaveLength(1);
     expect(weightsAsked[0]?.headers.range).toMatch(/^bytes=[1-9]\d*-$/);
+  });
+
+  test("a pull that was killed is resumed by another process", async () => {
+    const stall: Fault = { on: "model.safetensors", kind: "stall", after: 200_000 };
+    const server = await serve({ faults: [stall] });
+    const options = JSON.stringify({ ...optionsFor(server), limits: { idleTimeoutMs: 60_000 } });
+    const script = `import { pullModel } from "@millrace/workers"; await pullModel("${id}", ${options});`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+    const part = async () => {
+      const [staging] = await readdir(join(modelsDirectory, ".staging"));
+      return (await stat(join(modelsDirectory, ".staging", staging ?? "", "parts", "model.safetensors.part"))).size;
+    };
+    while ((await part().catch(() => 0)) < 200_000) await sleep(20);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const model = await pullModel(id, optionsFor(server));
+    expect(await readFile(join(model.directory, "model.safetensors"))).toEqual(weights);
+    const asked = server.requests.filter(({ path }) => path.endsWith("model.safetensors"));
+    expect(asked.map(({ headers }) => headers.range)).toEqual([undefined, "bytes=200000-"]);
+    expect(await readdir(join(modelsDirectory, ".staging"))).toEqual([]);
   });
 
   test("pulls at the same time all end with the same model", async () => {

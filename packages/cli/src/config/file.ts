@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { MillraceError } from "@millrace/core";
 import { isMap, isScalar, LineCounter, type ParsedNode, parseAllDocuments, type YAMLMap } from "yaml";
 import { interpolate } from "./interpolate.js";
-import { keyOfPath, pathOf, type SettingKey, settingKeys, settingOf } from "./settings.js";
+import { fileKeys, keyOfPath, pathOf, type SettingKey, settingKeys, settingOf } from "./settings.js";
 import { suggest } from "./suggest.js";
 import { checkValue, parseText } from "./values.js";
 
@@ -115,7 +115,7 @@ function checkVersion(node: ParsedNode | null, reader: Reader & { place: string 
 }
 
 function isSection(name: string): boolean {
-  return settingKeys.some((key) => pathOf(key).startsWith(`${name}.`));
+  return fileKeys.some((key) => pathOf(key).startsWith(`${name}.`));
 }
 
 function isEmpty(node: ParsedNode): boolean {
@@ -123,10 +123,16 @@ function isEmpty(node: ParsedNode): boolean {
 }
 
 function unknownKey(name: string, place: string): MillraceError {
-  const meant = suggest(name, [...settingKeys.map(pathOf), ...settingKeys, "version"]);
-  const path =
-    meant === undefined ? undefined : (settingKeys.map(pathOf).find((path) => path.endsWith(meant)) ?? meant);
-  const fix = path === undefined ? "All keys are listed by: millrace config init" : `Did you mean ${path}?`;
+  const fileless = settingKeys.find((key) => key === name && !fileKeys.includes(key));
+  if (fileless !== undefined) {
+    const { flag, env } = settingOf(fileless);
+    const ways = [...(flag === undefined ? [] : [flag]), ...env].join(" or ");
+    return wrong(place, `${name} cannot be set in a file`, `Give it as ${ways}`);
+  }
+  const paths = new Map(fileKeys.flatMap((key) => [key, pathOf(key)].map((known) => [known, pathOf(key)])));
+  const meant = suggest(name, [...paths.keys()]);
+  const fix =
+    meant === undefined ? "All keys are listed by: millrace config init" : `Did you mean ${paths.get(meant)}?`;
   return wrong(place, `the key ${name} is unknown`, fix);
 }
 

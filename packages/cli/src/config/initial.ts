@@ -1,5 +1,5 @@
 import { settingGroups } from "./setting.js";
-import { pathOf, type SettingKey, settingKeys, settingOf } from "./settings.js";
+import { fileKeys, pathOf, type SettingKey, settingOf } from "./settings.js";
 import { showValue } from "./values.js";
 
 /**
@@ -8,7 +8,7 @@ import { showValue } from "./values.js";
  */
 export function initialConfig(): string {
   const groups = settingGroups.map((group) => {
-    const keys = settingKeys.filter((key) => settingOf(key).group === group);
+    const keys = fileKeys.filter((key) => settingOf(key).group === group);
     const title = `# ---- ${group} ----\n\n`;
     return title + sectionHead(keys) + keys.map(entry).join("\n");
   });

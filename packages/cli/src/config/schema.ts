@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { pathOf, type SettingKey, settingKeys, settingOf } from "./settings.js";
+import { fileKeys, pathOf, type SettingKey, settingOf } from "./settings.js";
 
 /** JSON Schema of `millrace.yaml`, for editors and validators. */
 export function settingsSchema(): Record<string, unknown> {
@@ -10,7 +10,7 @@ export function settingsSchema(): Record<string, unknown> {
 function fileSchema(): z.ZodType {
   const top: Record<string, z.ZodType> = { version: z.literal(1).optional().describe("Version of this file's format") };
   const sections = new Map<string, Record<string, z.ZodType>>();
-  for (const key of settingKeys) {
+  for (const key of fileKeys) {
     const [section, name] = pathOf(key).split(".") as [string, string?];
     if (name === undefined) top[section] = described(key);
     else sections.set(section, { ...sections.get(section), [name]: described(key) });

@@ -26,6 +26,11 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly env: readonly string[];
   /** A value for the commented file, where the default is none. */
   readonly example?: string | number | readonly string[];
+  /**
+   * Not to be set in the file: it decides what is run or where a secret goes, and a file may come with a project
+   * somebody else made.
+   */
+  readonly isFileless?: boolean;
   /** Redacted wherever settings are shown. */
   readonly isSecret?: boolean;
   /** A relative path in the file is meant from the file's folder; `explicit`: only one that begins with a dot. */

@@ -169,15 +169,16 @@ export const settings = {
     default: "https://huggingface.co",
     flag: "--hub-endpoint <url>",
     env: ["MILLRACE_HUB_ENDPOINT", "HF_ENDPOINT"],
+    isFileless: true,
   }),
   hubToken: setting({
     group: "model",
-    doc: "Token for private and gated models; better given in the environment than in the file",
+    doc: "Token for private and gated models",
     schema: text.optional(),
     default: undefined,
-    example: `\${HF_TOKEN:-}`,
     env: ["MILLRACE_HUB_TOKEN", "HF_TOKEN"],
     isSecret: true,
+    isFileless: true,
   }),
   python: setting({
     group: "model",
@@ -186,6 +187,7 @@ export const settings = {
     default: "python3",
     flag: "--python <command>",
     env: ["MILLRACE_PYTHON"],
+    isFileless: true,
   }),
   offline: setting({
     group: "model",
@@ -335,6 +337,9 @@ export type Settings = { readonly [Key in SettingKey]: z.output<(typeof settings
 /** Every option's key, in the table's order. */
 export const settingKeys = Object.keys(settings) as readonly SettingKey[];
 
+/** Options that can be set in the file. */
+export const fileKeys = settingKeys.filter((key) => settingOf(key).isFileless !== true);
+
 /** An option's facts, whichever it is. */
 export function settingOf(key: SettingKey): Setting {
   return settings[key];
@@ -350,4 +355,4 @@ export function keyOfPath(path: string): SettingKey | undefined {
   return keysByPath.get(path);
 }
 
-const keysByPath = new Map(settingKeys.map((key) => [pathOf(key), key]));
+const keysByPath = new Map(fileKeys.map((key) => [pathOf(key), key]));
