@@ -53,7 +53,7 @@ export async function writeEntry(cacheDirectory: string, { key, graph, describe 
   } catch (error) {
     throw asMillraceError(error, writeErrorCode(error), `cannot write the compiled model to ${cacheDirectory}`);
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -64,7 +64,7 @@ function writeErrorCode(error: unknown): ErrorCode {
 }
 
 function systemCode(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  return String((error as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
 async function writeHashed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
@@ -168,7 +168,7 @@ async function writeLookup(place: string, files: readonly ModelFile[]): Promise<
     await writeFile(unfinished, JSON.stringify(files));
     await rename(unfinished, place);
   } catch {
-    await rm(unfinished, { force: true });
+    await rm(unfinished, { force: true }).catch(() => undefined);
   }
 }
 
