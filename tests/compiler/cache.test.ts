@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { cp, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { compileModel } from "@millrace/compiler";
@@ -90,6 +90,22 @@ test("a cached description that is damaged is written again", async () => {
     const model = await compileModel(directory, { precision: "fp32", cacheDirectory });
     await writeFile(join(model.graphPath, "../model.json"), "{");
     expect(await compileModel(directory, { precision: "fp32", cacheDirectory })).toEqual(model);
+  });
+});
+
+test("what a killed process left is removed a day later", async () => {
+  await withCopy("mean-normalized", async (directory, cacheDirectory) => {
+    const days = (count: number) => new Date(Date.now() - count * 86_400_000);
+    for (const [name, age] of [
+      ["unfinished-old", 2],
+      ["unfinished-new", 0.5],
+    ] as const) {
+      await mkdir(join(cacheDirectory, name), { recursive: true });
+      await utimes(join(cacheDirectory, name), days(age), days(age));
+    }
+    await compileModel(directory, { precision: "fp32", cacheDirectory });
+    const left = (await readdir(cacheDirectory)).filter((name) => name.startsWith("unfinished"));
+    expect(left).toEqual(["unfinished-new"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { asMillraceError, type ErrorCode, MillraceError } from "@millrace/core";
 import { digestFile, digestOf } from "./digest.js";
 import type { ModelDirectory } from "./model-directory.js";
@@ -31,6 +31,7 @@ export async function findEntry(cacheDirectory: string, key: string): Promise<Ca
 
 const graphName = "graph.onnx";
 const modelName = "model.json";
+const unfinishedPrefix = "unfinished-";
 
 export interface NewEntry {
   readonly key: string;
@@ -44,9 +45,10 @@ export interface NewEntry {
  * same key means the same bytes. @throws E_STORE_READ_ONLY or E_DISK_FULL when the cache cannot be written
  */
 export async function writeEntry(cacheDirectory: string, { key, graph, describe }: NewEntry): Promise<void> {
-  const unfinished = join(cacheDirectory, `unfinished-${randomUUID()}`);
+  const unfinished = join(cacheDirectory, `${unfinishedPrefix}${randomUUID()}`);
   try {
     await mkdir(unfinished, { recursive: true });
+    await removeAbandoned(cacheDirectory);
     const digest = await writeHashed(join(unfinished, graphName), graph);
     await writeFile(join(unfinished, modelName), `${JSON.stringify(describe(digest), null, 2)}\n`, { flush: true });
     await moveInto(unfinished, join(cacheDirectory, key));
@@ -54,6 +56,18 @@ export async function writeEntry(cacheDirectory: string, { key, graph, describe 
     throw asMillraceError(error, writeErrorCode(error), `cannot write the compiled model to ${cacheDirectory}`);
   } finally {
     await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+/** Nobody compiles for a day: what is older was left by a process that was killed. */
+const abandonedAfterMilliseconds = 24 * 60 * 60 * 1000;
+
+async function removeAbandoned(cacheDirectory: string): Promise<void> {
+  for (const name of await readdir(cacheDirectory)) {
+    if (!name.startsWith(unfinishedPrefix)) continue;
+    const path = join(cacheDirectory, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Number.POSITIVE_INFINITY }));
+    if (Date.now() - mtimeMs > abandonedAfterMilliseconds) await rm(path, { recursive: true, force: true });
   }
 }
 
@@ -120,7 +134,7 @@ export async function stampOf({ path, files }: ModelDirectory): Promise<string> 
       return [name, ino, size, mtimeNs, ctimeNs].map(String);
     }),
   );
-  return digestOf([resolve(path), facts]);
+  return digestOf([path, facts]);
 }
 
 /**

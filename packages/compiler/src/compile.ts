@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { MillraceError, type Precision } from "@millrace/core";
 import { digestModelFiles, findEntry, type ModelFile, requireUntouched, stampOf, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
@@ -47,7 +48,8 @@ const compilerVersion = "1";
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const { precision, cacheDirectory } = options;
+  const { precision } = options;
+  const cacheDirectory = resolve(options.cacheDirectory);
   const directory = await readModelDirectory(path);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
