@@ -1,10 +1,12 @@
+import { resolve } from "node:path";
 import { MillraceError, type Precision } from "@millrace/core";
-import { digestModelFiles, findEntry, type ModelFile, requireUntouched, stampOf, writeEntry } from "./cache.js";
+import { findEntry, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { addPoolingHead, type PoolingMode } from "./heads/pooling.js";
 import { type ModelDirectory, readModelDirectory } from "./model-directory.js";
+import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { openCheckpoint, type Weights } from "./weights/checkpoint.js";
 
 /** An encoder's graph on disk, with all that is needed to run it. */
@@ -47,7 +49,8 @@ const compilerVersion = "1";
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const { precision, cacheDirectory } = options;
+  const { precision } = options;
+  const cacheDirectory = resolve(options.cacheDirectory);
   const directory = await readModelDirectory(path);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);

@@ -3,13 +3,13 @@
  * each family is built, `heads/` what becomes of its states, `weights/` reads tensors, `graph/` writes the file.
  */
 
-export type { ModelFile } from "./cache.js";
 export { type CompiledModel, type CompileOptions, compileModel } from "./compile.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
 export type { PoolingMode } from "./heads/pooling.js";
 export { describeModel, type ModelDescription } from "./inspect.js";
+export type { ModelFile } from "./model-files.js";
 export type { Dtype } from "./weights/dtypes.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 export type { TensorEntry } from "./weights/safetensors-header.js";

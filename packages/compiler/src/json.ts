@@ -71,3 +71,12 @@ export async function readJsonFile(path: string): Promise<JsonFile | undefined> 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Reads JSON that only saves time: undefined where it is missing or damaged. */
+export async function readJsonOrNothing(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

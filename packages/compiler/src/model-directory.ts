@@ -1,5 +1,5 @@
 import { access, stat } from "node:fs/promises";
-import { isAbsolute, join, normalize } from "node:path";
+import { isAbsolute, join, normalize, resolve } from "node:path";
 import { MillraceError } from "@millrace/core";
 import type { EncoderPlan } from "./architectures/architecture.js";
 import { planEncoder } from "./architectures/registry.js";
@@ -9,6 +9,7 @@ import { findWeightFiles } from "./weights/checkpoint.js";
 
 /** A model directory whose small files have been read and checked. */
 export interface ModelDirectory {
+  /** Absolute. */
   readonly path: string;
   /** Folder of config.json, weights and tokenizer; `path` itself, or a folder below that modules.json names. */
   readonly encoderPath: string;
@@ -27,7 +28,8 @@ export interface ModelDirectory {
  * Reads a directory as sentence-transformers or transformers saved it.
  * @throws E_MODEL_MISSING when it is not there, E_MODEL_INVALID or E_MODEL_UNSUPPORTED naming file and value.
  */
-export async function readModelDirectory(path: string): Promise<ModelDirectory> {
+export async function readModelDirectory(directory: string): Promise<ModelDirectory> {
+  const path = resolve(directory);
   await requireDirectory(path);
   const modules = await readModules(path);
   const encoderPath = join(path, modules.encoder);

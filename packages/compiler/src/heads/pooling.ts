@@ -1,4 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.js";
+import { elementTypes } from "../graph/schema.js";
 
 export const poolingModes = ["mean", "cls"] as const;
 export type PoolingMode = (typeof poolingModes)[number];
@@ -19,9 +20,20 @@ export function addPoolingHead(graph: GraphBuilder, states: string, head: Poolin
   return addNormalization(graph, "vectors", addPooling(graph, "pooling", states));
 }
 
+/**
+ * A product with ones and a division, row by row. ReduceMean sums in another order when a run has one row than when it
+ * has several, so that a vector's last bits would depend on its neighbours.
+ */
 function addMean(graph: GraphBuilder, name: string, states: string): string {
-  const inputs = [states, graph.integers("pooling.axis", [1])];
-  return graph.node(name, "ReduceMean", { inputs, attributes: { keepdims: { int: 0 } } });
+  const attributes = { start: { int: 1 }, end: { int: 2 } };
+  const length = graph.node("pooling.length", "Shape", { inputs: [states], attributes });
+  const ones = graph.node("pooling.ones", "Expand", { inputs: [graph.scalar("pooling.one", 1), length] });
+  const sum = graph.node("pooling.sum", "MatMul", { inputs: [ones, states] });
+  const divisor = graph.node("pooling.divisor", "Cast", {
+    inputs: [length],
+    attributes: { to: { int: elementTypes.float32 } },
+  });
+  return graph.node(name, "Div", { inputs: [sum, divisor] });
 }
 
 function addFirstToken(graph: GraphBuilder, name: string, states: string): string {

@@ -84,8 +84,13 @@ function parseEntry(name: string, value: unknown, file: string): TensorEntry {
   return { name, dtype, shape, start, bytes };
 }
 
-/** Tensors in order of their offsets must follow each other without gap, and end where the file does. */
+/** Tensors must lie inside the file, follow each other without gap in order of their offsets, and end where it does. */
 function checkCoverage(entries: readonly TensorEntry[], dataBytes: number, file: string): void {
+  for (const { name, start, bytes } of entries) {
+    const tensor = `tensor ${quoted(name)}`;
+    if (start + bytes <= dataBytes) continue;
+    throw damaged(file, `${tensor} ends at ${start + bytes}, but the file holds ${dataBytes} bytes of data`);
+  }
   const inOrder = [...entries].sort((a, b) => a.start - b.start || a.bytes - b.bytes);
   let end = 0;
   for (const { name, start, bytes } of inOrder) {
@@ -93,7 +98,6 @@ function checkCoverage(entries: readonly TensorEntry[], dataBytes: number, file:
     if (start < end) throw damaged(file, `${tensor} begins at ${start}, inside the one before it that ends at ${end}`);
     if (start > end) throw damaged(file, `${tensor} begins at ${start}, but the one before it ends at ${end}`);
     end = start + bytes;
-    if (end > dataBytes) throw damaged(file, `${tensor} ends at ${end}, but the file holds ${dataBytes} bytes of data`);
   }
   if (end < dataBytes) throw damaged(file, `its tensors end at ${end}, but it holds ${dataBytes} bytes of data`);
 }
