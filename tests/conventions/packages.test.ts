@@ -1,6 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { listFiles, parseModule, readModules, readText } from "./modules.ts";
-import { looseVersions, type Manifest, undeclaredImports, unusedDependencies } from "./packages.ts";
+import {
+  type Lockfile,
+  looseVersions,
+  type Manifest,
+  missingPlatforms,
+  undeclaredImports,
+  unusedDependencies,
+} from "./packages.ts";
 
 const modules = readModules();
 const manifests = listFiles()
@@ -39,6 +46,10 @@ describe("the repository", () => {
     expect(looseVersions({ folder: "", dependencies: devDependencies })).toEqual([]);
   });
 
+  test("locks the packages of every platform", () => {
+    expect(missingPlatforms(JSON.parse(readText("package-lock.json")) as Lockfile)).toEqual([]);
+  });
+
   test("uses every tool", () => {
     const texts = toolFiles.map(readText).join("\n");
     const unused = Object.keys(devDependencies).filter((name) => !texts.includes(name) && !peersOfTools.has(name));
@@ -52,6 +63,12 @@ describe("every rule can fail", () => {
   const source = 'import { v5 } from "uuid/v5";\nimport { X } from "@millrace/core";\nimport "zod";\nimport "node:fs";';
 
   test("a range of versions", () => expect(looseVersions(manifest)).toEqual(["packages/a: uuid ^14.0.3"]));
+
+  test("a lockfile without a platform's package", () => {
+    const optionalDependencies = { "@a/linux": "1.0.0", "@a/darwin": "1.0.0" };
+    const packages = { "node_modules/b/node_modules/a": { optionalDependencies }, "node_modules/@a/linux": {} };
+    expect(missingPlatforms({ packages })).toEqual(["node_modules/b/node_modules/a: @a/darwin"]);
+  });
 
   test("a dependency that is not imported, and an import that is not declared", () => {
     const own = [

@@ -32,3 +32,25 @@ function importedNames(folder: string, modules: readonly Module[]): ReadonlySet<
   const specifiers = own.flatMap(({ imports }) => imports.map(({ specifier }) => specifier));
   return new Set(specifiers.filter((specifier) => !/^(\.|node:)/.test(specifier)).map(packageName));
 }
+
+/** The parts of package-lock.json that the rules look at. */
+export interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+}
+
+/**
+ * Packages for other platforms that the lockfile lacks: npm drops one in silence where the registry does not have it,
+ * and `npm ci` then refuses the lockfile. The way out is a version whose platform packages are all there.
+ */
+export function missingPlatforms({ packages }: Lockfile): readonly string[] {
+  return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) => {
+    const missing = Object.keys(optionalDependencies).filter((name) => !isLocked(name, path, packages));
+    return missing.map((name) => `${path}: ${name}`);
+  });
+}
+
+/** Looks where Node would: beside the package, then beside each one around it. */
+function isLocked(name: string, path: string, packages: Lockfile["packages"]): boolean {
+  if (`${path}${path === "" ? "" : "/"}node_modules/${name}` in packages) return true;
+  return path !== "" && isLocked(name, path.replace(/(^|\/)(node_modules\/)?(@[^/]+\/)?[^/]+$/, ""), packages);
+}
