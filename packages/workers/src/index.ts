@@ -1,11 +1,45 @@
-export { folderBlobs } from "./blobs/folder.js";
-export { memoryBlobs } from "./blobs/memory.js";
-export { createSearcher, createSink, parseStoreUri, type StoreDriver, storeDrivers } from "./sinks/create.js";
-export { matchesFilter, parseFilter } from "./sinks/filter.js";
-export { createChunker } from "./chunkers/create-chunker.js";
-export { loadTokenizer } from "./tokenize/load-tokenizer.js";
+/** How the work is done: drivers, in the order the data flows, and the steps that use them. */
+export { openSource } from "./sources/open-source.js";
+export { spoolStandardInput } from "./sources/spool.js";
+
 export { knownExtensions } from "./formats/extensions.js";
 export { formatFor, parseObject } from "./formats/parse-object.js";
 export type { ParseLimits } from "./formats/parser.js";
-export { openSource } from "./sources/open-source.js";
-export { spoolStandardInput } from "./sources/spool.js";
+
+export { knownModels } from "./models/known.js";
+export type {
+  InstalledModel,
+  KnownModel,
+  ModelFile,
+  ModelOrigin,
+  ModelStoreOptions,
+  PackagedModel,
+  TransferLimits,
+} from "./models/model.js";
+export { findModel, listModels, pullModel } from "./models/store.js";
+
+export { loadTokenizer } from "./tokenize/load-tokenizer.js";
+
+export { createChunker } from "./chunkers/create-chunker.js";
+
+export { type SplitRequest, type SplitterDrivers, ShardSplitter } from "./splitter/split-shard.js";
+export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter.js";
+
+export { compileInHost } from "./engines/compile.js";
+export { createEncoderPool, EncoderPool, type EncoderPoolOptions } from "./engines/encoder-pool.js";
+export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
+export { checkGolden } from "./engines/golden.js";
+export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
+
+export { createSearcher, createSink, parseStoreUri, type StoreDriver, storeDrivers } from "./sinks/create.js";
+export { matchesFilter, parseFilter } from "./sinks/filter.js";
+
+export { folderBlobs } from "./blobs/folder.js";
+export { lockFolder } from "./blobs/folder-lock.js";
+export { memoryBlobs } from "./blobs/memory.js";
+
+export { canonicalJson, contentHash, fingerprintOf, sha256 } from "./identity/digest.js";
+export { type ChunkPlace, pointId } from "./identity/point-id.js";
+
+export type { StepContext, Splitter } from "./steps/context.js";
+export { createSteps } from "./steps.js";

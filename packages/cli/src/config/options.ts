@@ -1,0 +1,37 @@
+import { Option } from "commander";
+import { z } from "zod";
+import { type SettingKey, settingOf } from "./settings.js";
+import { kindOf, showValue } from "./values.js";
+
+/**
+ * Commander's options for these settings. They have no defaults and are not parsed here: what commander hands over goes
+ * into `loadSettings` as it is.
+ */
+export function commandOptions(keys: readonly SettingKey[]): readonly Option[] {
+  return keys.flatMap((key) => {
+    const { flag, schema } = settingOf(key);
+    if (flag === undefined) return [];
+    const option = new Option(flag, describe(key));
+    return kindOf(schema) === "array" ? [option.argParser(collect)] : [option];
+  });
+}
+
+function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+/** The doc, then what may be given, the default, and the environment variable. */
+function describe(key: SettingKey): string {
+  const { doc, schema, default: fallback, env } = settingOf(key);
+  const notes = [
+    ...(schema instanceof z.ZodEnum ? [`one of ${schema.options.join(", ")}`] : []),
+    ...(kindOf(schema) === "array" ? ["repeatable"] : []),
+    ...(hasWorth(fallback) ? [`default ${showValue(fallback, schema)}`] : []),
+  ];
+  return `${doc}${notes.length === 0 ? "" : ` (${notes.join("; ")})`} [env: ${env.join(", ")}]`;
+}
+
+/** A default of nothing, no or an empty list says itself. */
+function hasWorth(value: unknown): boolean {
+  return value !== undefined && value !== false && !(Array.isArray(value) && value.length === 0);
+}

