@@ -6,11 +6,14 @@ export interface Manifest {
   /** Folder below the repository, "" for the repository itself. */
   readonly folder: string;
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
 }
 
 /** Dependencies that are not given as one exact version. */
-export function looseVersions({ folder, dependencies }: Manifest): readonly string[] {
-  const loose = Object.entries(dependencies).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version));
+export function looseVersions({ folder, dependencies, devDependencies }: Manifest): readonly string[] {
+  const loose = Object.entries({ ...dependencies, ...devDependencies }).filter(
+    ([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version),
+  );
   return loose.map(([name, version]) => `${folder}: ${name} ${version}`);
 }
 
@@ -21,10 +24,12 @@ export function unusedDependencies(manifest: Manifest, modules: readonly Module[
   return unused.map((name) => `${manifest.folder}: ${name}`);
 }
 
-/** Packages that are imported and not declared, so that they are there by chance. */
+/** Packages that are imported and not declared, so that they are there by chance. Types may come from `@types`. */
 export function undeclaredImports(manifest: Manifest, modules: readonly Module[]): readonly string[] {
-  const undeclared = [...importedNames(manifest.folder, modules)].filter((name) => !(name in manifest.dependencies));
-  return undeclared.map((name) => `${manifest.folder}: ${name}`);
+  const { folder, dependencies, devDependencies } = manifest;
+  const isDeclared = (name: string) => name in dependencies || `@types/${name}` in devDependencies;
+  const undeclared = [...importedNames(folder, modules)].filter((name) => !isDeclared(name));
+  return undeclared.map((name) => `${folder}: ${name}`);
 }
 
 function importedNames(folder: string, modules: readonly Module[]): ReadonlySet<string> {
