@@ -11,13 +11,13 @@ import { withProgress } from "./progress.mjs";
 export async function build(root, env) {
   const { code, output } = await withProgress("building", () => turbo(root, env));
   if (code === 0) return;
-  process.stderr.write(withoutFrame(output));
+  process.stderr.write(compilerMessages(output));
   fail("E_RUNTIME", "the build failed: see the messages above");
 }
 
 /** @param {string} root @param {NodeJS.ProcessEnv} env @returns {Promise<{ code: number | null, output: string }>} */
 function turbo(root, env) {
-  const args = ["run", "build", "--output-logs=errors-only", "--log-prefix=none", "--log-order=grouped"];
+  const args = ["run", "build", "--output-logs=errors-only", "--log-prefix=task", "--log-order=grouped"];
   const quiet = { TURBO_TELEMETRY_DISABLED: "1", DO_NOT_TRACK: "1", TURBO_NO_UPDATE_NOTIFIER: "1" };
   return new Promise((resolve, reject) => {
     const child = spawn(join(root, "node_modules", ".bin", "turbo"), args, {
@@ -33,9 +33,14 @@ function turbo(root, env) {
   });
 }
 
-/** Leaves out what turbo and npm say about themselves. @param {string} output */
-function withoutFrame(output) {
-  const frame = /^\s*(•|Tasks:|Cached:|Time:|Failed:|npm error|> |ERROR|WARNING|Packages changed)/;
-  const lines = output.split("\n").filter((line) => line.trim() !== "" && !frame.test(line));
-  return `${lines.join("\n")}\n`;
+/**
+ * Keeps the compilers' messages, each under its package's name, and leaves out what turbo and npm say about themselves.
+ * @param {string} output
+ */
+export function compilerMessages(output) {
+  const messages = [...output.matchAll(/^(\S+):build: (.*)$/gm)].map(([, name, message]) => ({ name, message }));
+  const frame = /^\s*$|^(cache (miss|hit)|npm |> |ERROR)/;
+  const telling = messages.filter(({ message = "" }) => !frame.test(message.trimStart()));
+  const lines = telling.map(({ name, message }) => `${name} ${message}\n`);
+  return lines.length > 0 ? lines.join("") : output;
 }

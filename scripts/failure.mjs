@@ -5,7 +5,7 @@ export class Failure extends Error {
    * @param {string} message What happened, why, what to do: one line.
    */
   constructor(code, message) {
-    super(message);
+    super(message.replaceAll(/\s+/g, " "));
     this.code = code;
     this.exit = code === "E_USAGE" ? 2 : 4;
   }
@@ -17,5 +17,5 @@ export class Failure extends Error {
  * @returns {never}
  */
 export function fail(code, message) {
-  throw new Failure(code, message.replaceAll(/\s+/g, " "));
+  throw new Failure(code, message);
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fail } from "./failure.mjs";
 import { npm } from "./npm.mjs";
 import { withProgress } from "./progress.mjs";
 
@@ -25,7 +26,9 @@ export async function installPackages(root) {
       }),
     );
   }
-  await writeFile(stampPath, wanted);
+  await writeFile(stampPath, wanted).catch((error) =>
+    fail("E_RUNTIME", `the folder of the packages cannot be written: ${error.message}. Check its owner and the disk.`),
+  );
 }
 
 /** @param {string} lockfile @param {string} platform */

@@ -3,7 +3,7 @@ import { delimiter, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runChild } from "../packages/cli/bin/run-child.mjs";
 import { build } from "./build.mjs";
-import { fail } from "./failure.mjs";
+import { Failure, fail } from "./failure.mjs";
 import { installPackages } from "./install.mjs";
 import { provideNode } from "./node.mjs";
 import { targets } from "./targets.mjs";
@@ -33,7 +33,7 @@ const [name = "", ...args] = process.argv.slice(2);
 try {
   process.exitCode = await run(name, args);
 } catch (error) {
-  const { code = "E_RUNTIME", exit = 4, message } = /** @type {import("./failure.mjs").Failure} */ (error);
+  const { code, exit, message } = error instanceof Failure ? error : new Failure("E_RUNTIME", String(error));
   process.stderr.write(`error ${code}: ${message}\n`);
   process.exitCode = exit;
 }

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { listFiles, parseModule, readModules, readText } from "./modules.ts";
-import { looseVersions, type Manifest, undeclaredImports, unusedDependencies } from "./packages.ts";
+import {
+  type Lockfile,
+  looseVersions,
+  type Manifest,
+  missingPlatforms,
+  undeclaredImports,
+  unusedDependencies,
+} from "./packages.ts";
 
 const modules = readModules();
 const manifests = listFiles()
@@ -22,8 +29,8 @@ function isScript(path: string): boolean {
 }
 
 function readManifest(path: string): Manifest {
-  const { dependencies = {} } = JSON.parse(readText(path)) as { dependencies?: Record<string, string> };
-  return { folder: path.replace(/\/package\.json$/, ""), dependencies };
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(readText(path)) as Partial<Manifest>;
+  return { folder: path.replace(/\/?package\.json$/, ""), dependencies, devDependencies };
 }
 
 describe.each(manifests)("$folder", (manifest) => {
@@ -33,25 +40,42 @@ describe.each(manifests)("$folder", (manifest) => {
 });
 
 describe("the repository", () => {
-  const { devDependencies = {} } = JSON.parse(readText("package.json")) as { devDependencies?: Record<string, string> };
+  const manifest = readManifest("package.json");
 
   test("pins its tools", () => {
-    expect(looseVersions({ folder: "", dependencies: devDependencies })).toEqual([]);
+    expect(looseVersions(manifest)).toEqual([]);
+  });
+
+  test("locks the packages of every platform", () => {
+    expect(missingPlatforms(JSON.parse(readText("package-lock.json")) as Lockfile)).toEqual([]);
   });
 
   test("uses every tool", () => {
     const texts = toolFiles.map(readText).join("\n");
-    const unused = Object.keys(devDependencies).filter((name) => !texts.includes(name) && !peersOfTools.has(name));
+    const unused = Object.keys(manifest.devDependencies).filter(
+      (name) => !texts.includes(name) && !peersOfTools.has(name),
+    );
     expect(unused).toEqual([]);
   });
 });
 
 describe("every rule can fail", () => {
   const folder = "packages/a";
-  const manifest = { folder, dependencies: { uuid: "^14.0.3", yaml: "2.9.1", "@millrace/core": "0.1.0" } };
-  const source = 'import { v5 } from "uuid/v5";\nimport { X } from "@millrace/core";\nimport "zod";\nimport "node:fs";';
+  const manifest = {
+    folder,
+    dependencies: { uuid: "^14.0.3", yaml: "2.9.1", "@millrace/core": "0.1.0" },
+    devDependencies: { "@types/mdast": "4.0.4" },
+  };
+  const source =
+    'import { v5 } from "uuid/v5";\nimport { X } from "@millrace/core";\nimport "zod";\nimport "node:fs";\nimport type { Root } from "mdast";';
 
   test("a range of versions", () => expect(looseVersions(manifest)).toEqual(["packages/a: uuid ^14.0.3"]));
+
+  test("a lockfile without a platform's package", () => {
+    const optionalDependencies = { "@a/linux": "1.0.0", "@a/darwin": "1.0.0" };
+    const packages = { "node_modules/b/node_modules/a": { optionalDependencies }, "node_modules/@a/linux": {} };
+    expect(missingPlatforms({ packages })).toEqual(["node_modules/b/node_modules/a: @a/darwin"]);
+  });
 
   test("a dependency that is not imported, and an import that is not declared", () => {
     const own = [

@@ -56,8 +56,13 @@ const examples: Readonly<Record<string, { readonly bad: readonly Sources[]; read
   "a vendor is imported in one folder of workers only": {
     bad: [
       {
-        "packages/workers/src/sinks/a.ts": 'import type { Table } from "apache-arrow";',
-        "packages/workers/src/arrow/b.ts": 'import { tableToIPC } from "apache-arrow/ipc";',
+        "packages/workers/src/sinks/a.ts": 'import type { Table } from "uuid";',
+        "packages/workers/src/arrow/b.ts": 'import { v5 } from "uuid/v5";',
+      },
+      { "packages/workers/src/engines/a.ts": 'await import("uuid");', "packages/workers/src/b.ts": 'import "uuid";' },
+      {
+        "packages/workers/src/engines/a.ts": 'import type { Table } from "apache-arrow";',
+        "packages/workers/src/arrow/b.ts": 'import type { Table } from "apache-arrow";',
       },
     ],
     good: [

@@ -103,6 +103,14 @@ export const rules: readonly Rule[] = [
   },
 ];
 
+/** Vendors that more than one folder of workers may import, and why. */
+const sharedVendors: Readonly<Record<string, readonly string[]>> = {
+  /** LanceDB takes and returns Arrow tables. */
+  "apache-arrow": ["arrow", "sinks"],
+  /** Parquet is read as a corpus, and read back where an export continues. */
+  hyparquet: ["formats", "sinks"],
+};
+
 /** Files that a tool reads by their default export. */
 const mayExportDefault = [/^[^/]+\.config\.mjs$/, /^tests\/support\//];
 
@@ -152,7 +160,9 @@ function oneFolderPerVendor(modules: readonly Module[]): readonly string[] {
       folders.set(name, (folders.get(name) ?? new Set()).add(folder));
     }
   }
-  const spread = [...folders].filter(([, used]) => used.size > 1);
+  const spread = [...folders].filter(
+    ([name, used]) => used.size > 1 && [...used].some((folder) => !sharedVendors[name]?.includes(folder)),
+  );
   return spread.map(([name, used]) => `${name} is imported in ${[...used].sort().join(", ")}`);
 }
 

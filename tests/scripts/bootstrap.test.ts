@@ -10,6 +10,7 @@ import {
   nodeForMillrace,
   nodePackage,
 } from "../../packages/cli/bin/node-version.mjs";
+import { compilerMessages } from "../../scripts/build.mjs";
 import { closingLine } from "../../scripts/count-tests.mjs";
 import { holdsPackages, installStamp } from "../../scripts/install.mjs";
 import { explainNpmFailure } from "../../scripts/npm.mjs";
@@ -124,4 +125,18 @@ test("arguments reach the test runner", () => {
     "node_modules/jest/bin/jest.js",
     "tests/core",
   ]);
+});
+
+test("a failed build shows the compilers' messages only", () => {
+  const output = [
+    "• turbo 2.11.9",
+    "@millrace/core:build: cache miss, executing b67d",
+    "@millrace/core:build: npm warn something",
+    "@millrace/core:build: src/a.ts(1,2): error TS2322: no",
+    "@millrace/core:build:   because",
+    "@millrace/core#build:  ERROR  command exited (2)",
+    " Tasks:    0 successful, 1 total",
+  ].join("\n");
+  expect(compilerMessages(output)).toBe("@millrace/core src/a.ts(1,2): error TS2322: no\n@millrace/core   because\n");
+  expect(compilerMessages("turbo crashed")).toBe("turbo crashed");
 });
