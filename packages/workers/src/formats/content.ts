@@ -22,7 +22,7 @@ export async function openContent(object: OpenObject, limits: ParseLimits): Prom
   const stored = asBuffer(await object.read(0, Math.min(headSize, object.bytes)));
   const compression = compressionOf(object.key, stored);
   if (compression === undefined) {
-    return { key: object.key, head: stored, stored: object, stream: () => storedBytes(object, stored) };
+    return { key: object.key, head: stored, stored: object, stream: () => object.stream() };
   }
   const stream = () => decompress(object, compression, limits);
   return { key: object.key, head: await firstBytes(stream()), stored: undefined, stream };
@@ -53,12 +53,6 @@ function compressionOf(key: string, head: Buffer): Compression | undefined {
     why: head.length === 0 ? "the file is empty" : "it is neither a gzip nor a zstd file",
     fix: "Make it again, or drop the extension if it is not compressed.",
   });
-}
-
-/** A small object is in memory already; reading it checked that it is unchanged. */
-async function* storedBytes(object: OpenObject, head: Buffer): AsyncGenerator<Uint8Array> {
-  if (head.length === object.bytes) yield head;
-  else yield* object.stream();
 }
 
 async function firstBytes(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {

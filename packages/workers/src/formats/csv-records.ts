@@ -33,21 +33,27 @@ export class CsvRecordSplitter {
     while (this.#open.length > 0) yield* this.#giveUpFirstLine();
   }
 
-  /** Reads a record that turned out broken again, without its first line. */
-  *retry(record: CsvRecord): Generator<CsvRecord> {
-    const lines = linesOf(record);
-    for (const line of lines.slice(1)) yield* this.#add(line);
+  /** Cuts a broken record again without its first line, and with it all that came behind it. */
+  *again(broken: CsvRecord, behind: readonly CsvRecord[]): Generator<CsvRecord> {
+    const open = this.#open;
+    this.#open = [];
+    this.#openBytes = 0;
+    for (const line of linesOf(broken).slice(1)) yield* this.#add(line);
+    for (const record of behind) {
+      if (record.bytes !== undefined) for (const line of linesOf(record)) yield* this.#add(line);
+      else yield* this.#giveUpOpen(record);
+    }
+    for (const line of open) yield* this.#add(line);
   }
 
   *#add(line: Line): Generator<CsvRecord> {
     if (line.bytes === undefined) {
-      while (this.#open.length > 0) yield* this.#giveUpFirstLine();
-      yield { number: line.number, bytes: undefined, problem: "too large" };
+      yield* this.#giveUpOpen({ number: line.number, bytes: undefined, problem: "too large" });
       return;
     }
     const isOdd = countQuotes(line.bytes) % 2 === 1;
     if (this.#open.length === 0 && !isOdd) {
-      if (!isBlank(line.bytes)) yield { number: line.number, bytes: line.bytes };
+      if (!isBlank(line.bytes)) yield { number: line.number, bytes: withoutReturn(line.bytes) };
       return;
     }
     const isClosing = this.#open.length > 0 && isOdd;
@@ -57,6 +63,12 @@ export class CsvRecordSplitter {
     else if (this.#openBytes > this.#maxBytes) yield* this.#giveUpFirstLine();
   }
 
+  /** A record that cannot be parsed ends whatever quote is open before it. */
+  *#giveUpOpen(unreadable: CsvRecord): Generator<CsvRecord> {
+    while (this.#open.length > 0) yield* this.#giveUpFirstLine();
+    yield unreadable;
+  }
+
   #takeOpen(): CsvRecord {
     const [first] = this.#open as [Line];
     const bytes = Buffer.concat(
@@ -64,7 +76,7 @@ export class CsvRecordSplitter {
     );
     this.#open = [];
     this.#openBytes = 0;
-    return { number: first.number, bytes };
+    return { number: first.number, bytes: withoutReturn(bytes) };
   }
 
   *#giveUpFirstLine(): Generator<CsvRecord> {
@@ -82,6 +94,11 @@ function linesOf({ number, bytes }: CsvRecord): readonly Line[] {
   const splitter = new LineSplitter(Number.POSITIVE_INFINITY);
   const lines = [...splitter.push(bytes ?? lineFeed), splitter.end()].filter((line) => line !== undefined);
   return lines.map((line) => ({ ...line, number: line.number + number - 1 }));
+}
+
+/** Lines may end in a carriage return and a line feed. */
+function withoutReturn(bytes: Buffer): Buffer {
+  return bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes;
 }
 
 function countQuotes(bytes: Buffer): number {

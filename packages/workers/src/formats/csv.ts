@@ -17,8 +17,8 @@ async function* parse(content: Content, { fields, limits }: ParseOptions): Async
   assertText(content.head, content.key, { allowsNul: true });
   const splitter = new CsvRecordSplitter(limits.maxRowBytes);
   const reader = new RowReader(content, splitter, fields);
-  for await (const chunk of utf8Stream(content.stream())) yield* reader.rows([...splitter.push(chunk)]);
-  yield* reader.rows([...splitter.end()]);
+  for await (const chunk of utf8Stream(content.stream())) yield* reader.rows(splitter.push(chunk));
+  yield* reader.rows(splitter.end());
 }
 
 /** Makes rows of records; the first record is the header. */
@@ -37,28 +37,33 @@ class RowReader {
     this.#mapping = mapping;
   }
 
-  *rows(records: readonly CsvRecord[]): Generator<Row> {
-    const [first, ...others] = records;
-    if (first === undefined) return;
-    if (this.#header === undefined) {
-      this.#header = this.#headerOf(first);
-      yield* this.rows(others);
-      return;
+  /** Takes records as they come: a broken one sends those behind it back to be cut again. */
+  *rows(records: Iterator<CsvRecord>): Generator<Row> {
+    let batchSize = 1;
+    let queue: CsvRecord[] = [];
+    while (topUp(queue, batchSize, records) > 0) {
+      if (this.#header === undefined) this.#header = this.#headerOf(queue.shift() as CsvRecord);
+      const batch = queue.splice(0, batchSize);
+      const cells = cellsOfAll(batch, this.#delimiter);
+      if (cells === undefined) queue = yield* this.#rowsOneByOne([...batch, ...queue]);
+      else for (const values of cells) yield this.#rowOf(values);
+      // Where one record is broken others are likely to be: parsing them together would be in vain.
+      batchSize = cells === undefined ? 1 : Math.min(batchSize * 2, maxBatchSize);
     }
-    const cells = cellsOfAll(records, this.#delimiter);
-    if (cells !== undefined) for (const values of cells) yield this.#rowOf(values);
-    else for (const record of records) yield* this.#rowsOfOne(record);
   }
 
-  *#rowsOfOne(record: CsvRecord): Generator<Row> {
-    const cells = cellsOf(record, this.#delimiter);
-    if (!(cells instanceof MillraceError)) {
-      yield this.#rowOf(cells);
-      return;
+  /** Returns the records that are still to be read. */
+  *#rowsOneByOne(records: readonly CsvRecord[]): Generator<Row, CsvRecord[]> {
+    for (const [index, record] of records.entries()) {
+      const cells = cellsOf(record, this.#delimiter);
+      if (!(cells instanceof MillraceError)) yield this.#rowOf(cells);
+      else {
+        yield { row: this.#row++, error: cells };
+        // A stray quote may have swallowed the lines behind it up to the next one.
+        if (record.bytes?.includes(10) === true) return [...this.#splitter.again(record, records.slice(index + 1))];
+      }
     }
-    yield { row: this.#row++, error: cells };
-    // A stray quote may have swallowed the lines behind it up to the next one.
-    if (cells.code === "E_ROW_PARSE") yield* this.rows([...this.#splitter.retry(record)]);
+    return [];
   }
 
   #rowOf(cells: readonly string[]): Row {
@@ -88,12 +93,26 @@ class RowReader {
   }
 }
 
+/** Records parsed by one call of the library at most. */
+const maxBatchSize = 64;
+
+/** Fills the queue up to `count` records and returns how many it has. */
+function topUp(queue: CsvRecord[], count: number, records: Iterator<CsvRecord>): number {
+  while (queue.length < count) {
+    const next = records.next();
+    if (next.done === true) break;
+    queue.push(next.value);
+  }
+  return queue.length;
+}
+
 function macLineEnds(header: readonly string[]): string | undefined {
   return header.some((name) => name.includes("\r")) ? "its lines end in carriage returns alone" : undefined;
 }
 
 /** Cells of all records at once, undefined where one of them has an error: they are then to be read one by one. */
 function cellsOfAll(records: readonly CsvRecord[], delimiter: string): readonly (readonly string[])[] | undefined {
+  if (records.length === 0) return [];
   const pieces = records.map(({ bytes }) => bytes);
   if (!pieces.every((piece) => piece !== undefined)) return undefined;
   const bytes = Buffer.concat(pieces.flatMap((piece) => [piece, lineFeed]));

@@ -36,14 +36,17 @@ export function firstTitle(blocks: readonly Block[]): string | undefined {
 
 /** Top-level nodes as blocks. Everything that is not whitespace lies in one of them. */
 function markdownBlocks(text: string): readonly Block[] {
-  if (text.length > maxStructured) return [];
+  if (text.length > maxStructured || nestsDeeply.test(text)) return [];
   try {
     return fromMarkdown(text, blockParsing).children.map((node) => blockOf(node, text));
   } catch {
-    // Containers nested some thousand levels deep overflow the parser's stack: such a text has no structure to keep.
+    // What the parser cannot cope with has no structure to keep, and its text is still there.
     return [];
   }
 }
+
+/** Containers within containers on one line, or indentation that could hold as many: the parser's time grows as their cube. */
+const nestsDeeply = /^(?:(?:[ \t]*(?:>|[-*+][ \t]|\d{1,9}[.)][ \t])){50}|[ \t]{400,}\S)/m;
 
 /** Only blocks are wanted, so what stands inside a paragraph is not parsed: that is most of the work. */
 const blockParsing = {

@@ -1,4 +1,4 @@
-import { access, constants, realpath, stat } from "node:fs/promises";
+import { open, opendir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MillraceError, type Source, type SourceSpec } from "@millrace/core";
@@ -32,12 +32,12 @@ export async function openSource(spec: SourceSpec): Promise<Source> {
 }
 
 async function openFolder(root: string, spec: SourceSpec): Promise<Source> {
-  await access(root, constants.R_OK | constants.X_OK);
+  await (await opendir(root)).close();
   return folderSource({ uri: pathToFileURL(root).href, root, selection: selectObjects(spec) });
 }
 
 async function openSingleFile(path: string): Promise<Source> {
-  await access(path, constants.R_OK);
+  await (await open(path)).close();
   const file = { uri: pathToFileURL(path).href, path, key: basename(path), versionOf: fileVersion };
   return spooledSource(path) ?? fileSource(file);
 }
@@ -47,7 +47,7 @@ async function openGlob(spec: SourceSpec): Promise<Source> {
   if (!isGlob || glob === "") throw missing(spec.location, "there is no such folder or file");
   try {
     const root = await realpath(resolve(base));
-    await access(root, constants.R_OK | constants.X_OK);
+    await (await opendir(root)).close();
     const uri = pathToFileURL(join(root, glob)).href;
     return folderSource({ uri, root, selection: selectObjects({ ...spec, glob }) });
   } catch (error) {
