@@ -36,4 +36,5 @@ export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter
 export { ShardSplitter, type SplitRequest, type SplitterDrivers } from "./splitter/split-shard.js";
 export type { Splitter, StepContext } from "./steps/context.js";
 export { createSteps } from "./steps.js";
+export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";

@@ -4,7 +4,7 @@ import { withSpecialTokens } from "./special-tokens.js";
 import type { SplitContext } from "./split-context.js";
 
 /** Prefixes longer than this are tried before a whole long text is tokenized. */
-const prefixLength = 1 << 16;
+const prefixLength = 1 << 12;
 
 /**
  * One chunk per document: the first tokens that fit, with the special tokens around them, as Hugging Face truncates on

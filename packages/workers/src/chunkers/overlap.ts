@@ -1,6 +1,9 @@
 import { isGraphemeBoundary, isWhitespace, sentenceStarts } from "./text.js";
 import type { TokenIndex } from "./token-index.js";
 
+/** Units in front of the first possible place that are read to see whether a sentence starts there. */
+const sentenceContext = 256;
+
 interface OverlapSource {
   readonly text: string;
   readonly tokens: TokenIndex;
@@ -19,20 +22,14 @@ export function overlapStart(source: OverlapSource, previous: number, start: num
   const end = tokens.indexAt(start);
   const first = Math.max(end - overlap, tokens.indexAt(previous + 1));
   const places = Array.from(tokens.starts.subarray(first, end)).filter(
-    (place, index, all) =>
-      place > (index === 0 ? previous : (all[index - 1] as number)) && !isSharedWithPrevious(place),
+    (place, index) => place > (tokens.starts[first + index - 1] ?? previous),
   );
-  const sentences = new Set(places.length === 0 ? [] : sentenceStarts(text, previous, start));
+  const context = Math.max(previous, (places[0] ?? start) - sentenceContext);
+  const sentences = new Set(places.length === 0 ? [] : sentenceStarts(text, context, start));
   return (
     places.find((place) => sentences.has(place) && tokens.count(place, start) * 2 >= overlap) ??
     places.find((place) => isWhitespace(text.charCodeAt(place - 1))) ??
     places.find((place) => isGraphemeBoundary(text, place, previous)) ??
     start
   );
-
-  /** The token before begins at the same place: cutting here would repeat more than was counted. */
-  function isSharedWithPrevious(place: number): boolean {
-    const index = tokens.indexAt(place);
-    return end - index > overlap;
-  }
 }
