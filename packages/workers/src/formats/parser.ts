@@ -1,6 +1,7 @@
 import type { FieldMapping, Row } from "@millrace/core";
 import type { Content } from "./content.js";
 
+/** How much of one object is taken, so that none exhausts the memory. */
 export interface ParseLimits {
   /** Bytes of one row of a structured file; a longer one becomes E_ROW_TOO_LARGE and parsing goes on. */
   readonly maxRowBytes: number;
@@ -10,6 +11,7 @@ export interface ParseLimits {
   readonly maxExpansion: number;
 }
 
+/** Limits where the caller sets none. */
 export const defaultLimits: ParseLimits = {
   maxRowBytes: 64 * 2 ** 20,
   maxObjectBytes: 256 * 2 ** 20,
@@ -17,6 +19,7 @@ export const defaultLimits: ParseLimits = {
   maxExpansion: 500,
 };
 
+/** What a format needs besides the bytes. */
 export interface ParseOptions {
   readonly fields: FieldMapping;
   readonly limits: ParseLimits;
