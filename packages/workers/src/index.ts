@@ -5,6 +5,7 @@ export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { createChunker } from "./chunkers/create-chunker.js";
+export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { type DiagnoseOptions, diagnose, type Finding } from "./doctor/diagnose.js";
 export { compileInHost } from "./engines/compile.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
@@ -36,5 +37,4 @@ export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter
 export { ShardSplitter, type SplitRequest, type SplitterDrivers } from "./splitter/split-shard.js";
 export type { Splitter, StepContext } from "./steps/context.js";
 export { createSteps } from "./steps.js";
-export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";

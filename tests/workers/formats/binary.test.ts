@@ -41,9 +41,22 @@ describe("Parquet", () => {
   });
 
   test("only the bytes of the columns asked for are read", async () => {
-    const object = memoryObject("a.parquet", parquetBytes("UNCOMPRESSED", 35));
-    const { documents } = await parsed(object, { text: ["text"], payload: [] });
-    expect(documents[0]).toEqual({ key: "0", text: "text 0 é", payload: {}, blocks: [] });
+    const names = Array.from({ length: 40 }, (_, column) => `c${column}`);
+    const columnData = names.map((name) => ({
+      name,
+      data: Array.from({ length: 2000 }, (_, row) => `${name} ${(row * 7919) % 10_007} ${"words ".repeat(row % 9)}`),
+      type: "STRING" as const,
+    }));
+    const bytes = new Uint8Array(parquetWriteBuffer({ columnData, codec: "UNCOMPRESSED" }));
+    const object = memoryObject("a.parquet", bytes);
+    let bytesRead = 0;
+    const read = async (start: number, end: number) => {
+      bytesRead += end - start;
+      return object.read(start, end);
+    };
+    const { documents } = await parsed({ ...object, read }, { text: ["c3"], payload: [] });
+    expect(documents[1]).toEqual({ key: "1", text: "c3 7919 words ", payload: {}, blocks: [] });
+    expect(bytesRead).toBeLessThan(bytes.length / 2);
   });
 
   test("compressed again, empty, or not Parquet at all", async () => {

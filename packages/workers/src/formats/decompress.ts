@@ -4,6 +4,7 @@ import { MillraceError, type OpenObject } from "@millrace/core";
 import type { ParseLimits } from "./parser.js";
 import { alignedZstdFrames } from "./zstd-frames.js";
 
+/** How an object is compressed as a whole. */
 export type Compression = "gzip" | "zstd";
 
 /**

@@ -35,10 +35,12 @@ export function formatNameByExtension(key: string): string | undefined {
   return dot < 0 ? undefined : formatByExtension.get(name.slice(dot).toLowerCase());
 }
 
+/** The key less `.gz` or `.zst`. */
 export function withoutCompressionSuffix(key: string): string {
   return key.replace(compressionSuffix, "");
 }
 
+/** True where the key ends in `.gz` or `.zst`. */
 export function hasCompressionSuffix(key: string): boolean {
   return compressionSuffix.test(key);
 }

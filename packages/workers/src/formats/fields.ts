@@ -47,6 +47,7 @@ export function documentOf(fields: Fields, defaultKey: string, mapping: FieldMap
   };
 }
 
+/** True where a row has text without any field being named. */
 export function hasDefaultTextField(fields: Fields): boolean {
   return defaultTextFields.some((name) => isPresent(fields, name));
 }

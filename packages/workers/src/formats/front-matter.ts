@@ -12,6 +12,7 @@ export interface FrontMatter {
   readonly body: string;
 }
 
+/** Takes the front matter off. Numbers too large for JSON become strings, as every payload value does. */
 export function splitFrontMatter(text: string): FrontMatter {
   const none = { fields: {}, body: text };
   const opening = /^---[ \t]*\r?\n/.exec(text)?.[0];

@@ -12,7 +12,10 @@ export class HtmlText {
 
   /** Ends the block that is open and begins another; a block without words is none. */
   begin(kind: BlockKind, level?: number): void {
-    const text = this.#open.join("").replace(/^\s*\n|\s+$/g, "");
+    const text = this.#open
+      .join("")
+      .trimEnd()
+      .replace(/^\s*\n/, "");
     this.#open = [];
     this.#endsInSpace = true;
     if (text.trim() !== "") this.#push(this.#kind === "code" ? text : text.trim());

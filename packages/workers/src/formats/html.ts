@@ -17,7 +17,7 @@ export const html: Parser = {
 };
 
 const leftOut = new Set(
-  "script style nav noscript template svg math iframe object canvas audio video select button datalist dialog head".split(
+  "script style nav noscript template svg math iframe object canvas audio video select button datalist dialog".split(
     " ",
   ),
 );

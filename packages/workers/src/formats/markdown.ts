@@ -30,6 +30,7 @@ function markdownDocument(source: string): Document {
   return { key: "", text: body, ...(title === undefined ? {} : { title }), payload: fields, blocks };
 }
 
+/** Title of the first heading that has words. */
 export function firstTitle(blocks: readonly Block[]): string | undefined {
   return blocks.find(({ title }) => title !== undefined && title !== "")?.title;
 }

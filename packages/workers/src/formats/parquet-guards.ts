@@ -8,11 +8,12 @@ const maxValues = 2 ** 24;
  * says and steps over as many bytes, so a damaged one would cost gigabytes or never end.
  * @throws Error naming what is wrong
  */
-export async function assertPages(file: AsyncBuffer, rowGroup: RowGroup, maxBytes: number): Promise<void> {
+export async function assertPages(file: AsyncBuffer, rowGroup: RowGroup, { columns, maxBytes }: Asked): Promise<void> {
   if (Number(rowGroup.num_rows) > maxValues) throw new Error(`a row group has more than ${maxValues} rows`);
   const { parquetHeader } = await import("hyparquet/src/column.js");
   for (const { meta_data: column } of rowGroup.columns) {
     if (column === undefined) throw new Error("a column has no metadata");
+    if (!columns.includes(column.path_in_schema[0] ?? "")) continue;
     const start = Number(column.dictionary_page_offset || column.data_page_offset);
     const bytes = Number(column.total_compressed_size);
     if (!(column.num_values <= maxValues && bytes <= maxBytes)) throw new Error("a column is larger than the limit");
@@ -34,6 +35,12 @@ export async function assertPages(file: AsyncBuffer, rowGroup: RowGroup, maxByte
     }
     if (values > Number(column.num_values)) throw new Error("a column has more values than it says");
   }
+}
+
+/** The columns that will be decoded, and how large one of their pages may become. */
+interface Asked {
+  readonly columns: readonly string[];
+  readonly maxBytes: number;
 }
 
 /** The library's decompressors, none of them making more than `maxBytes`. */

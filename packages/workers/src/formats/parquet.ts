@@ -53,7 +53,7 @@ async function readGroup(
   if (rowGroup === undefined || columns.length === 0) return [];
   return attempt(reader.key, async () => {
     const { parquetRead } = await import("hyparquet");
-    await assertPages(reader.file, rowGroup, limits.maxObjectBytes);
+    await assertPages(reader.file, rowGroup, { columns, maxBytes: limits.maxObjectBytes });
     let rows: unknown[][] = [];
     await parquetRead({
       file: reader.file,

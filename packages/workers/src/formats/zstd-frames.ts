@@ -9,18 +9,23 @@ export async function* alignedZstdFrames(stream: AsyncIterable<Uint8Array>): Asy
   let missing = part.bytes;
   let held: Uint8Array[] = [];
   for await (const chunk of stream) {
+    let passedOn = 0;
     for (let start = 0; start < chunk.length; ) {
       const piece = chunk.subarray(start, start + missing);
       start += piece.length;
       missing -= piece.length;
       if (part.isRead) held.push(piece);
-      yield piece;
       while (missing === 0) {
         part = nextPart(layout, Buffer.concat(held));
         missing = part.bytes;
         held = [];
+        if (part.isFrameStart) {
+          yield chunk.subarray(passedOn, start);
+          passedOn = start;
+        }
       }
     }
+    if (passedOn < chunk.length) yield chunk.subarray(passedOn);
   }
   if (!part.isFrameStart || held.length > 0) throw new Error("it is truncated");
 }

@@ -31,6 +31,7 @@ export function fileError(key: string, error: unknown): MillraceError {
   return new MillraceError("E_OBJECT_UNREADABLE", what, { ...reason(error), fix: "Make it readable, or exclude it." });
 }
 
+/** The object is no longer what was listed; the next listing will tell its new version. */
 export function changedError(key: string, why: string): MillraceError {
   return new MillraceError("E_OBJECT_CHANGED", `"${key}" changed after it was listed`, {
     why,

@@ -12,6 +12,7 @@ export function fileVersion({ size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${size}-${mtimeNs}-${ctimeNs}`;
 }
 
+/** A listed file and how its version is told. */
 export interface FileToOpen {
   readonly path: string;
   readonly object: CorpusObject;

@@ -8,6 +8,7 @@ export interface Selection {
   entersFolder(folder: string): boolean;
 }
 
+/** Globs on keys: an object must match one of `include`, where there is any, and none of `exclude`. */
 export interface SelectionRules {
   readonly include: readonly string[];
   readonly exclude: readonly string[];

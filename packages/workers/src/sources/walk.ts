@@ -12,6 +12,7 @@ export interface WalkedEntry {
   readonly isNamed: boolean;
 }
 
+/** What to list. */
 export interface Walk {
   readonly root: string;
   readonly selection: Selection;
