@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import type { PointBatch } from "@millrace/core";
 import { createSearcher, createSink, parseStoreUri } from "@millrace/workers";
-import { batchOf, schemaOf } from "../../conformance/sink.ts";
+import { batchOf, schemaOf } from "../../conformance/sink-points.ts";
 import { asOrdinaryUser, onSmallDisk } from "../../support/failing-places.ts";
 
 const root = await mkdtemp(join(tmpdir(), "millrace-failures-"));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { matchesFilter, parseFilter } from "@millrace/workers";
 import fc from "fast-check";
-import { recordOf } from "../../conformance/sink.ts";
+import { recordOf } from "../../conformance/sink-points.ts";
 
 const isMatch = (text: string, pattern: string) => {
   return matchesFilter(recordOf({ id: "1", path: text }), { field: "path", pattern });
