@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { folderBlobs } from "@millrace/workers";
 import { describeBlobStore } from "../../conformance/blobs.ts";
+import { asOrdinaryUser, onSmallDisk } from "../../support/failing-places.ts";
 
 const root = await mkdtemp(join(tmpdir(), "millrace-blobs-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -55,6 +56,23 @@ describe("folder", () => {
       await once(child, "exit");
       await expectWholeBlobs(folder);
     }
+  });
+
+  test("a place that cannot be written is E_STORE_READ_ONLY, a full one E_DISK_FULL", async () => {
+    await chmod(root, 0o755);
+    const folder = await newFolder();
+    await chmod(folder, 0o555);
+    const blobs = folderBlobs(folder);
+    const readOnly = { code: "E_STORE_READ_ONLY", message: expect.stringContaining(folder) };
+    await asOrdinaryUser(() => expect(blobs.put("a.bin", new Uint8Array(1))).rejects.toMatchObject(readOnly));
+    const wasTried = await onSmallDisk(folder, 1, async () => {
+      await blobs.put("a.bin", new Uint8Array(500_000));
+      const full = { code: "E_DISK_FULL", message: expect.stringContaining(folder) };
+      await expect(blobs.put("a.bin", new Uint8Array(800_000))).rejects.toMatchObject(full);
+      expect(await blobs.get("a.bin")).toEqual(new Uint8Array(500_000));
+      expect(await readdir(folder)).toEqual(["a.bin"]);
+    });
+    if (!wasTried) process.stderr.write("skipped: no file system can be mounted here\n");
   });
 
   test("a file where a folder is needed is an error that names the path", async () => {

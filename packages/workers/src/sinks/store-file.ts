@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { constants } from "node:fs";
-import { access, mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MillraceError, type StoredSchema, type StoreSchema } from "@millrace/core";
 import { writeAtomically } from "../blobs/atomic-file.js";
@@ -17,7 +16,8 @@ export interface StoreFolder {
 }
 
 /**
- * Creates the folder with its `store.json`, or compares the one that is there.
+ * Creates the folder with its `store.json`, or compares the one that is there. The file is written each time: that finds
+ * a place that is read-only or full before any work is done.
  * @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT, E_STORE_READ_ONLY, E_DISK_FULL, E_CONFIG, E_STORE
  */
 export async function openStoreFolder(place: StoreFolder, schema: StoreSchema): Promise<StoredSchema> {
@@ -26,8 +26,7 @@ export async function openStoreFolder(place: StoreFolder, schema: StoreSchema): 
   if (stored !== undefined) checkSchema(stored, schema, place.folder);
   try {
     await mkdir(place.folder, { recursive: true });
-    await access(place.folder, constants.W_OK);
-    if (stored?.model !== schema.model) await writeStoreFile(place, opened);
+    await writeStoreFile(place, opened);
     return opened;
   } catch (error) {
     if (hasCode(error, "EEXIST", "ENOTDIR")) throw notFolder(place.folder);

@@ -42,7 +42,8 @@ function floatText(value: number, id: string): string {
   if (!Number.isFinite(value)) {
     throw new MillraceError("E_INTERNAL", "a vector holds a number that is not finite", { why: `point ${id}` });
   }
-  return Object.is(value, -0) ? "-0" : String(Number(value.toPrecision(9)));
+  if (value === 0) return Object.is(value, -0) ? "-0" : "0";
+  return value.toPrecision(9);
 }
 
 function lineToPoint(line: string): StoredPoint {

@@ -3,8 +3,8 @@ import type { Payload, PointBatch, StoredPoint } from "@millrace/core";
 import type { SchemaElement } from "hyparquet";
 import { type PartFormat, pointsOf, type Row } from "./part-format.js";
 
-/** Rows in one group: what a reader must decode at once, and what a writer holds. */
-const rowsPerGroup = 1024;
+/** Rows in one group: what a reader must decode at once, and what a writer encodes without a pause, some 50 ms. */
+const rowsPerGroup = 512;
 
 const text = (name: string): SchemaElement => {
   return { name, type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "REQUIRED" };
