@@ -1,5 +1,5 @@
 // Writes two small tokenizers for machines without a model: WordPiece as BERT uses it, byte-level BPE as RoBERTa does.
-// node tests/golden/make-tokenizers.mjs
+// node tests/golden/make-tokenizers.mjs && npx biome check --write tests/golden
 import { writeFileSync } from "node:fs";
 
 const words =

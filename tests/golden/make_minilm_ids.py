@@ -1,6 +1,6 @@
 """Writes minilm-ids.json: texts with the token ids Hugging Face transformers gives them, special tokens included.
 
-python tests/golden/make_minilm_ids.py MODEL_DIRECTORY
+python tests/golden/make_minilm_ids.py MODEL_DIRECTORY && npx biome check --write tests/golden
 """
 
 import json

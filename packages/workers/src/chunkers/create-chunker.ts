@@ -13,7 +13,7 @@ import { probeSpecialTokens } from "./special-tokens.js";
 import { hasContent } from "./text.js";
 
 /**
- * A chunker of the strategy asked for. Each document's chunks depend on that document alone, not on those it comes with.
+ * A chunker of the strategy asked for. Each document's chunks depend on that document alone, not on its neighbours.
  * E_CONFIG when no chunk could hold a token of content, or when the overlap leaves no room for anything new.
  */
 export function createChunker(tokenizer: Tokenizer, chunking: Chunking): Chunker {

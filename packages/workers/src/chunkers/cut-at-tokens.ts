@@ -9,9 +9,9 @@ interface CutSource {
 }
 
 /**
- * Cuts a range with no better boundaries into runs of about an eighth of the budget, so that the packer has something to
- * pack. Cuts after a line break if it can, else before a word, else between two characters as readers see them, else between two
- * tokens, and in the end between two code points. Returns where the runs start.
+ * Cuts a range with no better boundaries into runs of about an eighth of the budget, so that there is something to pack.
+ * Cuts after a line break if it can, else before a word, else between two characters as readers see them, else between
+ * two tokens, and in the end between two code points. Returns where the runs start.
  */
 export function cutAtTokens(source: CutSource, range: { start: number; end: number }): readonly number[] {
   const { tokens, budget } = source;

@@ -4,7 +4,10 @@ import { isGraphemeBoundary, isWhitespace, splitsCodePoint } from "./text.js";
 /** Units around the middle that are searched for a better place to cut. */
 const reach = 256;
 
-/** Cuts a range near its middle: before a word, else between two characters as readers see them, else between two code points. Nothing for one code point. */
+/**
+ * Cuts a range near its middle: before a word, else between two characters as readers see them, else between two code
+ * points. Nothing for one code point.
+ */
 export function halve(text: string, { start, end }: DraftRange): readonly DraftRange[] {
   const middle = (start + end) >>> 1;
   const cut =

@@ -13,8 +13,8 @@ interface OverlapSource {
 
 /**
  * Where a chunk begins that repeats the end of the one before: at most `overlap` tokens before `start` and after
- * `previous`, the start of what is new in the chunk before. At a sentence that leaves at least half of the overlap, else at a word,
- * else at a token; `start` itself where there is no such place.
+ * `previous`, where the one before has its first new text. At a sentence that leaves at least half of the overlap, else
+ * at a word, else at a token; `start` itself where there is no such place.
  */
 export function overlapStart(source: OverlapSource, previous: number, start: number): number {
   const { text, tokens, overlap } = source;
