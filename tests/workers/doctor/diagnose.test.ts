@@ -82,7 +82,8 @@ describe("the doctor", () => {
     await new Promise<void>((done) => silent.listen(0, "127.0.0.1", done));
     const address = silent.address();
     const hubEndpoint = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
-    const schema = async () => ({ dimensions: 384, distance: "cosine", fingerprint: "f", graph: "g", model: "m" }) as const;
+    const schema = async () =>
+      ({ dimensions: 384, distance: "cosine", fingerprint: "f", graph: "g", model: "m" }) as const;
     const modelStore = { ...options.modelStore, hubEndpoint };
     const finding = await byName({ ...options, model: folder, modelStore, store: { location: "s", schema } });
     silent.close();
