@@ -25,7 +25,7 @@ export function describeSink(name: string, make: () => Promise<StoreUnderTest>):
       const { store, sink } = await opened();
       await sink.close();
       await sink.open(schemaOf({ model: "/elsewhere/model" }));
-      expect(await store.searcher().schema()).toEqual(schemaOf({ model: "/elsewhere/model" }));
+      expect(await store.searcher().schema()).toMatchObject(schemaOf({ model: "/elsewhere/model" }));
       await sink.close();
       await expect(store.sink().open(schemaOf({ dimensions: 5 }))).rejects.toMatchObject({
         code: "E_STORE_SCHEMA",
