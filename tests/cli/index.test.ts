@@ -40,7 +40,11 @@ describe("index", () => {
 
   test("changed, added and removed files change exactly their points", async () => {
     const before = await pointsOf(join(folder, ".millrace/store"));
-    await writeFiles(folder, { "docs/a.md": madeUpMarkdown(1, 1), "docs/new.md": madeUpMarkdown(3), "docs/rows.jsonl": '{"text":"first row"}\n{"text":"another"}\n{"text":"third"}\n' });
+    await writeFiles(folder, {
+      "docs/a.md": madeUpMarkdown(1, 1),
+      "docs/new.md": madeUpMarkdown(3),
+      "docs/rows.jsonl": '{"text":"first row"}\n{"text":"another"}\n{"text":"third"}\n',
+    });
     await rm(join(folder, "docs/b.md"));
     const { code, result } = await run(index, { cwd: folder });
     expect(code).toBe(0);

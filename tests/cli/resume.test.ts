@@ -22,9 +22,12 @@ describe("a run that is killed", () => {
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    for (let file = 0; file < files; file += 1) await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 6) });
+    for (let file = 0; file < files; file += 1)
+      await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 6) });
     await writeFiles(folder, {
-      "docs/rows.jsonl": Array.from({ length: 9_000 }, (_, row) => JSON.stringify({ text: `row ${row} of many` })).join("\n"),
+      "docs/rows.jsonl": Array.from({ length: 9_000 }, (_, row) => JSON.stringify({ text: `row ${row} of many` })).join(
+        "\n",
+      ),
     });
     const warmed = await run(index("reference"), { cwd: folder });
     expect(warmed.code).toBe(0);
@@ -107,7 +110,10 @@ function killHost({ child }: Running, random: () => number): number {
 
 function childrenOf(pid: number): readonly number[] {
   try {
-    return execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" }).trim().split(/\s+/).map(Number);
+    return execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
+      .trim()
+      .split(/\s+/)
+      .map(Number);
   } catch {
     return [];
   }

@@ -52,7 +52,13 @@ export interface RunOptions {
 export async function start(args: readonly string[], options: RunOptions): Promise<Running> {
   const child = spawn(process.execPath, [executable, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, MILLRACE_CACHE: await cache, MILLRACE_OFFLINE: "1", ...options.environment },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      MILLRACE_CACHE: await cache,
+      MILLRACE_OFFLINE: "1",
+      ...options.environment,
+    },
     stdio: ["pipe", "pipe", "pipe"],
   });
   let stdout = "";

@@ -16,7 +16,11 @@ export function randomNumbers(seed: number): () => number {
 /** Markdown of some sections of made-up words, different for each seed. */
 export function madeUpMarkdown(seed: number, sections = 3): string {
   const random = randomNumbers(seed);
-  const word = () => Array.from({ length: 2 + Math.floor(random() * 6) }, () => "abcdefghijklmnopqrstuvwxyz"[Math.floor(random() * 26)]).join("");
+  const word = () =>
+    Array.from(
+      { length: 2 + Math.floor(random() * 6) },
+      () => "abcdefghijklmnopqrstuvwxyz"[Math.floor(random() * 26)],
+    ).join("");
   const words = (count: number) => Array.from({ length: count }, word).join(" ");
   const section = () => `## ${words(3)}\n\n${words(10 + Math.floor(random() * 60))}.\n`;
   return `# ${words(2)}\n\n${Array.from({ length: sections }, section).join("\n")}`;

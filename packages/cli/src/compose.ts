@@ -24,6 +24,7 @@ import {
   type ModelStoreOptions,
   openSource,
   parseFilter,
+  parseStoreUri,
   pullModel,
   sha256,
   spoolStandardInput,
@@ -95,7 +96,7 @@ export interface JobRequest {
 export async function openJob(request: JobRequest): Promise<OpenJob> {
   const { settings, say } = request;
   const { job, model, source } = await describeJob(request);
-  const unlock = await lockFolder(job.work);
+  const unlock = await lockPlaces(job);
   const sink = createSink(job.store);
   try {
     const { dimensions } = model.compiled;
@@ -127,6 +128,20 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
   } catch (error) {
     await sink.close();
     await unlock();
+    throw error;
+  }
+}
+
+/** Work folder and store have one writer each; a store in memory is this process's own. */
+async function lockPlaces({ work, store }: Job): Promise<() => Promise<void>> {
+  const unlockWork = await lockFolder(work);
+  const { driver, place } = parseStoreUri(store);
+  if (driver === "memory") return unlockWork;
+  try {
+    const unlockStore = await lockFolder(place);
+    return async () => void (await Promise.all([unlockWork(), unlockStore()]));
+  } catch (error) {
+    await unlockWork();
     throw error;
   }
 }

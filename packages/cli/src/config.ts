@@ -51,6 +51,11 @@ export function readEnvironment(): NodeJS.ProcessEnv {
   return process.env;
 }
 
+/** LanceDB writes notes about its indexes to stderr, and takes no other word against it than this variable. */
+export function silenceVendors(): void {
+  process.env.LANCEDB_LOG ??= "error";
+}
+
 async function findConfigFile({
   configFile,
   environment,

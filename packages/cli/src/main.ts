@@ -3,13 +3,14 @@ import type { CommandContext } from "./command.js";
 import { type CommandFacts, commands } from "./commands.js";
 import { commandOptions } from "./config/options.js";
 import type { Settings } from "./config/settings.js";
-import { loadSettings, readEnvironment } from "./config.js";
+import { loadSettings, readEnvironment, silenceVendors } from "./config.js";
 import { exitCodeOf, formatError } from "./report/errors.js";
 import { chooseMode, createReporter } from "./report.js";
 
 /** Runs the command line and ends with its exit code. */
 async function main(): Promise<number> {
   let exitCode = 0;
+  silenceVendors();
   const program = createProgram(async (facts, parameters, flags) => {
     exitCode = await runCommand(facts, parameters, flags);
   });
@@ -121,8 +122,12 @@ async function withReporter(
 
 /** The first Ctrl-C or SIGTERM lets what is under way finish; the second ends the process, whose hosts end with it. */
 function listenForStop(stop: AbortController, say: (line: string) => void): () => void {
+  let stoppedAt = 0;
   const listener = (signal: NodeJS.Signals) => {
+    const isEcho = performance.now() - stoppedAt < echoMilliseconds;
+    if (stop.signal.aborted && isEcho) return;
     if (stop.signal.aborted) process.exit(interruptedExit);
+    stoppedAt = performance.now();
     say(`${signal}: finishing what is under way; once more stops at once`);
     stop.abort();
   };
@@ -135,6 +140,8 @@ function listenForStop(stop: AbortController, say: (line: string) => void): () =
 }
 
 const interruptedExit = 130;
+/** One Ctrl-C may arrive twice: from the terminal, and passed on by npx. */
+const echoMilliseconds = 300;
 
 function quoted(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;

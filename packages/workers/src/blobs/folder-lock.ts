@@ -1,21 +1,32 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
+import { fileError, hasCode } from "./file-errors.js";
+
+/** Gives a lock back. */
+export type Unlock = () => Promise<void>;
 
 /**
- * Keeps other processes of this machine out of a work folder. A lock whose process is dead is taken over, so a killed
- * run leaves nothing to clean up.
- * @throws E_STORE_BUSY while another live process holds it.
+ * Keeps other processes of this machine out of a work folder or store. A lock whose process is dead is taken over, so a
+ * killed run leaves nothing to clean up.
+ * @throws E_STORE_BUSY while another live process holds it, E_STORE_READ_ONLY, E_DISK_FULL
  */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, "lock");
+export async function lockFolder(folder: string): Promise<Unlock> {
+  try {
+    await mkdir(folder, { recursive: true });
+    return await takeLock(folder, join(folder, "lock"));
+  } catch (error) {
+    throw fileError(error, "cannot lock the folder", folder);
+  }
+}
+
+async function takeLock(folder: string, path: string): Promise<Unlock> {
   for (let attempt = 0; attempt < 3; attempt += 1) {
     try {
       await writeFile(path, String(process.pid), { flag: "wx" });
       return () => rm(path, { force: true });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (!hasCode(error, "EEXIST")) throw error;
     }
     const holder = Number(await readFile(path, "utf8").catch(() => ""));
     if (isAlive(holder)) throw busy(folder, holder);
@@ -30,7 +41,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    return hasCode(error, "EPERM");
   }
 }
 

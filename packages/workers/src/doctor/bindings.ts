@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
-import type { Finding } from "./diagnose.js";
+import type { Finding } from "./finding.js";
 
 interface Binding {
   readonly name: string;

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, readFile, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
-import type { Finding } from "./diagnose.js";
+import type { Finding } from "./finding.js";
 
 /** Below it zstd in `node:zlib`, stable type stripping or `process.availableMemory` are missing. */
 const oldestNode = [22, 19] as const;

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { MillraceError } from "@millrace/core";
 import type { ModelStoreOptions } from "../models/model.js";
 import { findModel } from "../models/store.js";
-import type { DiagnoseOptions, Finding } from "./diagnose.js";
+import type { DiagnoseOptions, Finding } from "./finding.js";
 
 const pipTimeoutMs = 10_000;
 const hubTimeoutMs = 2_000;

@@ -1,7 +1,7 @@
 import { MillraceError, type OpenObject } from "@millrace/core";
 import { type Compression, decompress } from "./decompress.js";
 import { hasCompressionSuffix } from "./extensions.js";
-import type { ParseLimits } from "./parser.js";
+import type { ParseLimits } from "./limits.js";
 
 /** Bytes looked at to tell what a file is. */
 const headSize = 64 * 1024;

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { MillraceError, type OpenObject } from "@millrace/core";
-import type { ParseLimits } from "./parser.js";
+import type { ParseLimits } from "./limits.js";
 import { alignedZstdFrames } from "./zstd-frames.js";
 
 /** How an object is compressed as a whole. */

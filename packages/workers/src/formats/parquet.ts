@@ -2,8 +2,9 @@ import { MillraceError, type OpenObject, type Row } from "@millrace/core";
 import type { AsyncBuffer, FileMetaData } from "hyparquet";
 import { type Content, collect } from "./content.js";
 import { type Fields, rowOf } from "./fields.js";
+import type { ParseLimits } from "./limits.js";
 import { assertPages, compressorsWithin } from "./parquet-guards.js";
-import type { ParseLimits, ParseOptions, Parser } from "./parser.js";
+import type { ParseOptions, Parser } from "./parser.js";
 
 /** Parquet: a row each, one row group in memory at a time, and of it only the columns that are asked for. */
 export const parquet: Parser = { name: "parquet", parse };

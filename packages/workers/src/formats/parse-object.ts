@@ -7,7 +7,8 @@ import {
   type Row,
 } from "@millrace/core";
 import { type Content, openContent } from "./content.js";
-import { defaultLimits, type ParseLimits, type Parser } from "./parser.js";
+import { defaultLimits, type ParseLimits } from "./limits.js";
+import type { Parser } from "./parser.js";
 import { parserFor } from "./registry.js";
 
 /**

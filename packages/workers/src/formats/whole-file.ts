@@ -1,6 +1,6 @@
 import { type Document, MillraceError, type Row } from "@millrace/core";
 import { type Content, collect } from "./content.js";
-import type { ParseLimits } from "./parser.js";
+import type { ParseLimits } from "./limits.js";
 
 /** A file that is one document: row 0, or why there is none. @throws what concerns the object as a whole */
 export async function* oneDocument(

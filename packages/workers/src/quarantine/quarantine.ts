@@ -1,6 +1,4 @@
-import { type BatchRef, type BlobStore, layout, type MillraceError } from "@millrace/core";
-import type { Table } from "apache-arrow";
-import { recordsOf } from "../arrow/record-columns.js";
+import { type BatchRef, type BlobStore, layout, type MillraceError, type PointRecord } from "@millrace/core";
 
 /** Why something of the corpus is not in the store. Never holds text of a document. */
 export interface QuarantineRecord {
@@ -29,10 +27,9 @@ export async function writeQuarantine(
 export async function quarantineChunks(
   blobs: BlobStore,
   batch: BatchRef,
-  table: Table,
+  rows: readonly PointRecord[],
   failed: ReadonlyMap<number, MillraceError>,
 ): Promise<void> {
-  const rows = recordsOf(table);
   const records = [...failed].flatMap(([row, error]): QuarantineRecord[] => {
     const record = rows[row];
     if (record === undefined) return [];

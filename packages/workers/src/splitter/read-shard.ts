@@ -69,19 +69,26 @@ async function* readObject(
   }
 }
 
-/** The same object, telling how many of its stored bytes have been read. */
+/** The same object, telling how many of its stored bytes have been read; what is read twice counts once. */
 function countingBytes(open: OpenObject, onBytes: (bytes: number) => void): OpenObject {
+  let furthest = 0;
+  const reached = (position: number) => {
+    onBytes(Math.max(0, position - furthest));
+    furthest = Math.max(furthest, position);
+  };
   return {
     key: open.key,
     bytes: open.bytes,
     async *stream() {
+      let position = 0;
       for await (const piece of open.stream()) {
-        onBytes(piece.byteLength);
+        position += piece.byteLength;
+        reached(position);
         yield piece;
       }
     },
     async read(start, end) {
-      onBytes(end - start);
+      reached(end);
       return open.read(start, end);
     },
     close: () => open.close(),

@@ -15,8 +15,8 @@ import { documentsOf } from "../manifest/read-manifest.js";
 import { type QuarantineRecord, writeQuarantine } from "../quarantine/quarantine.js";
 import type { SplitIndex } from "../steps/marks.js";
 import { BatchWriter } from "./batch-writer.js";
+import type { SplitterDrivers } from "./drivers.js";
 import type { Reading } from "./read-shard.js";
-import type { SplitterDrivers } from "./split-shard.js";
 
 /** What one part of a shard may hold: a large object is worked on in several, each resumable by itself. */
 const partLimits = { documents: 8_192, tokens: 262_144 };

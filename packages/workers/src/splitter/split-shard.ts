@@ -1,5 +1,6 @@
-import { type BlobStore, type Chunker, type Job, layout, type Shard, type Source, type Split } from "@millrace/core";
+import { type Job, layout, type Shard, type Split } from "@millrace/core";
 import { readManifestHead } from "../manifest/manifest-head.js";
+import type { SplitterDrivers } from "./drivers.js";
 import { type Reading, readShard } from "./read-shard.js";
 import { ShardPart } from "./shard-part.js";
 
@@ -10,16 +11,6 @@ export interface SplitRequest {
   readonly poisoned: readonly string[];
   /** After a death: chunk one document at a time, so that the next death names the right object. */
   readonly isCareful: boolean;
-}
-
-export interface SplitterDrivers {
-  readonly blobs: BlobStore;
-  readonly source: Source;
-  readonly chunker: Chunker;
-  /** Identity of the store, to know whether the manifest speaks of it. */
-  readonly store: string;
-  /** Told, again and again, which object is being read: a sign of life. */
-  readonly onProgress: (object: string) => void;
 }
 
 /** Splits shards of one job, one after another. Keeps the reader of an object whose next part will be asked for. */

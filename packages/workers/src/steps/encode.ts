@@ -1,5 +1,6 @@
 import { type BatchRef, type Job, layout, type MillraceError, type VectorsRef } from "@millrace/core";
 import { openBatchFile } from "../arrow/batch-file.js";
+import { recordsOf } from "../arrow/record-columns.js";
 import { encodeVectorsFile, withoutRows } from "../arrow/vectors-file.js";
 import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
 import { encodeRows } from "../engines/encode-rows.js";
@@ -18,7 +19,7 @@ export async function encode(context: StepContext, _job: Job, batch: BatchRef): 
     context.onTokens?.(length * rows.length),
   );
   const isWhole = failed.size === 0;
-  if (!isWhole) await quarantineChunks(blobs, batch, table, failed);
+  if (!isWhole) await quarantineChunks(blobs, batch, recordsOf(table), failed);
   const file = encodeVectorsFile(
     isWhole ? table : withoutRows(table, failed),
     isWhole ? vectors : withoutVectors(vectors, failed, encoder.dimensions),

@@ -1,0 +1,19 @@
+import type { StoreSchema } from "@millrace/core";
+import type { ModelStoreOptions } from "../models/model.js";
+
+/** What one check found. `fix` says what to do about anything but `ok`. */
+export interface Finding {
+  readonly name: string;
+  readonly status: "ok" | "warn" | "fail";
+  readonly detail: string;
+  readonly fix?: string;
+}
+
+export interface DiagnoseOptions {
+  /** Where the store, the work folder and the cache are or will be. */
+  readonly folders: readonly string[];
+  readonly model: string;
+  readonly modelStore: ModelStoreOptions;
+  /** The store, where there is one: the slice of a Searcher that is looked at. */
+  readonly store?: { readonly location: string; schema(): Promise<StoreSchema> };
+}
