@@ -5,11 +5,13 @@ import { runChild } from "../packages/cli/bin/run-child.mjs";
 const model = "all-MiniLM-L6-v2";
 const store = ".millrace/demo/store";
 const work = ".millrace/demo/work";
+/** Folders called node_modules are passed over unless a pattern names them. */
+const everyMarkdownFile = ["--include", "**/*.md", "--include", "**/node_modules/**/*.md"];
 const commands = [
   ["models", "pull", model],
-  ["index", "node_modules", "--model", model, "--store", store, "--work", work, "--include", "**/*.md"],
+  ["index", "node_modules", ...everyMarkdownFile, "--model", model, "--store", store, "--work", work],
   ["search", "how do I parse command line options", "--store", store, "--top", "3"],
-  ["search", "read a large csv file row by row as a stream", "--store", store, "--top", "3"],
+  ["search", "run promises with limited concurrency", "--store", store, "--top", "3"],
   ["search", "compile a glob pattern to a regular expression", "--store", store, "--top", "3"],
 ];
 
