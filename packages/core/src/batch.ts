@@ -23,6 +23,8 @@ export interface VectorsRef extends BlobRef {
   readonly dimensions: number;
   /** Chunks of the batch that no host could encode; they are in the shard's quarantine. */
   readonly quarantined: number;
+  /** Their points' ids: what the store holds under them is of an earlier version. */
+  readonly quarantinedIds: readonly string[];
 }
 
 /** What a sink acknowledged. */

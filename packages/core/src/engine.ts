@@ -14,7 +14,10 @@ export interface Encoder {
   readonly maxTokens: number;
   /** Tokens one run should hold for best speed on this device. */
   readonly tokenBudget: number;
-  /** Vectors, row after row: `rows × dimensions`. Calls may overlap; the encoder runs as many at once as it has hosts. */
+  /**
+   * Vectors, row after row: `rows × dimensions`. Calls may overlap; the encoder runs as many at once as it has hosts.
+   * @throws E_ROW_ENCODE when this batch killed its host each time, E_HOST when the encoder as a whole is of no use.
+   */
   encode(batch: TokenBatch): Promise<Float32Array>;
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ export const layout = {
   vectorsPrefix: "vectors/",
   vectors: (shard: string, index: number) => `vectors/${shard}/${padded(index)}.arrow`,
   vectorsIndex: (shard: string, index: number) => `vectors/${shard}/${padded(index)}.json`,
+  isVectorsIndex: (key: string) => key.startsWith("vectors/") && key.endsWith(".json"),
   donePrefix: "done/",
   done: (shard: string) => `done/${shard}.json`,
   quarantinePrefix: "quarantine/",
@@ -19,6 +20,7 @@ export const layout = {
   manifestHead: "manifest/head.json",
   manifestPagesPrefix: "manifest/pages/",
   manifestPage: (digest: string) => `manifest/pages/${digest}.jsonl`,
+  digestOfManifestPage: (key: string) => key.slice("manifest/pages/".length, -".jsonl".length),
 } as const;
 
 function padded(index: number): string {

@@ -9,6 +9,10 @@ export interface Shard {
   readonly objects: readonly CorpusObject[];
   /** First row to take, where the shard continues an object another shard began. */
   readonly fromRow: number;
+  /** Stored bytes of that object that the parts before have counted. */
+  readonly fromByte: number;
+  /** Encode every document again, also those that are in the store as they are. */
+  readonly isFull: boolean;
 }
 
 export interface PlanCounts {
@@ -30,6 +34,8 @@ export interface PlanPage {
   readonly next?: string;
   /** True when the page was planned by an earlier run that did not come to its commit. */
   readonly isResumed: boolean;
+  /** True when everything on the page is to be read and encoded again. */
+  readonly isFull: boolean;
 }
 
 export interface SplitCounts {

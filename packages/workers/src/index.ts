@@ -40,3 +40,4 @@ export { ShardSplitter, type SplitRequest } from "./splitter/split-shard.js";
 export type { Splitter, StepContext } from "./steps/context.js";
 export { createSteps } from "./steps.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";
+export { defaultWorkLimits, type WorkLimits } from "./work-limits.js";

@@ -11,12 +11,12 @@ export async function inWindow<Item>(
   const failures: unknown[] = [];
   try {
     for await (const item of items) {
+      if (failures.length > 0) break;
       const settled: Promise<void> = work(item)
         .catch((error: unknown) => void failures.push(error))
         .finally(() => underWay.delete(settled));
       underWay.add(settled);
       if (underWay.size >= limit) await Promise.race(underWay);
-      if (failures.length > 0) break;
     }
   } catch (error) {
     failures.push(error);

@@ -12,7 +12,9 @@ import {
 } from "apache-arrow";
 
 /** Strings → Utf8 column; one pass and one buffer, where Arrow's own builder copies each string several times. */
-export function utf8Column(values: readonly string[]): Vector<Utf8> {
+export function utf8Column(strings: readonly string[]): Vector<Utf8> {
+  // UTF-8 has no half of a surrogate pair; two halves of different strings would become one character when joined.
+  const values = strings.map((value) => value.toWellFormed());
   const data = Buffer.from(values.join(""), "utf8");
   const valueOffsets = new Int32Array(values.length + 1);
   values.forEach((value, row) => {

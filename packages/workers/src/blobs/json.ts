@@ -1,10 +1,15 @@
 import { type BlobRef, type BlobStore, MillraceError } from "@millrace/core";
 import { sha256 } from "../identity/digest.js";
 
-/** The JSON value under a key, or undefined where there is none. */
+/** The JSON value under a key, or undefined where there is none. @throws E_IO when it is not JSON. */
 export async function readJson<Value>(blobs: BlobStore, key: string): Promise<Value | undefined> {
   const bytes = await blobs.get(key);
-  return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Value);
+  if (bytes === undefined) return undefined;
+  try {
+    return JSON.parse(Buffer.from(bytes).toString("utf8")) as Value;
+  } catch (error) {
+    throw damaged(key, "damaged", error);
+  }
 }
 
 export async function writeJson(blobs: BlobStore, key: string, value: unknown): Promise<void> {
@@ -18,18 +23,34 @@ export async function putBlob(blobs: BlobStore, key: string, bytes: Uint8Array):
 }
 
 /** The bytes a reference points at, checked. @throws E_IO when they are gone or are not those that were stored. */
-export async function getBlob(blobs: BlobStore, { key, sha256: expected }: BlobRef): Promise<Uint8Array> {
+export async function getBlob(
+  blobs: BlobStore,
+  { key, sha256: expected }: Pick<BlobRef, "key" | "sha256">,
+): Promise<Uint8Array> {
   const bytes = await blobs.get(key);
   if (bytes !== undefined && sha256(bytes) === expected) return bytes;
-  throw new MillraceError("E_IO", `the file ${key} of the work folder is ${bytes === undefined ? "gone" : "damaged"}`, {
-    fix: "Delete the work folder's plan, batches and vectors folders and run again: the manifest is kept.",
+  throw damaged(key, bytes === undefined ? "gone" : "damaged");
+}
+
+function damaged(key: string, how: "gone" | "damaged", cause?: unknown): MillraceError {
+  const isManifest = key.startsWith("manifest/");
+  return new MillraceError("E_IO", `the file ${key} of the work folder is ${how}`, {
+    fix: isManifest
+      ? "Delete manifest/head.json there and run again: every object is read again, nothing is stored twice."
+      : "Delete the work folder's plan, batches and vectors folders and run again: the manifest is kept.",
+    cause,
   });
 }
 
-/** Deletes every blob under a prefix, a thousand at a time. */
-export async function deletePrefix(blobs: BlobStore, prefix: string): Promise<void> {
+/** Deletes every blob under a prefix, or those of them that `isWanted` says, a thousand at a time. */
+export async function deletePrefix(
+  blobs: BlobStore,
+  prefix: string,
+  isWanted: (key: string) => boolean = () => true,
+): Promise<void> {
   let keys: string[] = [];
   for await (const key of blobs.list(prefix)) {
+    if (!isWanted(key)) continue;
     keys.push(key);
     if (keys.length < 1000) continue;
     await blobs.delete(keys);

@@ -23,7 +23,7 @@ export async function encodeRows(
       scatter(await encoder.encode(gather(rows, plan)), plan, vectors);
       onRun(plan);
     } catch (error) {
-      if (!isHostDeath(error)) throw error;
+      if (!isFaultOfBatch(error)) throw error;
       const [only, ...others] = plan.rows;
       if (only !== undefined && others.length === 0) failed.set(only, poisonous(error));
       else await Promise.all(halves(plan).map(run));
@@ -55,8 +55,9 @@ function halves({ length, rows }: TokenBatchPlan): readonly TokenBatchPlan[] {
   ];
 }
 
-function isHostDeath(error: unknown): error is MillraceError {
-  return error instanceof MillraceError && error.code === "E_HOST";
+/** E_HOST is the encoder's end: halving would only blame every row for it. */
+function isFaultOfBatch(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && error.code === "E_ROW_ENCODE";
 }
 
 function poisonous(cause: MillraceError): MillraceError {

@@ -35,6 +35,8 @@ interface Run {
 
 interface Slot {
   host: EncoderHost | undefined;
+  /** Settles when the host that is being started is ready or has failed. */
+  starting: Promise<void> | undefined;
   /** In the order they were sent: the first is the one being computed. */
   readonly underWay: Run[];
   watchdog: NodeJS.Timeout | undefined;
@@ -68,11 +70,21 @@ export class EncoderPool implements Encoder {
     this.maxTokens = options.model.maxTokens;
     this.tokenBudget = options.tokenBudget || defaultTokenBudget;
     const hosts = options.hosts || availableParallelism();
-    this.slots = Array.from({ length: hosts }, () => ({ host: undefined, underWay: [], watchdog: undefined }));
+    this.slots = Array.from({ length: hosts }, () => ({
+      host: undefined,
+      starting: undefined,
+      underWay: [],
+      watchdog: undefined,
+    }));
   }
 
   async start(): Promise<void> {
-    await Promise.all(this.slots.map((slot) => this.startHost(slot)));
+    await Promise.all(
+      this.slots.map((slot) => {
+        slot.starting = this.startHost(slot);
+        return slot.starting;
+      }),
+    );
   }
 
   encode(batch: TokenBatch): Promise<Float32Array> {
@@ -88,9 +100,18 @@ export class EncoderPool implements Encoder {
     return this.slots.flatMap(({ host }) => (host === undefined ? [] : [host.pid]));
   }
 
+  /** Ends the hosts. Runs that are not done are rejected with E_HOST. */
   async close(): Promise<void> {
     this.isClosing = true;
-    await Promise.all(this.slots.map(({ host }) => host?.stop()));
+    this.giveUp(new MillraceError("E_HOST", "the encoder was closed"));
+    await Promise.all(this.slots.map((slot) => this.stopHost(slot)));
+  }
+
+  private async stopHost(slot: Slot): Promise<void> {
+    clearTimeout(slot.watchdog);
+    for (const run of slot.underWay.splice(0)) run.reject(this.broken);
+    await slot.starting?.catch(() => {});
+    await slot.host?.stop();
   }
 
   /** First one run for each host, then a second one to each. */
@@ -113,6 +134,7 @@ export class EncoderPool implements Encoder {
       if (isDeath(error)) return;
       run.reject(error);
     }
+    if (this.isClosing) return;
     slot.underWay.shift();
     this.watch(slot, host);
     this.dispatch();
@@ -147,25 +169,34 @@ export class EncoderPool implements Encoder {
     this.queue.unshift(...others);
     if (suspect !== undefined) this.retry(suspect, reason);
     if (this.deathsInARow > maximumDeathsInARow) this.giveUp(hostsKeepDying(reason));
-    else
-      this.startHost(slot).catch((error: unknown) =>
-        this.giveUp(asMillraceError(error, "E_HOST", "an encoder host cannot start")),
-      );
+    if (this.broken === undefined) slot.starting = this.restart(slot);
+    else this.giveUp(this.broken);
+  }
+
+  /** A host may die while it starts, too; that it cannot be started is another matter. */
+  private async restart(slot: Slot): Promise<void> {
+    try {
+      await this.startHost(slot);
+    } catch (error) {
+      if (isDeath(error)) this.afterDeath(slot, error.message);
+      else this.giveUp(asMillraceError(error, "E_HOST", "an encoder host cannot start"));
+    }
   }
 
   private retry(run: Run, reason: string): void {
     run.attempts += 1;
     if (run.attempts < attemptsPerRun) this.queue.unshift(run);
-    else run.reject(new MillraceError("E_HOST", "encoder hosts died on this run each time", { why: reason }));
+    else run.reject(new MillraceError("E_ROW_ENCODE", "encoder hosts died on this run each time", { why: reason }));
   }
 
+  /** Runs that living hosts are working on come to their end; nothing new is begun. */
   private giveUp(error: MillraceError): void {
-    this.broken = error;
+    this.broken ??= error;
     for (const run of this.queue.splice(0)) run.reject(error);
   }
 }
 
-function isDeath(error: unknown): boolean {
+function isDeath(error: unknown): error is MillraceError {
   return error instanceof MillraceError && error.code === "E_HOST";
 }
 

@@ -1,7 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CompiledModel } from "@millrace/compiler";
 import { type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+import { writeAtomically } from "../blobs/atomic-file.js";
+import { hasCode } from "../blobs/file-errors.js";
 
 interface Golden {
   readonly length: number;
@@ -29,7 +31,7 @@ export async function checkGolden(encoder: Encoder, model: CompiledModel): Promi
         vectors: Buffer.from(vectors.buffer, vectors.byteOffset, vectors.byteLength).toString("base64"),
       }),
     );
-    return writeFile(path, JSON.stringify(golden));
+    return record(path, golden);
   }
   const worst = Math.min(...actual.map((vectors, index) => cosine(vectors, floats(expected[index]))));
   if (worst >= leastCosine) return;
@@ -48,17 +50,28 @@ function goldenBatches({ vocabularySize, maxTokens }: CompiledModel): readonly T
   }));
 }
 
+/** A cache that this user cannot write to has its goldens from whoever filled it, or does without. */
+async function record(path: string, golden: readonly Golden[]): Promise<void> {
+  try {
+    await writeAtomically({ path, write: (file) => file.writeFile(JSON.stringify(golden)), onlyIfAbsent: true });
+  } catch (error) {
+    if (!hasCode(error, "EACCES", "EPERM", "EROFS")) throw error;
+  }
+}
+
+/** What was recorded, undefined where nothing was; a damaged record holds no vectors, which no model gives. */
 async function readGolden(path: string): Promise<readonly Golden[] | undefined> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as Golden[];
-  } catch {
-    return undefined;
+    const golden: unknown = JSON.parse(await readFile(path, "utf8"));
+    return Array.isArray(golden) ? (golden as Golden[]) : [];
+  } catch (error) {
+    return hasCode(error, "ENOENT") ? undefined : [];
   }
 }
 
 function floats(golden: Golden | undefined): Float32Array {
-  const bytes = Uint8Array.from(Buffer.from(golden?.vectors ?? "", "base64"));
-  return new Float32Array(bytes.buffer);
+  const bytes = Buffer.from(String(golden?.vectors ?? ""), "base64");
+  return new Float32Array(Uint8Array.from(bytes.subarray(0, bytes.length & ~3)).buffer);
 }
 
 /** Cosine similarity; NaN or another length counts as no similarity at all. */

@@ -23,11 +23,16 @@ export interface Host<Request, Reply> {
   readonly ended: Promise<string>;
   /** SIGKILL: whatever the host is doing may be stuck in native code. */
   kill(): void;
-  /** Lets the host finish and ends it. */
+  /** Lets the host finish what it is doing and ends it; one that does not end is killed. */
   stop(): Promise<void>;
 }
 
-/** Starts a host and waits until it is ready. */
+/** A host that is not ready by then is stuck: loading the largest graph from a slow disk takes a fraction of it. */
+const startMilliseconds = 300_000;
+/** A host that has nothing to do ends at once; one in a kernel, when that returns. */
+const stopMilliseconds = 5_000;
+
+/** Starts a host and waits until it is ready. @throws E_HOST when it ended first, else the error it failed with. */
 export async function startHost<Request, Reply>(options: HostOptions): Promise<Host<Request, Reply>> {
   const child = fork(options.module, [JSON.stringify(options.settings)], {
     serialization: "advanced",
@@ -48,8 +53,17 @@ export async function startHost<Request, Reply>(options: HostOptions): Promise<H
     else if (message.kind === "note") options.onNote?.(message.note);
     else settle(waiting, message);
   });
-  const facts = await ready.promise;
-  return hostOver<Request, Reply>({ child, waiting, ended, facts });
+  const deadline = setTimeout(() => child.kill("SIGKILL"), startMilliseconds);
+  try {
+    const facts = await ready.promise;
+    return hostOver<Request, Reply>({ child, waiting, ended, facts });
+  } catch (error) {
+    child.kill("SIGKILL");
+    await ended;
+    throw error;
+  } finally {
+    clearTimeout(deadline);
+  }
 }
 
 interface Waiting {
@@ -64,10 +78,11 @@ function settle(waiting: Map<number, Waiting>, message: Extract<FromHost, { id: 
   else request?.reject(fromPlainError(message.error));
 }
 
+/** "close" comes after the last message, "exit" may come before it: an answer, or why a host failed, would be lost. */
 function endOf(child: ChildProcess, name: string): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(`the ${name} could not be started: ${error.message}`));
-    child.once("exit", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    child.once("close", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
   });
 }
 
@@ -99,7 +114,9 @@ function hostOver<Request, Reply>({ child, waiting, ended, facts }: Running): Ho
     kill: () => void child.kill("SIGKILL"),
     async stop() {
       if (child.connected) child.disconnect();
+      const deadline = setTimeout(() => child.kill("SIGKILL"), stopMilliseconds);
       await ended;
+      clearTimeout(deadline);
     },
   };
 }

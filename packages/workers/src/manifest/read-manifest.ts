@@ -2,10 +2,11 @@ import {
   type BlobStore,
   compareKeys,
   type KnownObject,
+  layout,
   type ManifestDocument,
   type ManifestPart,
-  MillraceError,
 } from "@millrace/core";
+import { getBlob } from "../blobs/json.js";
 import type { ManifestHead } from "./manifest-head.js";
 
 /** What a manifest says of one object, its parts joined. */
@@ -67,18 +68,11 @@ export async function* joinParts(parts: AsyncIterable<ManifestPart>): AsyncGener
 async function* manifestParts(blobs: BlobStore, head: ManifestHead, after?: string): AsyncGenerator<ManifestPart> {
   for (const { key, lastObject } of head.pages) {
     if (after !== undefined && compareKeys(lastObject, after) <= 0) continue;
-    const bytes = await blobs.get(key);
-    if (bytes === undefined) throw manifestGone(key);
+    const bytes = await getBlob(blobs, { key, sha256: layout.digestOfManifestPage(key) });
     for (const line of Buffer.from(bytes).toString("utf8").split("\n")) {
       if (line === "") continue;
       const part = JSON.parse(line) as ManifestPart;
       if (after === undefined || compareKeys(part.object, after) > 0) yield part;
     }
   }
-}
-
-function manifestGone(key: string): MillraceError {
-  return new MillraceError("E_IO", `the manifest page ${key} is gone from the work folder`, {
-    fix: "Delete manifest/head.json there and run again: every object is read again, nothing is stored twice.",
-  });
 }

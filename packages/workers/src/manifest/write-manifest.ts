@@ -1,12 +1,9 @@
 import { type BlobStore, inPieces, layout, type ManifestPart } from "@millrace/core";
 import { writeJson } from "../blobs/json.js";
 import { sha256 } from "../identity/digest.js";
+import type { WorkLimits } from "../work-limits.js";
 import type { ManifestHead, ManifestPageRef } from "./manifest-head.js";
 import type { ManifestObject } from "./read-manifest.js";
-
-/** Documents on one page: a page is read whole, and a change rewrites it whole. */
-const documentsPerPage = 8_192;
-const documentsPerPart = 2_048;
 
 /** Writes a manifest page by page; nothing is in force before `commit`. */
 export class ManifestWriter {
@@ -17,18 +14,21 @@ export class ManifestWriter {
   private documents = 0;
   private points = 0;
 
-  constructor(private readonly blobs: BlobStore) {}
+  constructor(
+    private readonly blobs: BlobStore,
+    private readonly limits: WorkLimits["manifest"],
+  ) {}
 
   /** Objects come in `compareKeys` order. */
   async add({ object, version, documents }: ManifestObject): Promise<void> {
     this.objects += 1;
     this.documents += documents.length;
     for (const { chunks } of documents) this.points += chunks;
-    const pieces = documents.length === 0 ? [[]] : inPieces(documents, documentsPerPart);
+    const pieces = documents.length === 0 ? [[]] : inPieces(documents, this.limits.documentsPerPart);
     for (const piece of pieces) {
       this.lines.push({ object, version, documents: piece });
       this.documentsOnPage += Math.max(1, piece.length);
-      if (this.documentsOnPage >= documentsPerPage) await this.flush();
+      if (this.documentsOnPage >= this.limits.documentsPerPage) await this.flush();
     }
   }
 

@@ -1,12 +1,7 @@
 import { type BatchRef, type BlobStore, layout } from "@millrace/core";
 import { type BatchRow, encodeBatchFile } from "../arrow/batch-file.js";
 import { putBlob } from "../blobs/json.js";
-
-/**
- * A batch is what an interrupted run redoes for each host, and what rows of equal length are sought in: about ten
- * seconds of one core's encoding.
- */
-const batchLimits = { chunks: 1_024, tokens: 65_536 };
+import type { WorkLimits } from "../work-limits.js";
 
 /** Packs chunks into Arrow files of a shard, each written when it is full. */
 export class BatchWriter {
@@ -17,12 +12,13 @@ export class BatchWriter {
   constructor(
     private readonly blobs: BlobStore,
     private readonly shard: string,
+    private readonly limits: WorkLimits["batch"],
   ) {}
 
   async add(row: BatchRow): Promise<void> {
     this.rows.push(row);
     this.tokens += row.tokenIds.length;
-    if (this.rows.length >= batchLimits.chunks || this.tokens >= batchLimits.tokens) await this.flush();
+    if (this.rows.length >= this.limits.chunks || this.tokens >= this.limits.tokens) await this.flush();
   }
 
   /** Writes what is left and returns all references. */

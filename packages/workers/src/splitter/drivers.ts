@@ -1,4 +1,5 @@
 import type { BlobStore, Chunker, Source } from "@millrace/core";
+import type { WorkLimits } from "../work-limits.js";
 
 /** What a splitter works with. */
 export interface SplitterDrivers {
@@ -9,4 +10,6 @@ export interface SplitterDrivers {
   readonly store: string;
   /** Told, again and again, which object is being read: a sign of life. */
   readonly onProgress: (object: string) => void;
+  /** `defaultWorkLimits` where none are given. */
+  readonly limits?: WorkLimits;
 }

@@ -33,6 +33,11 @@ export class HostSplitter implements Splitter {
     return split;
   }
 
+  /** Process id of the host, while one lives. */
+  get pid(): number | undefined {
+    return this.host?.pid;
+  }
+
   async close(): Promise<void> {
     await this.last;
     clearTimeout(this.watchdog);
@@ -41,35 +46,42 @@ export class HostSplitter implements Splitter {
 
   private async splitUntilDone(shard: Shard): Promise<Split> {
     for (;;) {
-      this.host ??= await this.start();
-      const { host } = this;
       try {
+        this.host ??= await this.start();
+        const { host } = this;
+        this.reading = "";
         this.watch(host);
         const isCareful = this.deathsInARow > 0;
         const split = await host.request({ shard, poisoned: this.poisoned(), isCareful });
-        this.deathsInARow = 0;
+        this.recordSuccess(shard, split);
         return split;
       } catch (error) {
         if (!(error instanceof MillraceError) || error.code !== "E_HOST") throw error;
         this.recordDeath(error);
       } finally {
         clearTimeout(this.watchdog);
+        this.watchdog = undefined;
       }
     }
   }
 
+  /** A host that died while nothing was asked of it is nobody's fault; it is replaced without ado. */
   private async start(): Promise<Host<SplitRequest, Split>> {
     const { job, store, tokenizerPath, isDryRun } = this.options;
     const settings: SplitterSettings = { job, store, tokenizerPath, isDryRun };
-    return startHost<SplitRequest, Split>({
+    const host = await startHost<SplitRequest, Split>({
       module: new URL("./splitter-host.js", import.meta.url),
       settings,
       name: "splitter host",
       onNote: (note) => {
         this.reading = String(note);
-        if (this.host !== undefined) this.watch(this.host);
+        if (this.watchdog !== undefined && this.host !== undefined) this.watch(this.host);
       },
     });
+    void host.ended.then(() => {
+      if (this.host === host && this.watchdog === undefined) this.host = undefined;
+    });
+    return host;
   }
 
   private watch(host: Host<SplitRequest, Split>): void {
@@ -80,9 +92,21 @@ export class HostSplitter implements Splitter {
   private recordDeath(error: MillraceError): void {
     this.host = undefined;
     this.deathsInARow += 1;
-    this.deathsByObject.set(this.reading, (this.deathsByObject.get(this.reading) ?? 0) + 1);
+    if (this.reading !== "") {
+      this.deathsByObject.set(this.reading, (this.deathsByObject.get(this.reading) ?? 0) + 1);
+    }
     this.options.onRestart?.(error.message);
     if (this.deathsInARow > maximumDeathsInARow) throw error;
+  }
+
+  /** Deaths that did not come again were of another cause; an object that is given up stays so until it is behind us. */
+  private recordSuccess({ objects }: Shard, { rest }: Split): void {
+    this.deathsInARow = 0;
+    const left = new Set(rest?.objects.map(({ key }) => key));
+    for (const { key } of objects) {
+      const isGivenUp = (this.deathsByObject.get(key) ?? 0) >= deathsPerObject;
+      if (!(isGivenUp && left.has(key))) this.deathsByObject.delete(key);
+    }
   }
 
   private poisoned(): readonly string[] {

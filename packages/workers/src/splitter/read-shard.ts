@@ -26,16 +26,17 @@ export interface ShardReading {
   readonly limits: SizeLimits;
   /** Objects whose reading kills the process: they fail without being opened. */
   readonly poisoned: readonly string[];
-  readonly onBytes: (bytes: number) => void;
+  /** Told how many stored bytes more were read, and how far the object has been read. */
+  readonly onBytes: (bytes: number, furthest: number) => void;
 }
 
 /** Rows of a shard's objects, one object after another; rows before `fromRow` of the first object are passed over. */
 export async function* readShard(reading: ShardReading): AsyncGenerator<Reading> {
   for (const [index, object] of reading.shard.objects.entries()) {
     yield { kind: "begun", object };
-    const fromRow = index === 0 ? reading.shard.fromRow : 0;
+    const { fromRow, fromByte } = index === 0 ? reading.shard : beginning;
     try {
-      yield* readObject(reading, object, fromRow);
+      yield* readObject(reading, object, { fromRow, fromByte });
       yield { kind: "ended", object };
     } catch (error) {
       yield {
@@ -47,17 +48,22 @@ export async function* readShard(reading: ShardReading): AsyncGenerator<Reading>
   }
 }
 
+type Place = Pick<Shard, "fromRow" | "fromByte">;
+
+const beginning: Place = { fromRow: 0, fromByte: 0 };
+
 async function* readObject(
   { source, fields, limits, poisoned, onBytes }: ShardReading,
   object: CorpusObject,
-  fromRow: number,
+  { fromRow, fromByte }: Place,
 ): AsyncGenerator<Reading> {
   if (poisoned.includes(object.key)) {
     throw new MillraceError("E_OBJECT_UNREADABLE", `reading ${object.key} kills the reader each time`, {
       fix: "Leave it out with --exclude, or repair it.",
     });
   }
-  const open = countingBytes(await source.open(object), onBytes);
+  onBytes(0, fromByte);
+  const open = countingBytes(await source.open(object), fromByte, onBytes);
   try {
     for await (const row of parseObject(open, fields, limits)) {
       if (row.row < fromRow) continue;
@@ -69,12 +75,13 @@ async function* readObject(
   }
 }
 
-/** The same object, telling how many of its stored bytes have been read; what is read twice counts once. */
-function countingBytes(open: OpenObject, onBytes: (bytes: number) => void): OpenObject {
-  let furthest = 0;
+/** The same object, telling how far it was read beyond `fromByte`; what is read twice counts once. */
+function countingBytes(open: OpenObject, fromByte: number, onBytes: ShardReading["onBytes"]): OpenObject {
+  let furthest = fromByte;
   const reached = (position: number) => {
-    onBytes(Math.max(0, position - furthest));
-    furthest = Math.max(furthest, position);
+    const more = Math.max(0, position - furthest);
+    furthest += more;
+    onBytes(more, furthest);
   };
   return {
     key: open.key,

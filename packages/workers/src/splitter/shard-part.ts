@@ -14,14 +14,10 @@ import type { ManifestHead } from "../manifest/manifest-head.js";
 import { documentsOf } from "../manifest/read-manifest.js";
 import { type QuarantineRecord, writeQuarantine } from "../quarantine/quarantine.js";
 import type { SplitIndex } from "../steps/marks.js";
+import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
 import { BatchWriter } from "./batch-writer.js";
 import type { SplitterDrivers } from "./drivers.js";
 import type { Reading } from "./read-shard.js";
-
-/** What one part of a shard may hold: a large object is worked on in several, each resumable by itself. */
-const partLimits = { documents: 8_192, tokens: 262_144 };
-/** Documents chunked in one call: enough for the tokenizer to work on a large batch, little enough to hold in memory. */
-const groupLimits = { documents: 128, characters: 1 << 18 };
 
 interface ObjectReading {
   readonly object: CorpusObject;
@@ -35,6 +31,14 @@ interface PendingDocument {
   readonly row: number;
   readonly document: Document;
   readonly hash: string;
+}
+
+/** Stored bytes as far as they were read. */
+export interface ReadBytes {
+  /** All that were read for this part. */
+  readonly bytes: number;
+  /** Of the object that was read last, from its beginning. */
+  readonly furthest: number;
 }
 
 export interface ShardPartOptions {
@@ -71,6 +75,7 @@ export class ShardPart {
   private readonly job: Job;
   private readonly shard: Shard;
   private readonly head: ManifestHead;
+  private readonly limits: WorkLimits;
   private readonly documentsPerGroup: number;
 
   constructor({ drivers, job, shard, head, isCareful }: ShardPartOptions) {
@@ -78,8 +83,9 @@ export class ShardPart {
     this.job = job;
     this.shard = shard;
     this.head = head;
-    this.documentsPerGroup = isCareful ? 1 : groupLimits.documents;
-    this.writer = new BatchWriter(drivers.blobs, shard.id);
+    this.limits = drivers.limits ?? defaultWorkLimits;
+    this.documentsPerGroup = isCareful ? 1 : this.limits.group.documents;
+    this.writer = new BatchWriter(drivers.blobs, shard.id, this.limits.batch);
     this.nextRow = shard.fromRow;
     this.objectsLeft = shard.objects.length;
   }
@@ -91,7 +97,9 @@ export class ShardPart {
   }
 
   get isFull(): boolean {
-    return this.counts.documents >= partLimits.documents || this.counts.tokens >= partLimits.tokens;
+    const { documents, tokens } = this.counts;
+    const { part } = this.limits;
+    return documents >= part.documents || tokens >= part.tokens;
   }
 
   async take(reading: Reading): Promise<void> {
@@ -111,11 +119,11 @@ export class ShardPart {
   }
 
   /** Chunks what is pending, writes the last batch and the quarantine, and returns what the part amounts to. */
-  async finish(bytes: number): Promise<SplitIndex> {
+  async finish({ bytes, furthest }: ReadBytes): Promise<SplitIndex> {
     await this.flush();
     const batches = await this.writer.finish();
     await writeQuarantine(this.drivers.blobs, layout.quarantine(this.shard.id), this.quarantine);
-    const rest = this.rest();
+    const rest = this.rest(furthest);
     return {
       split: {
         batches,
@@ -140,7 +148,7 @@ export class ShardPart {
     this.counts.documents += 1;
     const hash = contentHash(document);
     const known = this.known.get(document.key);
-    if (known?.hash === hash && !this.job.full) {
+    if (known?.hash === hash && !this.shard.isFull) {
       this.counts.unchangedDocuments += 1;
       reading.documents.push(known);
       return;
@@ -148,7 +156,7 @@ export class ShardPart {
     this.pending.push({ reading, row, document, hash });
     this.pendingCharacters += document.text.length;
     const isGroupFull =
-      this.pending.length >= this.documentsPerGroup || this.pendingCharacters >= groupLimits.characters;
+      this.pending.length >= this.documentsPerGroup || this.pendingCharacters >= this.limits.group.characters;
     if (isGroupFull) await this.flush();
   }
 
@@ -203,10 +211,11 @@ export class ShardPart {
     else if (this.current !== undefined) this.current.version = "";
   }
 
-  private rest(): Shard | undefined {
+  private rest(fromByte: number): Shard | undefined {
     if (this.objectsLeft === 0) return undefined;
+    const { id, isFull } = this.shard;
     const objects = this.shard.objects.slice(-this.objectsLeft);
-    return { id: nextPartId(this.shard.id), objects, fromRow: this.nextRow };
+    return { id: nextPartId(id), objects, fromRow: this.nextRow, fromByte, isFull };
   }
 }
 

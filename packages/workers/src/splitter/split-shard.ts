@@ -1,5 +1,7 @@
 import { type Job, layout, type Shard, type Split } from "@millrace/core";
+import { writeJson } from "../blobs/json.js";
 import { readManifestHead } from "../manifest/manifest-head.js";
+import type { SplitIndex } from "../steps/marks.js";
 import type { SplitterDrivers } from "./drivers.js";
 import { type Reading, readShard } from "./read-shard.js";
 import { ShardPart } from "./shard-part.js";
@@ -13,9 +15,13 @@ export interface SplitRequest {
   readonly isCareful: boolean;
 }
 
-/** Splits shards of one job, one after another. Keeps the reader of an object whose next part will be asked for. */
+/** Readers kept open for parts that are asked for later: as many as shards are worked on at once, and some to spare. */
+const readersKept = 4;
+
+/** Splits shards of one job, one after another. Keeps the readers of objects whose next part will be asked for. */
 export class ShardSplitter {
-  private parked: OpenReading | undefined;
+  /** By the shard that goes on where the reading stands. */
+  private readonly parked = new Map<string, OpenReading>();
 
   constructor(
     private readonly drivers: SplitterDrivers,
@@ -23,51 +29,61 @@ export class ShardSplitter {
   ) {}
 
   /** Reads, parses, chunks and tokenizes until the shard ends or a part is full; writes batches, then the index. */
-  async split({ shard, poisoned, isCareful }: SplitRequest): Promise<Split> {
-    const { blobs, store, onProgress } = this.drivers;
-    const reading = this.resume(shard) ?? this.open(shard, poisoned);
-    const bytesBefore = reading.bytes.read;
-    const part = new ShardPart({
-      drivers: this.drivers,
-      job: this.job,
-      shard,
-      head: await readManifestHead(blobs, store),
-      isCareful,
-    });
+  async split(request: SplitRequest): Promise<Split> {
+    const reading = this.takeParked(request.shard.id) ?? this.open(request);
+    let rest: Shard | undefined;
+    try {
+      const index = await this.splitPart(request, reading);
+      rest = index.split.rest;
+      return index.split;
+    } finally {
+      if (rest === undefined) await reading.rows.return(undefined);
+      else await this.park(rest.id, reading);
+    }
+  }
+
+  private async splitPart({ shard, isCareful }: SplitRequest, { rows, bytes }: OpenReading): Promise<SplitIndex> {
+    const { drivers, job } = this;
+    const { blobs, store, onProgress } = drivers;
+    const head = await readManifestHead(blobs, store);
+    const part = new ShardPart({ drivers, job, shard, head, isCareful });
+    const bytesBefore = bytes.read;
     await part.start();
-    for (let next = await reading.rows.next(); !next.done; next = await reading.rows.next()) {
+    for (let next = await rows.next(); !next.done; next = await rows.next()) {
       onProgress(next.value.object.key);
       await part.take(next.value);
       if (part.isFull) break;
     }
-    const index = await part.finish(reading.bytes.read - bytesBefore);
-    await blobs.put(layout.splitIndex(shard.id), Buffer.from(JSON.stringify(index)));
-    if (index.split.rest !== undefined) this.parked = { ...reading, id: index.split.rest.id };
-    return index.split;
+    const index = await part.finish({ bytes: bytes.read - bytesBefore, furthest: bytes.furthest });
+    await writeJson(blobs, layout.splitIndex(shard.id), index);
+    return index;
   }
 
-  private open(shard: Shard, poisoned: readonly string[]): OpenReading {
-    const bytes = { read: 0 };
-    const onBytes = (count: number) => {
+  private open({ shard, poisoned }: SplitRequest): OpenReading {
+    const bytes = { read: 0, furthest: 0 };
+    const onBytes = (count: number, furthest: number) => {
       bytes.read += count;
+      bytes.furthest = furthest;
     };
     const { source } = this.drivers;
     const { fields, limits } = this.job;
-    return { id: shard.id, bytes, rows: readShard({ source, shard, fields, limits, poisoned, onBytes }) };
+    return { bytes, rows: readShard({ source, shard, fields, limits, poisoned, onBytes }) };
   }
 
-  private resume(shard: Shard): OpenReading | undefined {
-    const parked = this.parked;
-    this.parked = undefined;
-    if (parked?.id === shard.id) return parked;
-    void parked?.rows.return(undefined);
-    return undefined;
+  private takeParked(shard: string): OpenReading | undefined {
+    const reading = this.parked.get(shard);
+    this.parked.delete(shard);
+    return reading;
+  }
+
+  private async park(shard: string, reading: OpenReading): Promise<void> {
+    this.parked.set(shard, reading);
+    const [oldest] = this.parked.keys();
+    if (this.parked.size > readersKept && oldest !== undefined) await this.takeParked(oldest)?.rows.return(undefined);
   }
 }
 
 interface OpenReading {
-  /** Shard that goes on where the reading stands. */
-  readonly id: string;
   readonly rows: AsyncGenerator<Reading>;
-  readonly bytes: { read: number };
+  readonly bytes: { read: number; furthest: number };
 }

@@ -18,6 +18,7 @@ import { pointId } from "../identity/point-id.js";
 import { readManifestHead } from "../manifest/manifest-head.js";
 import { joinParts, type ManifestObject, manifestObjects } from "../manifest/read-manifest.js";
 import { ManifestWriter } from "../manifest/write-manifest.js";
+import { defaultWorkLimits } from "../work-limits.js";
 import type { StepContext } from "./context.js";
 import { type DoneMark, readDoneMark } from "./marks.js";
 import type { StoredPage } from "./plan.js";
@@ -27,25 +28,22 @@ import type { StoredPage } from "./plan.js";
  * manifest in force, then clears the plan away. Each of the three may be interrupted and done again.
  */
 export async function commit(context: StepContext, job: Job): Promise<Summary> {
-  const { blobs, sink, store } = context;
+  const { blobs, sink, store, limits = defaultWorkLimits } = context;
   const head = await readManifestHead(blobs, store);
   const worked = new Worked();
-  const writer = new ManifestWriter(blobs);
+  const writer = new ManifestWriter(blobs, limits.manifest);
   let deletedPoints = 0;
   for await (const change of mergeReadings(manifestObjects(blobs, head), readings(blobs, worked))) {
     deletedPoints += await deletePoints(context, job, change);
     if (change.entry !== undefined) await writer.add(change.entry);
   }
   await sink.finish();
-  const { objects, documents, points } = await writer.commit({
+  const { pages, objects, documents, points } = await writer.commit({
     store,
     corpus: job.corpus,
     fingerprint: job.fingerprint,
   });
-  await clearAway(
-    blobs,
-    head.pages.map((page) => page.key),
-  );
+  await clearAway(blobs, new Set(pages.map((page) => page.key)));
   return {
     objects,
     documents,
@@ -100,7 +98,7 @@ function reconciled(
 async function* readings(blobs: BlobStore, worked: Worked): AsyncGenerator<Reading> {
   for (let page = 0; ; page += 1) {
     const stored = await readJson<StoredPage>(blobs, layout.planPage(page));
-    if (stored === undefined) return;
+    if (stored === undefined) throw pageGone(page);
     const { plan } = stored;
     const removed = [...plan.removed];
     for await (const reading of joinParts(partsOf(blobs, plan.shards, worked))) {
@@ -108,7 +106,15 @@ async function* readings(blobs: BlobStore, worked: Worked): AsyncGenerator<Readi
       yield { object: reading.object, reading };
     }
     while (removed.length > 0) yield gone(removed);
+    // Pages behind the last one are leftovers of a plan that was cleared away in part.
+    if (plan.next === undefined) return;
   }
+}
+
+function pageGone(page: number): MillraceError {
+  return new MillraceError("E_INTERNAL", `page ${page} of the plan is gone, so the job cannot be committed`, {
+    fix: "Run again: what is done is kept.",
+  });
 }
 
 function gone(removed: string[]): Reading {
@@ -163,10 +169,9 @@ class Worked {
   }
 }
 
-/** Ids in one call: bounds the memory of a removal that empties a large store. */
-const idsPerDelete = 4_096;
-
-async function deletePoints({ sink }: StepContext, job: Job, { object, stale }: ObjectCommit): Promise<number> {
+async function deletePoints(context: StepContext, job: Job, { object, stale }: ObjectCommit): Promise<number> {
+  const { sink, limits = defaultWorkLimits } = context;
+  const { idsPerDelete } = limits;
   let deleted = 0;
   let ids: string[] = [];
   for (const { document, fromOrdinal, toOrdinal } of stale) {
@@ -183,10 +188,8 @@ async function deletePoints({ sink }: StepContext, job: Job, { object, stale }: 
 }
 
 /** The plan goes first: while it is there, a run would take the job for one that was interrupted. */
-async function clearAway(blobs: BlobStore, oldPages: readonly string[]): Promise<void> {
+async function clearAway(blobs: BlobStore, pagesInForce: ReadonlySet<string>): Promise<void> {
   await deletePrefix(blobs, layout.planPrefix);
   await deletePrefix(blobs, layout.donePrefix);
-  const head = await readJson<{ pages: readonly { key: string }[] }>(blobs, layout.manifestHead);
-  const inForce = new Set(head?.pages.map((page) => page.key));
-  await blobs.delete(oldPages.filter((key) => !inForce.has(key)));
+  await deletePrefix(blobs, layout.manifestPagesPrefix, (key) => !pagesInForce.has(key));
 }

@@ -1,4 +1,5 @@
 import type { BlobStore, Encoder, Job, Shard, Sink, Source, Split } from "@millrace/core";
+import type { WorkLimits } from "../work-limits.js";
 
 /** What the steps of one job work with; drivers are chosen by whoever composes it. */
 export interface StepContext {
@@ -13,6 +14,8 @@ export interface StepContext {
   readonly splitter: Splitter;
   /** Called after each engine run with the tokens it held. */
   readonly onTokens?: (tokens: number) => void;
+  /** `defaultWorkLimits` where none are given. */
+  readonly limits?: WorkLimits;
 }
 
 export interface Splitter {

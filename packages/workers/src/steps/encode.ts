@@ -19,7 +19,8 @@ export async function encode(context: StepContext, _job: Job, batch: BatchRef): 
     context.onTokens?.(length * rows.length),
   );
   const isWhole = failed.size === 0;
-  if (!isWhole) await quarantineChunks(blobs, batch, recordsOf(table), failed);
+  const records = isWhole ? [] : recordsOf(table);
+  if (!isWhole) await quarantineChunks(blobs, batch, records, failed);
   const file = encodeVectorsFile(
     isWhole ? table : withoutRows(table, failed),
     isWhole ? vectors : withoutVectors(vectors, failed, encoder.dimensions),
@@ -32,6 +33,7 @@ export async function encode(context: StepContext, _job: Job, batch: BatchRef): 
     points: tokenIds.length - failed.size,
     dimensions: encoder.dimensions,
     quarantined: failed.size,
+    quarantinedIds: records.filter((_, row) => failed.has(row)).map(({ id }) => id),
   };
   await writeJson(blobs, indexKey, ref);
   return ref;

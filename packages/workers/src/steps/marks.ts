@@ -43,5 +43,6 @@ export async function seal(
   const mark: DoneMark = { ...index, shard, fingerprint: job.fingerprint, receipts };
   await writeJson(blobs, layout.done(shard.id), mark);
   await deletePrefix(blobs, `${layout.batchesPrefix}${shard.id}/`);
-  if (!job.keepVectors) await deletePrefix(blobs, `${layout.vectorsPrefix}${shard.id}/`);
+  const vectors = `${layout.vectorsPrefix}${shard.id}/`;
+  await deletePrefix(blobs, vectors, (key) => !job.keepVectors || layout.isVectorsIndex(key));
 }

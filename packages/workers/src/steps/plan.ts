@@ -8,27 +8,23 @@ import {
   type ObjectChange,
   type PlanCounts,
   type PlanPage,
-  type Shard,
+  type Source,
 } from "@millrace/core";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
 import { readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
+import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
 import type { StepContext } from "./context.js";
-
-/** About a quarter of a million tokens of plain text: seconds to a minute of one machine's encoding. */
-const shardLimits = { objects: 256, bytes: 1 << 20 };
-/** What one page of a plan may hold; a corpus of any size is planned page by page. */
-const pageLimits = { objects: 4_096, bytes: 64 << 20, removed: 4_096 };
 
 /** Lists what is new, changed or gone since the manifest in force; a page that was planned before is returned as it was. */
 export async function plan(context: StepContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
   const { blobs } = context;
   const earlier = await readJson<StoredPage>(blobs, layout.planPage(page));
-  if (earlier?.store === context.store) return { ...earlier.plan, isResumed: true };
+  if (earlier?.store === context.store && earlier.cursor === cursor) return { ...earlier.plan, isResumed: true };
   if (page === 0) await sweep(context, job);
   const fresh = await planFresh(context, job, page, cursor);
-  const stored: StoredPage = { store: context.store, plan: fresh };
+  const stored: StoredPage = { store: context.store, ...(cursor === undefined ? {} : { cursor }), plan: fresh };
   await writeJson(blobs, layout.planPage(page), stored);
   return fresh;
 }
@@ -37,37 +33,54 @@ export async function plan(context: StepContext, job: Job, page: number, cursor?
 export interface StoredPage {
   /** Identity of the store it was planned for: after the store was replaced, the page means nothing. */
   readonly store: string;
+  /** Where the page before it ended: behind another one, planned anew, the page means nothing either. */
+  readonly cursor?: string;
   readonly plan: PlanPage;
 }
 
-/** What a commit had no time to clear away must not be taken for work of the new plan. */
+/**
+ * What a commit had no time to clear away must not be taken for work of the new plan. Vectors that the user keeps stay,
+ * but lose the index by which a step would find them: a new plan encodes anew.
+ */
 async function sweep({ blobs }: StepContext, job: Job): Promise<void> {
   const prefixes = [layout.planPrefix, layout.donePrefix, layout.batchesPrefix];
   for (const prefix of prefixes) await deletePrefix(blobs, prefix);
-  if (!job.keepVectors) await deletePrefix(blobs, layout.vectorsPrefix);
+  await deletePrefix(blobs, layout.vectorsPrefix, (key) => !job.keepVectors || layout.isVectorsIndex(key));
 }
 
 async function planFresh(
-  { blobs, source, store }: StepContext,
+  { blobs, source, store, limits = defaultWorkLimits }: StepContext,
   job: Job,
   page: number,
   cursor?: string,
 ): Promise<PlanPage> {
   const head = await readManifestHead(blobs, store);
-  const found = new FoundChanges(job.full);
+  const found = new FoundChanges(job.full, limits.page);
   for await (const change of diffListing(source.list(cursor), knownObjects(blobs, head, cursor))) {
     found.add(change);
     if (found.isFull) break;
   }
-  if (page === 0 && !found.isFull && found.listed === 0) refuseEmpty(job, head.objects);
+  if (page === 0 && found.listed === 0 && (await isEmpty(source))) refuseEmpty(job, head.objects);
+  const basis = canonicalJson([store, head.pages.map(({ key }) => key)]);
   return {
     page,
-    shards: groupObjects(found.todo, shardLimits).map((objects, index) => shardOf(page, index, objects)),
+    shards: groupObjects(found.todo, limits.shard).map((objects, index) => {
+      // What a shard's batches hold depends on the manifest too; with it in the name, kept vectors are not overwritten.
+      const digest = sha256(basis + canonicalJson(objects)).slice(0, 8);
+      return { id: `${padded(page)}-${padded(index)}-${digest}`, objects, fromRow: 0, fromByte: 0, isFull: job.full };
+    }),
     removed: found.removed,
     counts: found.counts(),
     isResumed: false,
+    isFull: job.full,
     ...(found.isFull ? { next: found.lastKey } : {}),
   };
+}
+
+/** A page that is full of removals has seen nothing of the listing that follows. */
+async function isEmpty(source: Source): Promise<boolean> {
+  for await (const _ of source.list()) return false;
+  return true;
 }
 
 /** Gathers one page of changes. */
@@ -78,7 +91,10 @@ class FoundChanges {
   private readonly byKind = { new: 0, changed: 0, unchanged: 0, removed: 0 };
   private bytes = 0;
 
-  constructor(private readonly isEverythingChanged: boolean) {}
+  constructor(
+    private readonly isEverythingChanged: boolean,
+    private readonly limits: WorkLimits["page"],
+  ) {}
 
   add(change: ObjectChange): void {
     this.lastKey = change.kind === "removed" ? change.key : change.object.key;
@@ -93,9 +109,9 @@ class FoundChanges {
 
   get isFull(): boolean {
     return (
-      this.todo.length >= pageLimits.objects ||
-      this.bytes >= pageLimits.bytes ||
-      this.removed.length >= pageLimits.removed
+      this.todo.length >= this.limits.objects ||
+      this.bytes >= this.limits.bytes ||
+      this.removed.length >= this.limits.removed
     );
   }
 
@@ -113,11 +129,6 @@ class FoundChanges {
       bytes: this.bytes,
     };
   }
-}
-
-function shardOf(page: number, index: number, objects: readonly CorpusObject[]): Shard {
-  const digest = sha256(canonicalJson(objects)).slice(0, 8);
-  return { id: `${padded(page)}-${padded(index)}-${digest}`, objects, fromRow: 0 };
 }
 
 function padded(count: number): string {

@@ -8,6 +8,7 @@ import type { StepContext } from "./context.js";
 export async function write({ blobs, sink }: StepContext, _job: Job, vectors: VectorsRef): Promise<Receipt> {
   const points = openVectorsFile(await getBlob(blobs, vectors));
   if (points.records.length > 0) await sink.upsert(points);
+  if (vectors.quarantinedIds.length > 0) await sink.delete(vectors.quarantinedIds);
   return receiptOf(vectors, points);
 }
 

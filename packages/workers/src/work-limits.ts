@@ -1,0 +1,30 @@
+import type { ShardLimits } from "@millrace/core";
+
+/** How large the pieces are that work is cut into. They bound memory and what an interruption costs, not what comes out. */
+export interface WorkLimits {
+  readonly shard: ShardLimits;
+  /** What one page of a plan may hold; a corpus of any size is planned page by page. */
+  readonly page: { readonly objects: number; readonly bytes: number; readonly removed: number };
+  /** What one part of a shard may hold: a large object is worked on in several, each resumable by itself. */
+  readonly part: { readonly documents: number; readonly tokens: number };
+  /** What is chunked in one call: enough for the tokenizer to work on a large batch, little enough to hold in memory. */
+  readonly group: { readonly documents: number; readonly characters: number };
+  /** What an interrupted run redoes for each host, and what rows of equal length are sought in. */
+  readonly batch: { readonly chunks: number; readonly tokens: number };
+  /** Documents on one page of a manifest, which is read and rewritten whole, and on one line of it. */
+  readonly manifest: { readonly documentsPerPage: number; readonly documentsPerPart: number };
+  /** Ids in one call: bounds the memory of a removal that empties a large store. */
+  readonly idsPerDelete: number;
+}
+
+export const defaultWorkLimits: WorkLimits = {
+  // About a quarter of a million tokens of plain text: seconds to a minute of one machine's encoding.
+  shard: { objects: 256, bytes: 1 << 20 },
+  page: { objects: 4_096, bytes: 64 << 20, removed: 4_096 },
+  part: { documents: 8_192, tokens: 262_144 },
+  group: { documents: 128, characters: 1 << 18 },
+  // About ten seconds of one core's encoding.
+  batch: { chunks: 1_024, tokens: 65_536 },
+  manifest: { documentsPerPage: 8_192, documentsPerPart: 2_048 },
+  idsPerDelete: 4_096,
+};

@@ -1,0 +1,196 @@
+import type { BlobStore, Job, Summary } from "@millrace/core";
+import {
+  createChunker,
+  createSearcher,
+  createSink,
+  createSteps,
+  loadTokenizer,
+  pointId,
+  ShardSplitter,
+  type WorkLimits,
+} from "@millrace/workers";
+import { createEmbeddedRuntime, embedCorpus, Interrupted, type Progress } from "@millrace/workflows";
+import { type FakeEncoder, fakeEncoder, hashedVectors } from "./fake-encoder.ts";
+import { Crash, type Fault, Faults } from "./faults.ts";
+import type { MemoryCorpus, MemoryRow } from "./memory-source.ts";
+import { golden } from "./tokenizers.ts";
+
+const corpusName = "corpus";
+const chunking = { strategy: "structure", maxTokens: 8, overlap: 0 } as const;
+const dimensions = 4;
+const chunker = loadTokenizer(golden("wordpiece-tokenizer.json")).then((tokenizer) =>
+  createChunker(tokenizer, chunking),
+);
+
+/** Limits that make parts, pages and shards of a few rows. */
+export const smallLimits: WorkLimits = {
+  shard: { objects: 3, bytes: 300 },
+  page: { objects: 4, bytes: 700, removed: 2 },
+  part: { documents: 3, tokens: 40 },
+  group: { documents: 2, characters: 60 },
+  batch: { chunks: 3, tokens: 20 },
+  manifest: { documentsPerPage: 5, documentsPerPart: 2 },
+  idsPerDelete: 2,
+};
+
+export interface MemoryRun {
+  readonly corpus: MemoryCorpus;
+  readonly blobs: BlobStore;
+  /** Name of a memory store. */
+  readonly store: string;
+  readonly limits?: WorkLimits;
+  readonly faults?: readonly Fault[];
+  readonly stop?: AbortSignal;
+  readonly full?: boolean;
+  readonly keepVectors?: boolean;
+}
+
+export interface MemoryOutcome {
+  readonly end: "done" | "crashed" | "interrupted";
+  readonly summary?: Summary;
+  readonly operations: number;
+  readonly encodedRows: number;
+  readonly progress: readonly Progress[];
+}
+
+/** One run of the product in this process: everything real but model, source and store, which are in memory. */
+export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
+  const faults = new Faults(run.faults ?? []);
+  const encoder = fakeEncoder(dimensions);
+  const progress: Progress[] = [];
+  const job = jobOf(run);
+  const steps = await openSteps(run, { job, faults, encoder });
+  const runtime = createEmbeddedRuntime({
+    steps,
+    hosts: 2,
+    report: (event) => progress.push(event),
+    ...(run.stop === undefined ? {} : { stop: run.stop }),
+  });
+  const outcome = () => ({ operations: faults.operations, encodedRows: encoder.rows, progress });
+  try {
+    const summary = await embedCorpus(runtime, job);
+    return { end: "done", summary, ...outcome() };
+  } catch (error) {
+    if (error instanceof Crash) return { end: "crashed", ...outcome() };
+    if (error instanceof Interrupted) return { end: "interrupted", ...outcome() };
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly job: Job;
+  readonly faults: Faults;
+  readonly encoder: FakeEncoder;
+}
+
+async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRun, { job, faults, encoder }: Parts) {
+  const blobs = faults.blobs(base);
+  const source = corpus.source(() => faults.operate(async () => {}));
+  const sink = faults.sink(createSink(job.store));
+  const store = await sink.open({ dimensions, distance: "cosine", fingerprint: "f", graph: "g", model: "m" });
+  const drivers = { blobs, source, chunker: await chunker, store, onProgress: () => {}, limits };
+  const splitter = new ShardSplitter(drivers, job);
+  let last: Promise<unknown> = Promise.resolve();
+  const context = {
+    blobs,
+    source,
+    sink,
+    store,
+    limits,
+    encoder: faults.encoder(encoder),
+    splitter: {
+      split: (_: Job, shard: Parameters<typeof splitter.split>[0]["shard"]) => {
+        const split = last.then(() => splitter.split({ shard, poisoned: [], isCareful: false }));
+        last = split.catch(() => {});
+        return split;
+      },
+      close: async () => {},
+    },
+  };
+  return createSteps(async () => context);
+}
+
+function jobOf({ store, full = false, keepVectors = false }: MemoryRun): Job {
+  return {
+    corpus: corpusName,
+    source: { location: "memory", include: [], exclude: [] },
+    fields: { id: "id", text: ["text"], payload: [] },
+    chunking,
+    model: { directory: "none", precision: "fp32" },
+    limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 20 },
+    store: `memory:${store}`,
+    work: "memory",
+    full,
+    allowEmpty: true,
+    keepVectors,
+    fingerprint: "f",
+  };
+}
+
+/** What a point holds, as far as it depends on the corpus. */
+export type PointText = string;
+
+const expectations = new Map<string, Promise<ReadonlyMap<string, PointText>>>();
+
+/** Points one document must have: id → text and vector. */
+export function expectedPoints(object: string, row: MemoryRow): Promise<ReadonlyMap<string, PointText>> {
+  const key = JSON.stringify([object, row.id, row.text]);
+  const expected = expectations.get(key) ?? pointsOfRow(object, row);
+  expectations.set(key, expected);
+  return expected;
+}
+
+async function pointsOfRow(object: string, { id, text }: MemoryRow): Promise<ReadonlyMap<string, PointText>> {
+  const [chunks] = await (await chunker).chunk([{ key: id, text, payload: {}, blocks: [] }]);
+  const points = new Map<string, PointText>();
+  for (const { ordinal, text: words, tokenIds } of chunks as Exclude<typeof chunks, Error | undefined>) {
+    const vector = hashedVectors({ rows: 1, length: tokenIds.length, ids: tokenIds }, dimensions);
+    const point = pointId({ corpus: corpusName, object, document: id, ordinal });
+    points.set(point, pointText(object, words, vector));
+  }
+  return points;
+}
+
+/** Points that are in a memory store: id → text and vector. */
+export async function storedPoints(store: string): Promise<ReadonlyMap<string, PointText>> {
+  const points = new Map<string, PointText>();
+  for await (const { record, vector } of createSearcher(`memory:${store}`).scan()) {
+    points.set(record.id, pointText(record.path, record.text, vector));
+  }
+  return points;
+}
+
+function pointText(path: string, text: string, vector: Float32Array): PointText {
+  return JSON.stringify([path, text, [...vector]]);
+}
+
+/** Ids of the points that the manifest in force speaks of. */
+export async function manifestIds(blobs: BlobStore): Promise<readonly string[]> {
+  const { pages } = JSON.parse(await textOf(blobs, "manifest/head.json")) as { pages: { key: string }[] };
+  const ids: string[] = [];
+  for (const { key } of pages) {
+    for (const line of (await textOf(blobs, key)).split("\n").filter((line) => line !== "")) {
+      const { object, documents } = JSON.parse(line) as {
+        object: string;
+        documents: { key: string; chunks: number }[];
+      };
+      for (const { key: document, chunks } of documents) {
+        for (let ordinal = 0; ordinal < chunks; ordinal += 1) {
+          ids.push(pointId({ corpus: corpusName, object, document, ordinal }));
+        }
+      }
+    }
+  }
+  return ids;
+}
+
+/** Keys under a prefix. */
+export async function keysUnder(blobs: BlobStore, prefix: string): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const key of blobs.list(prefix)) keys.push(key);
+  return keys;
+}
+
+async function textOf(blobs: BlobStore, key: string): Promise<string> {
+  return Buffer.from((await blobs.get(key)) ?? "").toString("utf8");
+}
