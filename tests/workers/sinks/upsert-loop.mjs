@@ -7,7 +7,7 @@ import { createSink } from "@millrace/workers";
 const [uri, from] = process.argv.slice(2);
 const [dimensions, rows] = [8, 64];
 const sink = createSink(uri);
-await sink.open({ dimensions, distance: "cosine", fingerprint: "f", model: "m" });
+await sink.open({ dimensions, distance: "cosine", fingerprint: "f", graph: "g", model: "m" });
 process.stdout.write("ready\n");
 for (let batch = Number(from); ; batch += 1) {
   const place = batch % 3 === 2 ? batch - 2 : batch;

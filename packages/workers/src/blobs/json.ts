@@ -1,10 +1,23 @@
 import { type BlobRef, type BlobStore, MillraceError } from "@millrace/core";
 import { sha256 } from "../identity/digest.js";
 
-/** The JSON value under a key, or undefined where there is none. */
+/** The JSON value under a key, or undefined where there is none. @throws E_IO when it is damaged */
 export async function readJson<Value>(blobs: BlobStore, key: string): Promise<Value | undefined> {
   const bytes = await blobs.get(key);
-  return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString("utf8")) as Value);
+  return bytes === undefined ? undefined : parseJson<Value>(Buffer.from(bytes).toString("utf8"), key);
+}
+
+/** The JSON value of a text in a work folder. @throws E_IO naming the key when it is damaged */
+export function parseJson<Value>(text: string, key: string): Value {
+  try {
+    return JSON.parse(text) as Value;
+  } catch (cause) {
+    throw new MillraceError("E_IO", `the file ${key} of the work folder is damaged`, {
+      why: "it is not JSON",
+      fix: "Delete it and run again: what it speaks of is read again, nothing is stored twice.",
+      cause,
+    });
+  }
 }
 
 export async function writeJson(blobs: BlobStore, key: string, value: unknown): Promise<void> {

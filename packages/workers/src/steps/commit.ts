@@ -15,7 +15,7 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson } from "../blobs/json.js";
 import { pointId } from "../identity/point-id.js";
-import { readManifestHead } from "../manifest/manifest-head.js";
+import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { joinParts, type ManifestObject, manifestObjects } from "../manifest/read-manifest.js";
 import { ManifestWriter } from "../manifest/write-manifest.js";
 import type { StepContext } from "./context.js";
@@ -41,6 +41,7 @@ export async function commit(context: StepContext, job: Job): Promise<Summary> {
     store,
     corpus: job.corpus,
     fingerprint: job.fingerprint,
+    reading: readingDigest(job),
   });
   await clearAway(
     blobs,

@@ -1,4 +1,5 @@
 import {
+  type BlobStore,
   type CorpusObject,
   diffListing,
   groupObjects,
@@ -12,7 +13,7 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
-import { readManifestHead } from "../manifest/manifest-head.js";
+import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
 import type { StepContext } from "./context.js";
 
@@ -25,10 +26,11 @@ const pageLimits = { objects: 4_096, bytes: 64 << 20, removed: 4_096 };
 export async function plan(context: StepContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
   const { blobs } = context;
   const earlier = await readJson<StoredPage>(blobs, layout.planPage(page));
-  if (earlier?.store === context.store) return { ...earlier.plan, isResumed: true };
+  const reading = readingDigest(job);
+  if (earlier?.store === context.store && earlier.reading === reading) return { ...earlier.plan, isResumed: true };
   if (page === 0) await sweep(context, job);
   const fresh = await planFresh(context, job, page, cursor);
-  const stored: StoredPage = { store: context.store, plan: fresh };
+  const stored: StoredPage = { store: context.store, reading, plan: fresh };
   await writeJson(blobs, layout.planPage(page), stored);
   return fresh;
 }
@@ -37,6 +39,8 @@ export async function plan(context: StepContext, job: Job, page: number, cursor?
 export interface StoredPage {
   /** Identity of the store it was planned for: after the store was replaced, the page means nothing. */
   readonly store: string;
+  /** How its objects were to be read: batches made under it may lack what is asked for now. */
+  readonly reading: string;
   readonly plan: PlanPage;
 }
 
@@ -45,6 +49,15 @@ async function sweep({ blobs }: StepContext, job: Job): Promise<void> {
   const prefixes = [layout.planPrefix, layout.donePrefix, layout.batchesPrefix];
   for (const prefix of prefixes) await deletePrefix(blobs, prefix);
   if (!job.keepVectors) await deletePrefix(blobs, layout.vectorsPrefix);
+  await sweepQuarantine(blobs, job.full);
+}
+
+/** Objects with bad rows are read again and say so again; chunks that could not be encoded are tried again by --full. */
+async function sweepQuarantine(blobs: BlobStore, isFull: boolean): Promise<void> {
+  const stale: string[] = [];
+  for await (const key of blobs.list(layout.quarantinePrefix))
+    if (isFull || !layout.isQuarantineOfBatch(key)) stale.push(key);
+  await blobs.delete(stale);
 }
 
 async function planFresh(
@@ -54,7 +67,7 @@ async function planFresh(
   cursor?: string,
 ): Promise<PlanPage> {
   const head = await readManifestHead(blobs, store);
-  const found = new FoundChanges(job.full);
+  const found = new FoundChanges(job.full || head.reading !== readingDigest(job));
   for await (const change of diffListing(source.list(cursor), knownObjects(blobs, head, cursor))) {
     found.add(change);
     if (found.isFull) break;
