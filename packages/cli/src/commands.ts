@@ -41,6 +41,12 @@ const documents = [
   "allowEmpty",
 ] as const satisfies readonly SettingKey[];
 
+/** What the commands with a first word in common are about. */
+export const commandGroups: Readonly<Record<string, string>> = {
+  models: "bring models here, list them, look into one",
+  config: "show the settings, describe them, write a file of them",
+};
+
 /** Every command, in the order a newcomer needs them. */
 export const commands: readonly CommandFacts[] = [
   {

@@ -1,8 +1,19 @@
-import { resolve } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import type { CompiledModel } from "@millrace/compiler";
-import { type Job, MillraceError, type SearchHit, type Source, type Steps, type Tokenizer } from "@millrace/core";
+import {
+  type Job,
+  MillraceError,
+  type SearchHit,
+  type Source,
+  type SourceSpec,
+  type Steps,
+  type Tokenizer,
+} from "@millrace/core";
 import {
   canonicalJson,
+  checkChunking,
   compileInHost,
   createLazyEncoder,
   createSearcher,
@@ -27,6 +38,7 @@ import {
   parseStoreUri,
   pullModel,
   sha256,
+  spooledUri,
   spoolStandardInput,
   storeUri,
 } from "@millrace/workers";
@@ -94,8 +106,19 @@ export interface JobRequest {
 
 /** Opens source, model, store and work folder, in the order in which they can fail without leaving anything behind. */
 export async function openJob(request: JobRequest): Promise<OpenJob> {
-  const { settings, say } = request;
-  const { job, model, source } = await describeJob(request);
+  const { settings } = request;
+  const opened = await openLocation(request, settings.work);
+  try {
+    const open = await openDescribed(request, await describeJob(request, opened));
+    return { ...open, close: () => open.close().finally(opened.discard) };
+  } catch (error) {
+    await opened.discard();
+    throw error;
+  }
+}
+
+async function openDescribed({ settings, say, onTokens }: JobRequest, described: DescribedJob): Promise<OpenJob> {
+  const { job, model, source } = described;
   const unlock = await lockPlaces(job);
   const sink = createSink(job.store);
   try {
@@ -117,7 +140,7 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
       store,
       encoder,
       splitter,
-      onTokens: request.onTokens,
+      onTokens,
     };
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
@@ -146,17 +169,38 @@ async function lockPlaces({ work, store }: Job): Promise<() => Promise<void>> {
   }
 }
 
-export interface DescribedJob {
+interface DescribedJob {
   readonly job: Job;
   readonly model: OpenModel;
   readonly source: Source;
 }
 
-/** Makes a job of settings, without writing anything but models and what standard input held. */
-export async function describeJob({ settings, location, standardInput, say }: JobRequest): Promise<DescribedJob> {
-  const spooled = location === "-" ? await spoolStandardInput(standardInput, settings.work) : undefined;
-  const sourceSpec = spooled ?? { location: resolve(location), include: settings.include, exclude: settings.exclude };
-  const source = await openSource(sourceSpec);
+interface OpenLocation {
+  readonly spec: SourceSpec;
+  readonly source: Source;
+  /** The source's uri as every run with these settings has it. */
+  readonly uri: string;
+  /** Removes what standard input was kept in. */
+  discard(): Promise<void>;
+}
+
+/** Opens what is to be read; standard input is kept in a folder first, to be read as often as it takes. */
+async function openLocation(
+  { settings, location, standardInput }: JobRequest,
+  spoolFolder: string,
+): Promise<OpenLocation> {
+  if (location !== "-") {
+    const spec = { location: resolve(location), include: settings.include, exclude: settings.exclude };
+    const source = await openSource(spec);
+    return { spec, source, uri: source.uri, discard: async () => {} };
+  }
+  const spec = await spoolStandardInput(standardInput, spoolFolder);
+  const uri = await spooledUri(settings.work);
+  return { spec, source: await openSource(spec), uri, discard: () => rm(spec.location, { force: true }) };
+}
+
+/** Makes a job of settings, without writing anything but models. */
+async function describeJob({ settings, say }: JobRequest, { spec, source, uri }: OpenLocation): Promise<DescribedJob> {
   const model = await openModel(settings, settings.model, say);
   const { compiled, tokenizer, installed } = model;
   const chunking = {
@@ -164,12 +208,13 @@ export async function describeJob({ settings, location, standardInput, say }: Jo
     maxTokens: Math.min(settings.maxTokens ?? compiled.maxTokens, compiled.maxTokens),
     overlap: settings.overlap,
   };
+  checkChunking(tokenizer, chunking);
   const { precision } = settings;
-  const corpus = settings.corpus ?? source.uri;
+  const corpus = settings.corpus ?? uri;
   const store = storeUri(settings.store);
   const job: Job = {
     corpus,
-    source: sourceSpec,
+    source: spec,
     fields: {
       ...(settings.idField === undefined ? {} : { id: settings.idField }),
       ...(settings.titleField === undefined ? {} : { title: settings.titleField }),
@@ -212,8 +257,22 @@ function openSplitter(job: Job, { compiled }: OpenModel, { store, say, isDryRun 
 
 /** A job whose plan and split can be taken, and nothing else: neither store nor work folder is written. */
 export async function openDryRun(request: JobRequest): Promise<OpenJob> {
-  const { settings, say } = request;
-  const { job, model, source } = await describeJob(request);
+  const spool = request.location === "-" ? await mkdtemp(join(tmpdir(), "millrace-plan-")) : undefined;
+  const discard = async () => void (spool && (await rm(spool, { recursive: true, force: true })));
+  try {
+    const opened = await openLocation(request, spool ?? "");
+    return await openPlan(request, await describeJob(request, opened), discard);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+async function openPlan(
+  { settings, say }: JobRequest,
+  { job, model, source }: DescribedJob,
+  discard: () => Promise<void>,
+): Promise<OpenJob> {
   const store = await storeIdentity(job.store);
   const encoder = openEncoder(model, settings, say);
   const splitter = openSplitter(job, model, { store, say, isDryRun: true });
@@ -224,7 +283,10 @@ export async function openDryRun(request: JobRequest): Promise<OpenJob> {
     model,
     encoder,
     steps: createSteps(async () => context),
-    close: async () => void (await Promise.all([encoder.close(), splitter.close()])),
+    close: async () => {
+      await Promise.all([encoder.close(), splitter.close()]);
+      await discard();
+    },
   };
 }
 
@@ -255,7 +317,9 @@ export interface OpenSearch {
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
   const searcher = createSearcher(settings.store);
   const schema = await searcher.schema();
-  const model = await openModel(settings, reference ?? schema.model, say);
+  const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
+    throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
+  });
   checkGraph(schema.graph, model);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
@@ -269,6 +333,16 @@ export async function openSearch(settings: Settings, reference: string | undefin
       await searcher.close();
     },
   };
+}
+
+/** The user named no model, so the store's place says more than the model's. */
+function modelOfStoreError(error: unknown, store: string): unknown {
+  if (!(error instanceof MillraceError) || error.code !== "E_MODEL_MISSING") return error;
+  return new MillraceError(error.code, `the model that ${store} was filled with cannot be opened`, {
+    why: `${error.what}${error.why === undefined ? "" : ` (${error.why})`}`,
+    fix: "Put it back there, or say with --model where the same model is.",
+    cause: error,
+  });
 }
 
 function checkGraph(graph: string, { compiled, installed }: OpenModel): void {

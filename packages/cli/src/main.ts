@@ -1,16 +1,20 @@
 import { Command, CommanderError, type OptionValues } from "commander";
 import type { CommandContext } from "./command.js";
-import { type CommandFacts, commands } from "./commands.js";
+import { type CommandFacts, commandGroups, commands } from "./commands.js";
 import { commandOptions } from "./config/options.js";
-import type { Settings } from "./config/settings.js";
+import { type Settings, settingOf } from "./config/settings.js";
+import { parseText } from "./config/values.js";
 import { loadSettings, readEnvironment, silenceVendors } from "./config.js";
-import { exitCodeOf, formatError } from "./report/errors.js";
+import { reportFailure } from "./report/failure.js";
 import { chooseMode, createReporter } from "./report.js";
+import { usageError } from "./usage.js";
 
 /** Runs the command line and ends with its exit code. */
 async function main(): Promise<number> {
   let exitCode = 0;
   silenceVendors();
+  listenForBrokenPipes();
+  process.on("uncaughtException", (error) => process.exit(reportFailure(error, asTyped())));
   const program = createProgram(async (facts, parameters, flags) => {
     exitCode = await runCommand(facts, parameters, flags);
   });
@@ -18,12 +22,27 @@ async function main(): Promise<number> {
     await program.parseAsync(process.argv);
     return exitCode;
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : usageExit;
+    return error instanceof CommanderError ? error.exitCode : reportFailure(error, asTyped());
   }
 }
 
-const usageExit = 2;
+/** What the command line says about output, for errors that come before it was understood. */
+function asTyped(): { readonly isDebug: boolean; readonly isJson: boolean } {
+  const environment = readEnvironment();
+  const isSet = (key: "json" | "debug") =>
+    process.argv.includes(`--${key}`) ||
+    settingOf(key).env.some((name) => parseText(environment[name] ?? "", settingOf(key).schema) === true);
+  return { isDebug: isSet("debug"), isJson: isSet("json") };
+}
+
+/** Whoever reads our output may stop reading, as `head` does: the work goes on, and its exit code stands. */
+function listenForBrokenPipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
 
 type Run = (facts: CommandFacts, parameters: readonly string[], flags: OptionValues) => Promise<void>;
 
@@ -32,15 +51,18 @@ function createProgram(run: Run): Command {
     .description("Turn a corpus into vectors: split, encode, and land in a store you can search.")
     .version(version)
     .option("--config <file>", "settings file (default millrace.yaml) [env: MILLRACE_CONFIG]")
-    .showHelpAfterError("(millrace --help lists the commands)")
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "error E_USAGE: ")) })
-    .addHelpText("after", exitCodes)
-    .exitOverride();
+    .configureOutput({ outputError: () => {} })
+    .addHelpText("afterAll", exitCodes)
+    .exitOverride(refuse(""));
   for (const facts of commands) addCommand(program, facts, run);
   return program;
 }
 
 const version = "0.1.0";
+
+const refuse = (command: string) => (error: CommanderError) => {
+  throw usageError(error, command);
+};
 
 const exitCodes = `
 Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 more rows quarantined than --max-quarantined
@@ -52,7 +74,7 @@ function addCommand(program: Command, facts: CommandFacts, run: Run): void {
   const command = parent
     .command(`${second ?? first} ${facts.parameters}`.trim())
     .description(facts.summary)
-    .showHelpAfterError(`(millrace ${facts.name} --help shows the options)`)
+    .exitOverride(refuse(facts.name))
     .action(async (...given: unknown[]) => {
       const self = given.pop() as Command;
       given.pop();
@@ -62,13 +84,19 @@ function addCommand(program: Command, facts: CommandFacts, run: Run): void {
 }
 
 function groupOf(program: Command, name: string): Command {
-  return program.commands.find((command) => command.name() === name) ?? program.command(name).description(`${name}: …`);
+  const group = program.commands.find((command) => command.name() === name);
+  return (
+    group ??
+    program
+      .command(name)
+      .description(commandGroups[name] ?? name)
+      .exitOverride(refuse(name))
+  );
 }
 
 async function runCommand(facts: CommandFacts, parameters: readonly string[], flags: OptionValues): Promise<number> {
   const { config, ...given } = flags;
-  let isDebug = given.debug === true;
-  let isJson = given.json === true;
+  let output = asTyped();
   try {
     const loaded = await loadSettings({
       flags: given,
@@ -76,20 +104,12 @@ async function runCommand(facts: CommandFacts, parameters: readonly string[], fl
       workingDirectory: process.cwd(),
       ...(config === undefined ? {} : { configFile: String(config) }),
     });
-    isDebug = loaded.settings.debug;
-    isJson = loaded.settings.json;
+    output = { isDebug: loaded.settings.debug, isJson: loaded.settings.json };
     const { run } = await facts.load();
     return await withReporter(loaded.settings, (context) => run({ ...context, loaded }, parameters));
   } catch (error) {
-    process.stderr.write(`${formatError(error, isDebug)}\n`);
-    if (isJson) process.stdout.write(`${JSON.stringify(errorResult(error))}\n`);
-    return exitCodeOf(error);
+    return reportFailure(error, output);
   }
-}
-
-function errorResult(error: unknown) {
-  const [, code, message] = /^error (\S+): (.*)$/s.exec(formatError(error, false)) ?? [];
-  return { type: "result", ok: false, exitCode: exitCodeOf(error), error: { code, message } };
 }
 
 async function withReporter(

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { printable } from "./report/printable.js";
 import {
   formatProgress,
   type ProgressHistory,
@@ -81,7 +82,8 @@ function createTerminal(stderr: ReporterOptions["stderr"]): Screen {
   const paint = (text: string, style: ProgressStyle) => paintFor(stderr, text, style);
   return {
     draw: (state, history, atMs) => {
-      const columns = Math.max(1, (stderr.columns ?? 80) - 1);
+      // A terminal that does not know its width says 0.
+      const columns = Math.max(1, (stderr.columns || 80) - 1);
       const text = formatProgress(state, readClock(history, { state, atMs }), { columns, paint });
       if (text !== drawn) stderr.write(`\r${text}${clearToEnd}`);
       drawn = text;
@@ -110,11 +112,6 @@ const clearToEnd = "\u001b[K";
 function paintFor(stream: NodeJS.WritableStream, text: string, style: ProgressStyle): string {
   if (style === "plain") return text;
   return styleText(style === "warning" ? "yellow" : "bold", text, { stream });
-}
-
-/** File names may hold anything; a terminal must not obey them. */
-function printable(text: string): string {
-  return text.replaceAll(/(?!\n)\p{Cc}/gu, "\ufffd");
 }
 
 /**

@@ -31,6 +31,13 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
   let phase = "listing";
   let firstRunAt: number | undefined;
   let lastRunAt = 0;
+  let furthestShare = 0;
+  /** The estimate wavers with what is read; what was once called done stays done. */
+  const estimateTokens = (share: number) => {
+    const estimate = Math.max(runTokens, Math.round(counts.tokens / share));
+    if (estimate > 0) furthestShare = Math.max(furthestShare, runTokens / estimate);
+    return furthestShare === 0 ? estimate : Math.max(runTokens, Math.floor(runTokens / furthestShare));
+  };
   const state = (): ProgressState => {
     const share = counts.bytes === 0 ? undefined : Math.min(1, counts.bytes / Math.max(1, objects.bytes));
     return {
@@ -38,10 +45,10 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
       documents: counts.documents,
       chunks: encoded.chunks,
       tokens: runTokens,
-      ...(share === undefined ? {} : { tokensTotal: Math.max(runTokens, Math.round(counts.tokens / share)) }),
+      ...(share === undefined ? {} : { tokensTotal: estimateTokens(share) }),
       unchanged: counts.unchangedDocuments,
       quarantined: counts.quarantined + poisoned,
-      bytesDone: counts.bytes,
+      bytesDone: Math.min(counts.bytes, objects.bytes),
       bytesTotal: objects.bytes,
     };
   };

@@ -55,7 +55,11 @@ export async function readJsonValue(path: string): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
-    throw new MillraceError("E_MODEL_INVALID", `cannot read ${path}`, { why: "it is not JSON", cause });
+    throw new MillraceError("E_MODEL_INVALID", `cannot read ${path}`, {
+      why: "it is not JSON",
+      fix: "Download the model again.",
+      cause,
+    });
   }
 }
 
@@ -64,7 +68,10 @@ export async function readJsonFile(path: string): Promise<JsonFile | undefined> 
   const value = await readJsonValue(path);
   if (value === undefined) return undefined;
   if (isRecord(value)) return new JsonFile(path, value);
-  throw new MillraceError("E_MODEL_INVALID", `cannot read ${path}`, { why: "it is not a JSON object" });
+  throw new MillraceError("E_MODEL_INVALID", `cannot read ${path}`, {
+    why: "it is not a JSON object",
+    fix: "Download the model again.",
+  });
 }
 
 /** True for a JSON object, as opposed to a list or null. */

@@ -101,6 +101,6 @@ export function asMillraceError(error: unknown, code: ErrorCode, what: string): 
 
 function oneLine(what: string, { why, fix }: ErrorDetails): string {
   const sentence = why === undefined ? what : `${what}: ${why}`;
-  const line = fix === undefined ? sentence : `${sentence}. ${fix}`;
+  const line = fix === undefined ? sentence : `${sentence.replace(/\.$/, "")}. ${fix}`;
   return line.replaceAll(/\s+/g, " ");
 }

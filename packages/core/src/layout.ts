@@ -16,6 +16,7 @@ export const layout = {
   quarantine: (shard: string) => `quarantine/${shard}.jsonl`,
   /** Chunks of one batch that could not be encoded. */
   quarantineOfBatch: (shard: string, index: number) => `quarantine/${shard}-${padded(index)}.jsonl`,
+  isQuarantineOfBatch: (key: string) => /-[0-9a-f]{8}(\.\d+)?-\d{6,}\.jsonl$/.test(key),
   /** Names the manifest in force; replacing this one blob is what commits a job. */
   manifestHead: "manifest/head.json",
   manifestPagesPrefix: "manifest/pages/",

@@ -15,7 +15,10 @@ export interface ManifestDocument {
  */
 export interface ManifestPart {
   readonly object: string;
-  /** Version of the object when it was read; "" where reading it failed part-way, so that the next run reads it again. */
+  /**
+   * Version of the object when it was read; "" where reading it failed part-way, and one no listing has where it has
+   * bad rows, so that the next run reads it again.
+   */
   readonly version: string;
   readonly documents: readonly ManifestDocument[];
 }

@@ -3,8 +3,10 @@ import { MillraceError, type Summary } from "@millrace/core";
 import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { type OpenJob, openJob } from "../compose.js";
+import type { Settings } from "../config/settings.js";
 import { recordRate } from "../rates.js";
 import { formatError } from "../report/errors.js";
+import { describeError } from "../report/failure.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally, type Tally } from "../tally.js";
 
@@ -13,7 +15,9 @@ export async function run(context: CommandContext, [location]: readonly string[]
   const { settings, say, stop } = context;
   const source = location ?? settings.source;
   if (source === undefined) {
-    throw new MillraceError("E_USAGE", "there is nothing to index", { fix: "Name a folder, a file, a glob, or - ." });
+    throw new MillraceError("E_USAGE", "there is nothing to index", {
+      fix: "Name a folder, a file or a glob, or - for standard input.",
+    });
   }
   const startedAt = performance.now();
   const delays = monitorEventLoopDelay({ resolution: 5 });
@@ -27,9 +31,10 @@ export async function run(context: CommandContext, [location]: readonly string[]
     context.reporter.finish();
     const result: IndexResult = { tally, summary, milliseconds: performance.now() - startedAt, open };
     await recordRate(settings.cacheDirectory, open.model.compiled.graphDigest, tally.rate());
-    showResult(context, result, delays.percentile(99) / 1e6);
-    warnOfQuarantine(context, result);
-    return exitCode(context, tally);
+    const error = quarantineError(settings, result);
+    showResult(context, { ...result, error }, delays.percentile(99) / 1e6);
+    if (error !== undefined) context.warn(formatError(error, false));
+    return exitCode(error);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     context.reporter.finish();
@@ -67,8 +72,12 @@ interface IndexResult {
   readonly open: OpenJob;
 }
 
-function showResult(context: CommandContext, result: IndexResult, eventLoopDelayP99: number): void {
-  const { tally, summary, milliseconds, open } = result;
+interface ShownResult extends IndexResult {
+  readonly error: MillraceError | undefined;
+}
+
+function showResult(context: CommandContext, result: ShownResult, eventLoopDelayP99: number): void {
+  const { tally, summary, milliseconds, open, error } = result;
   const { objects, counts, encoded } = tally.totals();
   const { say, settings } = context;
   const objectParts = [
@@ -104,8 +113,9 @@ function showResult(context: CommandContext, result: IndexResult, eventLoopDelay
       `${formatCountOf(summary.points, "point")}, in ${formatDuration(milliseconds)}`,
   );
   context.reporter.event("result", {
-    ok: tally.quarantined() <= settings.maxQuarantined,
-    exitCode: exitCode(context, tally),
+    ok: error === undefined,
+    exitCode: exitCode(error),
+    ...(error === undefined ? {} : { error: describeError(error) }),
     seconds: milliseconds / 1000,
     objects,
     documents: counts,
@@ -119,15 +129,14 @@ function showResult(context: CommandContext, result: IndexResult, eventLoopDelay
   });
 }
 
-function exitCode({ settings }: CommandContext, tally: Tally): number {
-  return tally.quarantined() > settings.maxQuarantined ? 3 : 0;
-}
-
-function warnOfQuarantine({ settings, warn }: CommandContext, { tally, open }: IndexResult): void {
-  if (tally.quarantined() <= settings.maxQuarantined) return;
-  const error = new MillraceError("E_QUARANTINE", `${formatCountOf(tally.quarantined(), "row")} could not be indexed`, {
+function quarantineError(settings: Settings, { tally, open }: IndexResult): MillraceError | undefined {
+  if (tally.quarantined() <= settings.maxQuarantined) return undefined;
+  return new MillraceError("E_QUARANTINE", `${formatCountOf(tally.quarantined(), "row")} could not be indexed`, {
     why: `--max-quarantined allows ${settings.maxQuarantined}; the rest is in the store`,
     fix: `Each row's reason is in ${open.job.work}/quarantine.`,
   });
-  warn(formatError(error, false));
+}
+
+function exitCode(error: MillraceError | undefined): number {
+  return error?.facts.exit ?? 0;
 }

@@ -1,6 +1,7 @@
 import type { SearchHit } from "@millrace/core";
 import type { CommandContext } from "../command.js";
 import { openSearch } from "../compose.js";
+import { printable } from "../report/printable.js";
 
 /** `millrace search`: the passages nearest in meaning to a query. */
 export async function run(context: CommandContext, [query = ""]: readonly string[]): Promise<number> {
@@ -13,7 +14,7 @@ export async function run(context: CommandContext, [query = ""]: readonly string
       for (const hit of hits) reporter.event("hit", describeHit(hit));
       reporter.event("result", { ok: true, exitCode: 0, hits: hits.length });
     } else if (hits.length === 0) say("nothing found");
-    else print(`${hits.map(formatHit).join("\n\n")}\n`);
+    else print(`${printable(hits.map(formatHit).join("\n\n"))}\n`);
     return 0;
   } finally {
     await store.close();
@@ -28,7 +29,7 @@ const excerptLength = 320;
 
 function formatHit({ score, record }: SearchHit): string {
   const { path, document, title, headings, text } = record;
-  const place = [path, ...(document === "" ? [] : [document])].join("#");
+  const place = [path.replaceAll("\n", "\ufffd"), ...(document === "" ? [] : [document])].join("#");
   const heading = [title, ...headings].filter((part, index, all) => part !== "" && all.indexOf(part) === index);
   const excerpt = text.replaceAll(/\s+/g, " ").trim();
   const shown = excerpt.length > excerptLength ? `${excerpt.slice(0, excerptLength).trimEnd()}…` : excerpt;

@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { z } from "zod";
 import { type SettingKey, settingOf } from "./settings.js";
-import { kindOf, showValue } from "./values.js";
+import { kindOf, parseList, showValue } from "./values.js";
 
 /**
  * Commander's options for these settings. They have no defaults and are not parsed here: what commander hands over goes
@@ -9,10 +9,10 @@ import { kindOf, showValue } from "./values.js";
  */
 export function commandOptions(keys: readonly SettingKey[]): readonly Option[] {
   return keys.flatMap((key) => {
-    const { flag, schema } = settingOf(key);
+    const { flag, schema, hasCommas } = settingOf(key);
     if (flag === undefined) return [];
     const option = new Option(flag, describe(key));
-    return kindOf(schema) === "array" ? [option.argParser(collect)] : [option];
+    return kindOf(schema) === "array" ? [option.argParser(hasCommas ? collectAll : collect)] : [option];
   });
 }
 
@@ -20,12 +20,16 @@ function collect(value: string, previous: readonly string[] | undefined): readon
   return [...(previous ?? []), value];
 }
 
+function collectAll(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), ...parseList(value)];
+}
+
 /** The doc, then what may be given, the default, and the environment variable. */
 function describe(key: SettingKey): string {
-  const { doc, schema, default: fallback, env } = settingOf(key);
+  const { doc, schema, default: fallback, env, hasCommas } = settingOf(key);
   const notes = [
     ...(schema instanceof z.ZodEnum ? [`one of ${schema.options.join(", ")}`] : []),
-    ...(kindOf(schema) === "array" ? ["repeatable"] : []),
+    ...(kindOf(schema) === "array" ? [hasCommas ? "repeatable, or between commas" : "repeatable"] : []),
     ...(hasWorth(fallback) ? [`default ${showValue(fallback, schema)}`] : []),
   ];
   return `${doc}${notes.length === 0 ? "" : ` (${notes.join("; ")})`} [env: ${env.join(", ")}]`;

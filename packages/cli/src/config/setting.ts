@@ -22,6 +22,8 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly path?: string;
   /** As commander takes it: `--top <n>`. Lists may repeat it. Settings without one cannot be given on the command line. */
   readonly flag?: string;
+  /** A list whose flag may also have several values between commas; where values hold commas themselves, it may not. */
+  readonly hasCommas?: boolean;
   /** Environment variables, the first that is set counts. */
   readonly env: readonly string[];
   /** A value for the commented file, where the default is none. */

@@ -81,6 +81,7 @@ export const settings = {
     default: [],
     example: ["title", "text"],
     flag: "--text-field <name>",
+    hasCommas: true,
     env: ["MILLRACE_TEXT_FIELD"],
   }),
   titleField: setting({
@@ -99,6 +100,7 @@ export const settings = {
     default: [],
     example: ["url"],
     flag: "--payload-fields <name>",
+    hasCommas: true,
     env: ["MILLRACE_PAYLOAD_FIELDS"],
   }),
   maxObjectBytes: setting({

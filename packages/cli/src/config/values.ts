@@ -44,7 +44,18 @@ export function checkValue(value: unknown, schema: z.ZodType): { value: unknown 
   if (result.success) return { value: result.data };
   const issue = result.error.issues[0];
   const at = issue?.path.length ? ` at position ${issue.path.join(".")}` : "";
-  return { problem: `${JSON.stringify(value)} is not allowed${at}: ${issue?.message ?? "it has the wrong type"}` };
+  return {
+    problem: `${JSON.stringify(value)} is not allowed${at}: ${issue === undefined ? "it has the wrong type" : inWords(issue)}`,
+  };
+}
+
+/** The commonest rules in plain words; the schema's own for the rest. */
+function inWords(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type" && issue.expected === "int") return "it must be a whole number";
+  if (issue.code === "invalid_type" && issue.expected === "number") return "it must be a number";
+  if (issue.code === "too_small" && issue.origin === "string") return "it must not be empty";
+  if (issue.code === "too_small") return `it must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+  return issue.message;
 }
 
 const truthValues: Readonly<Record<string, boolean>> = {
@@ -60,10 +71,10 @@ const truthValues: Readonly<Record<string, boolean>> = {
 };
 
 /** A JSON array, or items between commas; commas inside `{…}` of a glob do not separate. */
-function parseList(text: string): unknown {
+export function parseList(text: string): readonly string[] {
   if (text.trim().startsWith("[")) {
     try {
-      return JSON.parse(text);
+      return JSON.parse(text) as readonly string[];
     } catch {
       // A glob may begin with a bracket, too.
     }

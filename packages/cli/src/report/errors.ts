@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import { MillraceError } from "@millrace/core";
+import { printable } from "./printable.js";
 
 /** Exit code after Ctrl-C, as shells have it: 128 and the signal's number. */
 const interruptedExit = 130;
@@ -7,7 +8,7 @@ const interruptedExit = 130;
 /** An error as a user sees it: one line with code, what, why and what to do; with `isDebug` its stack and causes below. */
 export function formatError(error: unknown, isDebug: boolean): string {
   const known = asKnown(error);
-  const line = `error ${known.code}: ${known.message}`;
+  const line = printable(`error ${known.code}: ${known.message}`);
   return isDebug ? `${line}\n${inspect(error)}` : line;
 }
 

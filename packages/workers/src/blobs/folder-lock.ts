@@ -9,13 +9,14 @@ export type Unlock = () => Promise<void>;
 /**
  * Keeps other processes of this machine out of a work folder or store. A lock whose process is dead is taken over, so a
  * killed run leaves nothing to clean up.
- * @throws E_STORE_BUSY while another live process holds it, E_STORE_READ_ONLY, E_DISK_FULL
+ * @throws E_CONFIG where a file lies, E_STORE_BUSY while another live process holds it, E_STORE_READ_ONLY, E_DISK_FULL
  */
 export async function lockFolder(folder: string): Promise<Unlock> {
   try {
     await mkdir(folder, { recursive: true });
     return await takeLock(folder, join(folder, "lock"));
   } catch (error) {
+    if (hasCode(error, "EEXIST", "ENOTDIR")) throw notFolder(folder, error);
     throw fileError(error, "cannot lock the folder", folder);
   }
 }
@@ -43,6 +44,14 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return hasCode(error, "EPERM");
   }
+}
+
+function notFolder(folder: string, cause: unknown): MillraceError {
+  return new MillraceError("E_CONFIG", `${folder} is not a folder`, {
+    why: "a file lies there, or where a folder above it should be",
+    fix: "Name another place; a folder is created where there is none.",
+    cause,
+  });
 }
 
 function busy(folder: string, pid: number | undefined): MillraceError {

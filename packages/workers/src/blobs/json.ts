@@ -1,14 +1,18 @@
 import { type BlobRef, type BlobStore, MillraceError } from "@millrace/core";
 import { sha256 } from "../identity/digest.js";
 
-/** The JSON value under a key, or undefined where there is none. @throws E_IO when it is not JSON. */
+/** The JSON value under a key, or undefined where there is none. @throws E_IO when it is damaged */
 export async function readJson<Value>(blobs: BlobStore, key: string): Promise<Value | undefined> {
   const bytes = await blobs.get(key);
-  if (bytes === undefined) return undefined;
+  return bytes === undefined ? undefined : parseJson<Value>(Buffer.from(bytes).toString("utf8"), key);
+}
+
+/** The JSON value of a text in a work folder. @throws E_IO naming the key when it is damaged */
+export function parseJson<Value>(text: string, key: string): Value {
   try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8")) as Value;
-  } catch (error) {
-    throw damaged(key, "damaged", error);
+    return JSON.parse(text) as Value;
+  } catch (cause) {
+    throw damaged(key, "damaged", cause);
   }
 }
 

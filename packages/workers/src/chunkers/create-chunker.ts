@@ -17,7 +17,7 @@ import { hasContent } from "./text.js";
  * E_CONFIG when no chunk could hold a token of content, or when the overlap leaves no room for anything new.
  */
 export function createChunker(tokenizer: Tokenizer, chunking: Chunking): Chunker {
-  validate(tokenizer, chunking);
+  checkChunking(tokenizer, chunking);
   const split = chunking.strategy === "truncate" ? chunkByTruncation : chunkByStructure;
   const special = memoise(() => probeSpecialTokens(tokenizer));
 
@@ -40,7 +40,8 @@ export function createChunker(tokenizer: Tokenizer, chunking: Chunking): Chunker
   };
 }
 
-function validate(tokenizer: Tokenizer, { strategy, maxTokens, overlap }: Chunking): void {
+/** @throws E_CONFIG where no chunk could hold a token of content, or the overlap leaves no room for anything new. */
+export function checkChunking(tokenizer: Tokenizer, { strategy, maxTokens, overlap }: Chunking): void {
   const refuse = (what: string, why: string, fix: string) => new MillraceError("E_CONFIG", what, { why, fix });
   if (!chunkingStrategies.includes(strategy)) {
     throw refuse("The chunking strategy is unknown", String(strategy), `Use ${chunkingStrategies.join(" or ")}`);

@@ -4,8 +4,8 @@ import { JSONParser } from "@streamparser/json";
 const maxSearched = 2 ** 20;
 
 /**
- * Where a text stops being JSON, as `column 7: "}"`. JSON.parse names no position for some errors, and its messages
- * quote more of the text than belongs in a log; this quotes at most 16 characters.
+ * Where a text stops being JSON, as `column 7: unexpected character`. JSON.parse names no position for some errors, and its messages
+ * quote text, which belongs in no log; this quotes nothing.
  */
 export function jsonProblem(text: string): string {
   const bytes = Buffer.from(text);
@@ -18,7 +18,7 @@ export function jsonProblem(text: string): string {
       parser.write(bytes.subarray(index, index + 1));
     } catch {
       const column = bytes.subarray(0, index).toString("utf8").length;
-      return `column ${column + 1}: unexpected ${JSON.stringify(text.slice(column, column + 16))}`;
+      return `column ${column + 1}: unexpected character`;
     }
   }
   return `column ${text.length + 1}: it ends before the value does`;

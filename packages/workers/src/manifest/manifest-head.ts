@@ -1,5 +1,6 @@
-import { type BlobStore, layout } from "@millrace/core";
+import { type BlobStore, type Job, layout } from "@millrace/core";
 import { readJson } from "../blobs/json.js";
+import { canonicalJson, sha256 } from "../identity/digest.js";
 
 /** One page of a manifest: JSON lines of `ManifestPart`. Pages are named by their content, so unchanged ones are kept. */
 export interface ManifestPageRef {
@@ -14,6 +15,8 @@ export interface ManifestHead {
   readonly store: string;
   readonly corpus: string;
   readonly fingerprint: string;
+  /** Digest of how objects were read: after a change of it they are all read again. */
+  readonly reading: string;
   readonly pages: readonly ManifestPageRef[];
   readonly objects: number;
   readonly documents: number;
@@ -26,10 +29,16 @@ export async function readManifestHead(blobs: BlobStore, store: string): Promise
   return head?.store === store ? head : emptyManifest;
 }
 
+/** Digest of all that decides what documents an object gives, besides its bytes. */
+export function readingDigest({ fields, limits }: Job): string {
+  return sha256(canonicalJson({ fields, limits }));
+}
+
 export const emptyManifest: ManifestHead = {
   store: "",
   corpus: "",
   fingerprint: "",
+  reading: "",
   pages: [],
   objects: 0,
   documents: 0,

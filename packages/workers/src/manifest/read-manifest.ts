@@ -6,8 +6,9 @@ import {
   type ManifestDocument,
   type ManifestPart,
 } from "@millrace/core";
-import { getBlob } from "../blobs/json.js";
+import { getBlob, parseJson } from "../blobs/json.js";
 import type { ManifestHead } from "./manifest-head.js";
+import { joinVersions } from "./version.js";
 
 /** What a manifest says of one object, its parts joined. */
 export interface ManifestObject {
@@ -50,7 +51,7 @@ export async function documentsOf(
   return documents;
 }
 
-/** Joins parts of the same object that stand next to each other; a part that broke off (version "") marks the whole. */
+/** Joins parts of the same object that stand next to each other; a part that broke off, or has bad rows, marks the whole. */
 export async function* joinParts(parts: AsyncIterable<ManifestPart>): AsyncGenerator<ManifestObject> {
   let joined: { object: string; version: string; documents: ManifestDocument[] } | undefined;
   for await (const { object, version, documents } of parts) {
@@ -60,7 +61,7 @@ export async function* joinParts(parts: AsyncIterable<ManifestPart>): AsyncGener
       continue;
     }
     for (const document of documents) joined.documents.push(document);
-    if (version === "") joined.version = "";
+    joined.version = joinVersions(joined.version, version);
   }
   if (joined !== undefined) yield joined;
 }
@@ -71,7 +72,7 @@ async function* manifestParts(blobs: BlobStore, head: ManifestHead, after?: stri
     const bytes = await getBlob(blobs, { key, sha256: layout.digestOfManifestPage(key) });
     for (const line of Buffer.from(bytes).toString("utf8").split("\n")) {
       if (line === "") continue;
-      const part = JSON.parse(line) as ManifestPart;
+      const part = parseJson<ManifestPart>(line, key);
       if (after === undefined || compareKeys(part.object, after) > 0) yield part;
     }
   }

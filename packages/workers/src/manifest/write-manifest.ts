@@ -37,6 +37,7 @@ export class ManifestWriter {
     readonly store: string;
     readonly corpus: string;
     readonly fingerprint: string;
+    readonly reading: string;
   }): Promise<ManifestHead> {
     await this.flush();
     const { pages, objects, documents, points } = this;

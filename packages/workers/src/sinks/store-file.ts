@@ -17,12 +17,13 @@ export interface StoreFolder {
 
 /**
  * Creates the folder with its `store.json`, or compares the one that is there. The file is written each time: that finds
- * a place that is read-only or full before any work is done.
+ * a place that is read-only or full before any work is done. Where `isFilled` is false, the points are gone and with them
+ * the store that manifests speak of: it gets another identity.
  * @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT, E_STORE_READ_ONLY, E_DISK_FULL, E_CONFIG, E_STORE
  */
-export async function openStoreFolder(place: StoreFolder, schema: StoreSchema): Promise<StoredSchema> {
+export async function openStoreFolder(place: StoreFolder, schema: StoreSchema, isFilled = true): Promise<StoredSchema> {
   const stored = await readStoreFile(place);
-  const opened: StoredSchema = { ...schema, identity: stored?.identity ?? randomUUID() };
+  const opened: StoredSchema = { ...schema, identity: (isFilled ? stored?.identity : undefined) ?? randomUUID() };
   if (stored !== undefined) checkSchema(stored, schema, place.folder);
   try {
     await mkdir(place.folder, { recursive: true });

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, realpath, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Source, SourceSpec } from "@millrace/core";
 import { spoolError } from "./file-errors.js";
 import { fileSource } from "./folder.js";
 
+const spooledKey = "stdin.jsonl";
 const spooledName = /^stdin-([0-9a-f]{16})\.jsonl$/;
 
 /**
@@ -31,11 +32,17 @@ export async function spoolStandardInput(input: AsyncIterable<Uint8Array>, folde
   }
 }
 
+/** The uri that standard input spooled in the folder has, whether or not the folder is there yet. */
+export async function spooledUri(folder: string): Promise<string> {
+  const path = await realpath(folder).catch(() => resolve(folder));
+  return pathToFileURL(join(path, spooledKey)).href;
+}
+
 /** The source of a spooled standard input, undefined where the file is not one. */
 export function spooledSource(path: string): Source | undefined {
   const digest = spooledName.exec(basename(path))?.[1];
   if (digest === undefined) return undefined;
-  const key = "stdin.jsonl";
+  const key = spooledKey;
   const uri = pathToFileURL(join(dirname(path), key)).href;
   return fileSource({ uri, path, key, versionOf: () => `sha256-${digest}` });
 }

@@ -12,6 +12,7 @@ import { contentHash } from "../identity/digest.js";
 import { pointId } from "../identity/point-id.js";
 import type { ManifestHead } from "../manifest/manifest-head.js";
 import { documentsOf } from "../manifest/read-manifest.js";
+import { withBadRows } from "../manifest/version.js";
 import { type QuarantineRecord, writeQuarantine } from "../quarantine/quarantine.js";
 import type { SplitIndex } from "../steps/marks.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
@@ -21,7 +22,7 @@ import type { Reading } from "./read-shard.js";
 
 interface ObjectReading {
   readonly object: CorpusObject;
-  /** The object's own, or "" once reading it broke off. */
+  /** The object's own; marked where it has bad rows, "" once reading it broke off. */
   version: string;
   readonly documents: ManifestDocument[];
 }
@@ -110,6 +111,7 @@ export class ShardPart {
     if (reading.kind === "document") return this.takeDocument(reading.row, reading.document);
     if (reading.kind === "bad-row") {
       this.nextRow = reading.row + 1;
+      this.markBadRows(this.current);
       return this.reject(reading.object, reading.error, { row: reading.row });
     }
     if (reading.kind === "failed") this.breakOff(reading.object, reading.error);
@@ -170,7 +172,10 @@ export class ShardPart {
 
   private async takeChunks(pending: PendingDocument, chunks: readonly Chunk[] | MillraceError): Promise<void> {
     const { reading, row, document, hash } = pending;
-    if (chunks instanceof MillraceError) return this.reject(reading.object, chunks, { row, document: document.key });
+    if (chunks instanceof MillraceError) {
+      this.markBadRows(reading);
+      return this.reject(reading.object, chunks, { row, document: document.key });
+    }
     reading.documents.push({ key: document.key, hash, chunks: chunks.length });
     if (chunks.length === 0) this.counts.emptyDocuments += 1;
     for (const chunk of chunks) {
@@ -195,6 +200,10 @@ export class ShardPart {
       text: chunk.text,
       payload: document.payload,
     };
+  }
+
+  private markBadRows(reading: ObjectReading | undefined): void {
+    if (reading !== undefined) reading.version = withBadRows(reading.version);
   }
 
   private reject(object: CorpusObject, error: MillraceError, at: { row?: number; document?: string }): void {

@@ -42,6 +42,7 @@ export async function commit(context: StepContext, job: Job): Promise<Summary> {
     store,
     corpus: job.corpus,
     fingerprint: job.fingerprint,
+    reading: await plannedReading(blobs),
   });
   await clearAway(blobs, new Set(pages.map((page) => page.key)));
   return {
@@ -52,6 +53,16 @@ export async function commit(context: StepContext, job: Job): Promise<Summary> {
     changedObjects: worked.counts.changedObjects,
     worked: worked.counts,
   };
+}
+
+/**
+ * How the plan meant its objects to be read. A plan that was interrupted may be finished by a job that reads otherwise:
+ * the manifest then keeps the plan's word, and the next plan reads everything again.
+ */
+async function plannedReading(blobs: BlobStore): Promise<string> {
+  const first = await readJson<StoredPage>(blobs, layout.planPage(0));
+  if (first === undefined) throw pageGone(0);
+  return first.reading;
 }
 
 /** What the plan found of an object: its new reading, or that it is gone. */

@@ -1,4 +1,5 @@
 import {
+  type BlobStore,
   type CorpusObject,
   diffListing,
   groupObjects,
@@ -12,7 +13,7 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
-import { readManifestHead } from "../manifest/manifest-head.js";
+import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
 import type { StepContext } from "./context.js";
@@ -24,7 +25,12 @@ export async function plan(context: StepContext, job: Job, page: number, cursor?
   if (earlier?.store === context.store && earlier.cursor === cursor) return { ...earlier.plan, isResumed: true };
   if (page === 0) await sweep(context, job);
   const fresh = await planFresh(context, job, page, cursor);
-  const stored: StoredPage = { store: context.store, ...(cursor === undefined ? {} : { cursor }), plan: fresh };
+  const stored: StoredPage = {
+    store: context.store,
+    reading: readingDigest(job),
+    ...(cursor === undefined ? {} : { cursor }),
+    plan: fresh,
+  };
   await writeJson(blobs, layout.planPage(page), stored);
   return fresh;
 }
@@ -33,6 +39,8 @@ export async function plan(context: StepContext, job: Job, page: number, cursor?
 export interface StoredPage {
   /** Identity of the store it was planned for: after the store was replaced, the page means nothing. */
   readonly store: string;
+  /** How its objects were to be read: what is committed of it counts as read that way, whatever the job asks for now. */
+  readonly reading: string;
   /** Where the page before it ended: behind another one, planned anew, the page means nothing either. */
   readonly cursor?: string;
   readonly plan: PlanPage;
@@ -46,6 +54,12 @@ async function sweep({ blobs }: StepContext, job: Job): Promise<void> {
   const prefixes = [layout.planPrefix, layout.donePrefix, layout.batchesPrefix];
   for (const prefix of prefixes) await deletePrefix(blobs, prefix);
   await deletePrefix(blobs, layout.vectorsPrefix, (key) => !job.keepVectors || layout.isVectorsIndex(key));
+  await sweepQuarantine(blobs, job.full);
+}
+
+/** Objects with bad rows are read again and say so again; chunks that could not be encoded are tried again by --full. */
+async function sweepQuarantine(blobs: BlobStore, isFull: boolean): Promise<void> {
+  await deletePrefix(blobs, layout.quarantinePrefix, (key) => isFull || !layout.isQuarantineOfBatch(key));
 }
 
 async function planFresh(
@@ -55,7 +69,7 @@ async function planFresh(
   cursor?: string,
 ): Promise<PlanPage> {
   const head = await readManifestHead(blobs, store);
-  const found = new FoundChanges(job.full, limits.page);
+  const found = new FoundChanges(job.full || head.reading !== readingDigest(job), limits.page);
   for await (const change of diffListing(source.list(cursor), knownObjects(blobs, head, cursor))) {
     found.add(change);
     if (found.isFull) break;

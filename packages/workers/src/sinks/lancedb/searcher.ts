@@ -3,9 +3,9 @@ import { compareKeys, type Searcher, type SearchHit, type SearchQuery, type Stor
 import { checkQuery } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
-import { readStoreSchema } from "../store-file.js";
+import { readStoreSchema, storeMissing } from "../store-file.js";
 import { guarded, isCompactedAway } from "./errors.js";
-import { lanceFolder, pointsTable } from "./place.js";
+import { hasTable, lanceFolder, pointsTable } from "./place.js";
 import { batchToPoints, pointColumns } from "./rows.js";
 import { filtersToSql } from "./sql.js";
 import { loadVendor } from "./vendor.js";
@@ -40,7 +40,11 @@ export function lanceSearcher(folder: string): Searcher {
     return (await reader).table;
   };
   return {
-    schema: () => readStoreSchema(place),
+    async schema() {
+      const schema = await readStoreSchema(place);
+      if (!hasTable(folder)) throw storeMissing(folder);
+      return schema;
+    },
     count: () => guarded("cannot count points", folder, async () => (await table()).countRows()),
     async search(query) {
       const schema = await readStoreSchema(place);

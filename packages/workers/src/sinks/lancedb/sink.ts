@@ -7,7 +7,7 @@ import { openStoreFolder } from "../store-file.js";
 import { guarded } from "./errors.js";
 import { createKnownIds, type KnownIds } from "./known-ids.js";
 import { compactAfterJob, compactNow, writesBetweenCompactions } from "./maintenance.js";
-import { lanceFolder, pointsTable } from "./place.js";
+import { hasTable, lanceFolder, pointsTable } from "./place.js";
 import { pointsSchema, pointsToTable } from "./rows.js";
 import { quoted } from "./sql.js";
 import { loadVendor } from "./vendor.js";
@@ -42,7 +42,7 @@ export function lanceSink(folder: string): Sink {
   return {
     open: (schema) =>
       serially(async () => {
-        const { identity } = await openStoreFolder(lanceFolder(folder), schema);
+        const { identity } = await openStoreFolder(lanceFolder(folder), schema, hasTable(folder));
         writer ??= await guarded("cannot open the store", folder, () => openWriter(folder, schema));
         return identity;
       }),
