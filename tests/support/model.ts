@@ -52,7 +52,7 @@ class History {
 
   async play(): Promise<void> {
     this.replace();
-    for (let step = 0; step < 12; step += 1) await this.step();
+    for (let step = 0; step < 10; step += 1) await this.step();
     await this.complete();
   }
 

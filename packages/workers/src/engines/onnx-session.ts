@@ -42,7 +42,14 @@ export async function openSession({ graphPath, graphDigest, threads }: SessionOp
 }
 
 async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Uint8Array> {
-  const bytes = await readFile(graphPath);
+  const bytes = await readFile(graphPath).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} cannot be read`, {
+      why,
+      fix: "Run again: it is compiled anew.",
+      cause,
+    });
+  });
   const digest = sha256(bytes);
   if (digest === graphDigest) return bytes;
   throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} is damaged`, {

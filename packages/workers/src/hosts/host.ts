@@ -78,11 +78,15 @@ function settle(waiting: Map<number, Waiting>, message: Extract<FromHost, { id: 
   else request?.reject(fromPlainError(message.error));
 }
 
-/** "close" comes after the last message, "exit" may come before it: an answer, or why a host failed, would be lost. */
+/** A process may be seen to have ended before its last message, an answer or why it failed, is read; that comes first. */
 function endOf(child: ChildProcess, name: string): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(`the ${name} could not be started: ${error.message}`));
-    child.once("close", (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+    child.once("exit", (code, signal) => {
+      const reason = signal === null ? `exit code ${code}` : `signal ${signal}`;
+      if (child.connected) child.once("disconnect", () => resolve(reason));
+      else resolve(reason);
+    });
   });
 }
 

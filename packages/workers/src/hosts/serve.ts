@@ -16,7 +16,8 @@ export async function serveHost<Settings, Request, Reply>(
 ): Promise<void> {
   process.on("disconnect", () => process.exit(0));
   process.on("SIGINT", () => {});
-  const send = (message: FromHost) => void process.send?.(message);
+  // Where the parent is gone there is nobody to tell; "disconnect" ends this process.
+  const send = (message: FromHost) => void process.send?.(message, undefined, undefined, () => {});
   try {
     const settings = JSON.parse(process.argv[2] ?? "null") as Settings;
     const service = await prepare(settings, (note) => send({ kind: "note", note }));

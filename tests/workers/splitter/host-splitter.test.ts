@@ -1,0 +1,135 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { CorpusObject, Job, Shard, Split } from "@millrace/core";
+import { HostSplitter, openSource } from "@millrace/workers";
+import { temporaryFolder } from "../../support/command-line.ts";
+import { madeUpMarkdown, writeFiles } from "../../support/corpus.ts";
+import { childrenWith, signal, until } from "../../support/processes.ts";
+import { golden } from "../../support/tokenizers.ts";
+
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, row) => JSON.stringify({ text: `row ${row} of the chunk heading` })).join("\n");
+
+let folder: string;
+let splitter: HostSplitter;
+let restarts: string[];
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  restarts = [];
+});
+
+afterEach(async () => {
+  await splitter.close();
+  expect(childrenWith("splitter-host")).toEqual([]);
+});
+
+/** A splitter over the files, and a shard of each group of them. */
+async function open(files: Readonly<Record<string, string>>): Promise<{ job: Job; objects: readonly CorpusObject[] }> {
+  await writeFiles(join(folder, "docs"), files);
+  const location = join(folder, "docs");
+  const job: Job = {
+    corpus: "corpus",
+    source: { location, include: [], exclude: [] },
+    fields: { text: ["text"], payload: [] },
+    chunking: { strategy: "structure", maxTokens: 32, overlap: 0 },
+    model: { directory: "none", precision: "fp32" },
+    limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 24 },
+    store: "memory:splitter",
+    work: join(folder, "work"),
+    full: false,
+    allowEmpty: false,
+    keepVectors: false,
+    fingerprint: "f",
+  };
+  const tokenizerPath = golden("wordpiece-tokenizer.json");
+  const onRestart = (reason: string) => void restarts.push(reason);
+  splitter = new HostSplitter({ job, store: "s", tokenizerPath, isDryRun: false, onRestart });
+  const objects: CorpusObject[] = [];
+  for await (const object of (await openSource(job.source)).list()) objects.push(object);
+  return { job, objects };
+}
+
+const shardOf = (id: string, objects: readonly CorpusObject[]): Shard => {
+  return { id, objects, fromRow: 0, fromByte: 0, isFull: false };
+};
+
+async function splitAll(job: Job, first: Shard, between: () => void = () => {}): Promise<readonly Split[]> {
+  const splits: Split[] = [];
+  for (let shard: Shard | undefined = first; shard !== undefined; ) {
+    const split: Split = await splitter.split(job, shard);
+    splits.push(split);
+    shard = split.rest;
+    between();
+  }
+  return splits;
+}
+
+const sum = (splits: readonly Split[], field: "bytes" | "documents" | "quarantined") =>
+  splits.reduce((total, { counts }) => total + counts[field], 0);
+
+describe("the splitter's process", () => {
+  test("reads large objects in turns without reading anything twice", async () => {
+    const { job, objects } = await open({ "a.jsonl": rows(20_000), "b.jsonl": rows(20_000) });
+    const [a, b] = objects as [CorpusObject, CorpusObject];
+    const shards = await Promise.all([splitAll(job, shardOf("a", [a])), splitAll(job, shardOf("b", [b]))]);
+    expect(shards.map((splits) => splits.length)).toEqual([3, 3]);
+    expect(shards.map((splits) => [sum(splits, "documents"), sum(splits, "bytes")])).toEqual([
+      [20_000, a.bytes],
+      [20_000, b.bytes],
+    ]);
+  });
+
+  test("finds its place again by row after a death between two parts, and counts no byte twice", async () => {
+    const { job, objects } = await open({ "a.jsonl": rows(20_000) });
+    const splits = await splitAll(job, shardOf("a", objects), () => {
+      if (splitter.pid !== undefined) signal(splitter.pid, "SIGKILL");
+    });
+    expect([sum(splits, "documents"), sum(splits, "bytes"), sum(splits, "quarantined")]).toEqual([
+      20_000,
+      objects[0]?.bytes,
+      0,
+    ]);
+  });
+
+  test("gives up an object that kills it twice, and does the rest of the shard", async () => {
+    const { job, objects } = await open({
+      "a.md": madeUpMarkdown(1),
+      "b.jsonl": rows(8_000),
+      "c.md": madeUpMarkdown(2),
+    });
+    const [, poison] = objects as [CorpusObject, CorpusObject];
+    // The process dies whenever the object comes up: it is killed as soon as its file is seen open.
+    const killer = setInterval(() => {
+      const [pid] = childrenWith("splitter-host");
+      if (pid !== undefined && hasOpen(pid, poison.key)) signal(pid, "SIGKILL");
+    }, 1);
+    const splits = await splitAll(job, shardOf("s", objects)).finally(() => clearInterval(killer));
+    expect(restarts).toHaveLength(2);
+    expect(sum(splits, "documents")).toBe(2);
+    const quarantine = await readFile(join(job.work, "quarantine", "s.jsonl"), "utf8");
+    expect(JSON.parse(quarantine)).toMatchObject({ object: "b.jsonl", code: "E_OBJECT_UNREADABLE" });
+  });
+
+  test("holds nothing against an object that was read before the process died idle", async () => {
+    const { job, objects } = await open({ "a.md": madeUpMarkdown(1) });
+    for (let round = 0; round < 4; round += 1) {
+      const splits = await splitAll(job, shardOf(`s${round}`, objects));
+      expect([sum(splits, "documents"), sum(splits, "quarantined")]).toEqual([1, 0]);
+      const { pid } = splitter;
+      if (pid !== undefined) signal(pid, "SIGKILL");
+      if (round % 2 === 0) await until(() => childrenWith("splitter-host").length === 0, "the death of the host");
+    }
+  });
+});
+
+function hasOpen(pid: number, key: string): boolean {
+  try {
+    const links = readdirSync(`/proc/${pid}/fd`).map((name) => readlinkSync(`/proc/${pid}/fd/${name}`));
+    return links.some((link) => link.endsWith(`/docs/${key}`));
+  } catch {
+    return false;
+  }
+}
