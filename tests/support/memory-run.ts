@@ -43,6 +43,9 @@ export interface MemoryRun {
   readonly stop?: AbortSignal;
   readonly full?: boolean;
   readonly keepVectors?: boolean;
+  readonly allowEmpty?: boolean;
+  /** In place of the encoder that succeeds with everything. */
+  readonly encoder?: FakeEncoder;
 }
 
 export interface MemoryOutcome {
@@ -56,7 +59,7 @@ export interface MemoryOutcome {
 /** One run of the product in this process: everything real but model, source and store, which are in memory. */
 export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
   const faults = new Faults(run.faults ?? []);
-  const encoder = fakeEncoder(dimensions);
+  const encoder = run.encoder ?? fakeEncoder(dimensions);
   const progress: Progress[] = [];
   const job = jobOf(run);
   const steps = await openSteps(run, { job, faults, encoder });
@@ -110,7 +113,7 @@ async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRu
   return createSteps(async () => context);
 }
 
-function jobOf({ store, full = false, keepVectors = false }: MemoryRun): Job {
+function jobOf({ store, full = false, keepVectors = false, allowEmpty = true }: MemoryRun): Job {
   return {
     corpus: corpusName,
     source: { location: "memory", include: [], exclude: [] },
@@ -121,7 +124,7 @@ function jobOf({ store, full = false, keepVectors = false }: MemoryRun): Job {
     store: `memory:${store}`,
     work: "memory",
     full,
-    allowEmpty: true,
+    allowEmpty,
     keepVectors,
     fingerprint: "f",
   };

@@ -1,5 +1,7 @@
 /** How the work is done: drivers, in the order the data flows, and the steps that use them. */
 
+export { type BatchRow, encodeBatchFile, openBatchFile } from "./arrow/batch-file.js";
+export { encodeVectorsFile, openVectorsFile } from "./arrow/vectors-file.js";
 export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "@jest/globals";
+import { MillraceError } from "@millrace/core";
+import { memoryBlobs } from "@millrace/workers";
+import { type FakeEncoder, fakeEncoder } from "../../support/fake-encoder.ts";
+import { keysUnder, runInMemory, smallLimits, storedPoints } from "../../support/memory-run.ts";
+import { MemoryCorpus } from "../../support/memory-source.ts";
+
+const rows = (count: number, text = "the chunk of row") =>
+  Array.from({ length: count }, (_, row) => ({ id: String(row), text: `${text} ${row}` }));
+
+function corpusOf(objects: number): MemoryCorpus {
+  const corpus = new MemoryCorpus();
+  for (let object = 0; object < objects; object += 1) corpus.set(`${object}.jsonl`, rows(2));
+  return corpus;
+}
+
+describe("plan", () => {
+  test("does not take a listing that is empty for a removal, however many pages the removal has", async () => {
+    const corpus = corpusOf(9);
+    const run = { corpus, blobs: memoryBlobs(), store: "emptied", allowEmpty: false };
+    await runInMemory(run);
+    const points = await storedPoints("emptied");
+    expect(9).toBeGreaterThan(2 * smallLimits.page.removed);
+    corpus.objects.clear();
+    await expect(runInMemory(run)).rejects.toMatchObject({ code: "E_CORPUS_EMPTY" });
+    expect(await storedPoints("emptied")).toEqual(points);
+    await runInMemory({ ...run, allowEmpty: true });
+    expect((await storedPoints("emptied")).size).toBe(0);
+  });
+
+  test("removes the first pages of a corpus that still has others", async () => {
+    const corpus = corpusOf(9);
+    const run = { corpus, blobs: memoryBlobs(), store: "shrunk", allowEmpty: false };
+    await runInMemory(run);
+    for (const key of [...corpus.objects.keys()].slice(0, -1)) corpus.objects.delete(key);
+    const { summary } = await runInMemory(run);
+    expect([summary?.objects, summary?.documents]).toEqual([1, 2]);
+  });
+});
+
+describe("kept vectors", () => {
+  test("stay where they are, and a full run encodes again", async () => {
+    const run = { corpus: corpusOf(4), blobs: memoryBlobs(), store: "kept", keepVectors: true };
+    const first = await runInMemory(run);
+    const kept = await keysUnder(run.blobs, "vectors/");
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.every((key) => key.endsWith(".arrow"))).toBe(true);
+    expect((await runInMemory({ ...run, full: true })).encodedRows).toBe(first.encodedRows);
+    expect(await keysUnder(run.blobs, "vectors/")).toEqual(expect.arrayContaining([...kept]));
+    expect((await runInMemory({ ...run, store: "kept-anew" })).encodedRows).toBe(first.encodedRows);
+  });
+});
+
+describe("a chunk no host can encode", () => {
+  test("does not leave the one before it in the store", async () => {
+    const corpus = corpusOf(1);
+    const run = { corpus, blobs: memoryBlobs(), store: "poison" };
+    await runInMemory(run);
+    expect((await storedPoints("poison")).size).toBeGreaterThan(0);
+    corpus.set("0.jsonl", rows(2, "another heading of"));
+    const { summary } = await runInMemory({ ...run, encoder: refusing() });
+    expect(summary?.worked.quarantined).toBe(summary?.worked.chunks);
+    expect((await storedPoints("poison")).size).toBe(0);
+    expect((await keysUnder(run.blobs, "quarantine/")).length).toBeGreaterThan(0);
+  });
+
+  test("an encoder that is of no use ends the run and quarantines nothing; the next run goes on", async () => {
+    const run = { corpus: corpusOf(3), blobs: memoryBlobs(), store: "broken" };
+    const failing = runInMemory({ ...run, encoder: refusing("E_HOST") });
+    await expect(failing).rejects.toMatchObject({ code: "E_HOST" });
+    expect(await keysUnder(run.blobs, "quarantine/")).toEqual([]);
+    const { summary } = await runInMemory(run);
+    expect((await storedPoints("broken")).size).toBe(summary?.worked.chunks);
+  });
+});
+
+describe("a work folder that is damaged", () => {
+  test.each(["manifest/head.json", "manifest/pages/", "plan/"])("in %s says so in one line", async (prefix) => {
+    const run = { corpus: corpusOf(3), blobs: memoryBlobs(), store: `damaged-${prefix}` };
+    await runInMemory(run);
+    run.corpus.set("0.jsonl", rows(3));
+    await runInMemory({ ...run, faults: [{ kind: "crash", at: 30, when: "after" }] });
+    const [key] = await keysUnder(run.blobs, prefix);
+    await run.blobs.put(key as string, Buffer.from('{"object":'));
+    const error = await runInMemory(run).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "E_IO", what: expect.stringContaining(`${key}`) });
+  });
+});
+
+function refusing(code: "E_ROW_ENCODE" | "E_HOST" = "E_ROW_ENCODE"): FakeEncoder {
+  return { ...fakeEncoder(), rows: 0, encode: async () => Promise.reject(new MillraceError(code, "no")) };
+}
