@@ -42,6 +42,7 @@ import {
   spoolStandardInput,
   storeUri,
 } from "@millrace/workers";
+import { resolvePath } from "./config/paths.js";
 import type { Settings } from "./index.js";
 
 /** Says one line to the user. */
@@ -190,7 +191,7 @@ async function openLocation(
   spoolFolder: string,
 ): Promise<OpenLocation> {
   if (location !== "-") {
-    const spec = { location: resolve(location), include: settings.include, exclude: settings.exclude };
+    const spec = { location: resolve(resolvePath(location, {})), include: settings.include, exclude: settings.exclude };
     const source = await openSource(spec);
     return { spec, source, uri: source.uri, discard: async () => {} };
   }

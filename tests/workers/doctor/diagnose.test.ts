@@ -52,7 +52,7 @@ describe("the doctor", () => {
   test("says what to do about what is missing", async () => {
     await writeFile(join(folder, "file"), "");
     const schema = () =>
-      Promise.reject(new MillraceError("E_STORE_MISSING", "no store", { why: "empty", fix: "Index first" }));
+      Promise.reject(new MillraceError("E_STORE", "the store is damaged", { why: "store.json", fix: "Restore it" }));
     const finding = await byName({
       ...options,
       folders: [join(folder, "file", "below")],
@@ -66,7 +66,17 @@ describe("the doctor", () => {
       fix: expect.stringContaining("millrace models pull org/name"),
     });
     expect(finding("hub").status).toBe("warn");
-    expect(finding("store")).toMatchObject({ status: "fail", detail: "no store: empty", fix: "Index first" });
+    expect(finding("store")).toMatchObject({
+      status: "fail",
+      detail: "the store is damaged: store.json",
+      fix: "Restore it",
+    });
+  });
+
+  test("a store that is not there yet is no fault: the first run makes it", async () => {
+    const schema = () => Promise.reject(new MillraceError("E_STORE_MISSING", "no store"));
+    const finding = await byName({ ...options, store: { location: "x", schema } });
+    expect(finding("store")).toMatchObject({ status: "ok", detail: expect.stringContaining("none yet") });
   });
 
   test("offline the hub is not asked and a missing model is a failure", async () => {

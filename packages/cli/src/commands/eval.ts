@@ -6,13 +6,14 @@ import { createEmbeddedRuntime, embedCorpus } from "@millrace/workflows";
 import { type BeirSet, openBeirSet } from "../beir.js";
 import type { CommandContext } from "../command.js";
 import { type OpenJob, openJob, openRanker } from "../compose.js";
+import { resolvePath } from "../config/paths.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally } from "../tally.js";
 
 /** `millrace eval`: how well the model finds what people judged relevant, and how fast it encodes. */
 export async function run(context: CommandContext, [folder = ""]: readonly string[]): Promise<number> {
   const { settings, say, standardInput } = context;
-  const set = await openBeirSet(resolve(folder));
+  const set = await openBeirSet(resolve(resolvePath(folder, {})));
   const work = await mkdtemp(join(tmpdir(), "millrace-eval-"));
   const tally = createTally((state) => context.reporter.update(state));
   try {
