@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { createSearcher } from "@millrace/workers";
-import { run, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
 import { minilmDirectory } from "../support/minilm.ts";
 
@@ -48,6 +49,22 @@ describe("eval", () => {
     const unjudged = await run(["eval", ".", "--model", tinyModel], { cwd: folder });
     expect([unjudged.code, unjudged.stderr]).toEqual([2, expect.stringMatching(/no query has a judgement/)]);
   }, 30_000);
+
+  test("Ctrl-C ends it with 130 and without an error", async () => {
+    const folder = await temporaryFolder();
+    const many = Array.from({ length: 30_000 }, (_, row) => ({
+      _id: `d${row}`,
+      title: "",
+      text: `row ${row} of many`,
+    }));
+    await writeFiles(folder, beir(many, queries, judgements));
+    const { child, finished } = await start(["eval", ".", "--model", tinyModel], { cwd: folder });
+    await delay(3_000);
+    child.kill("SIGINT");
+    const { code, stderr, stdout } = await finished;
+    expect([code, stdout]).toEqual([130, ""]);
+    expect(stderr).not.toContain("error");
+  }, 60_000);
 
   test("SciFact with all-MiniLM-L6-v2 gives nDCG@10 of 0.6451", async () => {
     const folder = resolve("../shared/data/scifact");

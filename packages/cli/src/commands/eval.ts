@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { MillraceError, meanScores, type RankingScores, scoreRanking } from "@millrace/core";
-import { createEmbeddedRuntime, embedCorpus } from "@millrace/workflows";
+import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
 import { type BeirSet, openBeirSet } from "../beir.js";
 import type { CommandContext } from "../command.js";
 import { type OpenJob, openJob, openRanker } from "../compose.js";
@@ -12,7 +12,7 @@ import { createTally } from "../tally.js";
 
 /** `millrace eval`: how well the model finds what people judged relevant, and how fast it encodes. */
 export async function run(context: CommandContext, [folder = ""]: readonly string[]): Promise<number> {
-  const { settings, say, standardInput } = context;
+  const { settings, say, reporter, standardInput } = context;
   const set = await openBeirSet(resolve(resolvePath(folder, {})));
   const work = await mkdtemp(join(tmpdir(), "millrace-eval-"));
   const tally = createTally((state) => context.reporter.update(state));
@@ -40,10 +40,18 @@ export async function run(context: CommandContext, [folder = ""]: readonly strin
     } finally {
       await open.close();
     }
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    reporter.finish();
+    say("stopped; nothing was kept");
+    reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true });
+    return interruptedExit;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
+
+const interruptedExit = 130;
 
 interface Evaluation {
   readonly open: OpenJob;
