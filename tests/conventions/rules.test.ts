@@ -73,7 +73,7 @@ const examples: Readonly<Record<string, { readonly bad: readonly Sources[]; read
       },
     ],
   },
-  "only cli/compose.ts takes values from workers": {
+  "only cli/compose.ts and cli/compose/ take values from workers": {
     bad: [{ "packages/cli/src/commands/a.ts": 'import { type A, b } from "@millrace/workers";' }],
     good: [
       { "packages/cli/src/compose.ts": 'import { b } from "@millrace/workers";' },

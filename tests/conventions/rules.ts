@@ -58,11 +58,11 @@ export const rules: readonly Rule[] = [
   { name: "core imports only modules that come earlier in its index", check: coreOrder },
   { name: "a vendor is imported in one folder of workers only", check: oneFolderPerVendor },
   {
-    name: "only cli/compose.ts takes values from workers",
+    name: "only cli/compose.ts and cli/compose/ take values from workers",
     check: eachImport(
       ({ path }, { specifier, isType }) =>
         path.startsWith("packages/cli/src/") &&
-        path !== "packages/cli/src/compose.ts" &&
+        !path.startsWith("packages/cli/src/compose") &&
         packageName(specifier) === imports.workers &&
         !isType,
     ),

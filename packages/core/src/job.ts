@@ -56,4 +56,6 @@ export interface FingerprintParts {
   readonly tokenizer: string;
   readonly precision: Precision;
   readonly chunking: Chunking;
+  /** Version of the chunker's rules: under another one the same settings may cut elsewhere. */
+  readonly chunker: number;
 }

@@ -6,7 +6,7 @@ export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
 export { memoryBlobs } from "./blobs/memory.js";
-export { checkChunking, createChunker } from "./chunkers/create-chunker.js";
+export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-chunker.js";
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";

@@ -12,6 +12,9 @@ import { chunkByTruncation } from "./chunk-by-truncation.js";
 import { probeSpecialTokens } from "./special-tokens.js";
 import { hasContent } from "./text.js";
 
+/** Raised whenever the same document and settings would be cut elsewhere: stores filled under another one are refused. */
+export const chunkerVersion = 1;
+
 /**
  * A chunker of the strategy asked for. Each document's chunks depend on that document alone, not on its neighbours.
  * E_CONFIG when no chunk could hold a token of content, or when the overlap leaves no room for anything new.

@@ -1,0 +1,108 @@
+import { rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Job, Source, SourceSpec } from "@millrace/core";
+import {
+  canonicalJson,
+  checkChunking,
+  chunkerVersion,
+  fingerprintOf,
+  openSource,
+  sha256,
+  spooledUri,
+  spoolStandardInput,
+  storeUri,
+} from "@millrace/workers";
+import { resolvePath } from "../config/paths.js";
+import type { Settings } from "../config/settings.js";
+import { type OpenModel, openModel, type Say } from "./model.js";
+
+/** What a job is made of. */
+export interface JobRequest {
+  readonly settings: Settings;
+  /** A folder, a file, a glob, or `-` for standard input. */
+  readonly location: string;
+  readonly standardInput: AsyncIterable<Uint8Array>;
+  readonly say: Say;
+  readonly onTokens: (tokens: number) => void;
+}
+
+/** A job with what it reads and the model it uses, opened. */
+export interface DescribedJob {
+  readonly job: Job;
+  readonly model: OpenModel;
+  readonly source: Source;
+}
+
+/** What is to be read, opened. */
+export interface OpenLocation {
+  readonly spec: SourceSpec;
+  readonly source: Source;
+  /** The source's uri as every run with these settings has it. */
+  readonly uri: string;
+  /** Removes what standard input was kept in. */
+  discard(): Promise<void>;
+}
+
+/** Opens what is to be read; standard input is kept in a folder first, to be read as often as it takes. */
+export async function openLocation(
+  { settings, location, standardInput }: JobRequest,
+  spoolFolder: string,
+): Promise<OpenLocation> {
+  if (location !== "-") {
+    const spec = { location: resolve(resolvePath(location, {})), include: settings.include, exclude: settings.exclude };
+    const source = await openSource(spec);
+    return { spec, source, uri: source.uri, discard: async () => {} };
+  }
+  const spec = await spoolStandardInput(standardInput, spoolFolder);
+  const uri = await spooledUri(settings.work);
+  return { spec, source: await openSource(spec), uri, discard: () => rm(spec.location, { force: true }) };
+}
+
+/** Makes a job of settings, without writing anything but models. */
+export async function describeJob(
+  { settings, say }: JobRequest,
+  { spec, source, uri }: OpenLocation,
+): Promise<DescribedJob> {
+  const model = await openModel(settings, settings.model, say);
+  const { compiled, tokenizer, installed } = model;
+  const chunking = {
+    strategy: settings.chunkingStrategy,
+    maxTokens: Math.min(settings.maxTokens ?? compiled.maxTokens, compiled.maxTokens),
+    overlap: settings.overlap,
+  };
+  checkChunking(tokenizer, chunking);
+  const { precision } = settings;
+  const corpus = settings.corpus ?? uri;
+  const store = storeUri(settings.store);
+  const job: Job = {
+    corpus,
+    source: spec,
+    fields: {
+      ...(settings.idField === undefined ? {} : { id: settings.idField }),
+      ...(settings.titleField === undefined ? {} : { title: settings.titleField }),
+      text: settings.textField,
+      payload: settings.payloadFields,
+    },
+    chunking,
+    model: { directory: installed.directory, precision },
+    store,
+    work: resolve(settings.work, workName(corpus, store)),
+    limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
+    full: settings.full,
+    allowEmpty: settings.allowEmpty,
+    keepVectors: settings.keepVectors,
+    fingerprint: fingerprintOf({
+      graph: compiled.graphDigest,
+      tokenizer: tokenizer.digest,
+      precision,
+      chunking,
+      chunker: chunkerVersion,
+    }),
+  };
+  return { job, model, source };
+}
+
+/** One folder for each corpus in each store, so that jobs that share `--work` do not share a manifest. */
+function workName(corpus: string, store: string): string {
+  return sha256(canonicalJson([corpus, store])).slice(0, 16);
+}

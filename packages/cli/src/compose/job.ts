@@ -1,0 +1,107 @@
+import type { Job, Steps } from "@millrace/core";
+import {
+  createSink,
+  createSteps,
+  folderBlobs,
+  HostSplitter,
+  type LazyEncoder,
+  lockFolder,
+  parseStoreUri,
+} from "@millrace/workers";
+import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
+import { type OpenModel, openEncoder, type Say } from "./model.js";
+
+/** Everything `index` needs, opened. */
+export interface OpenJob {
+  readonly job: Job;
+  readonly model: OpenModel;
+  readonly steps: Steps;
+  readonly encoder: LazyEncoder;
+  close(): Promise<void>;
+}
+
+/** Opens source, model, store and work folder, in the order in which they can fail without leaving anything behind. */
+export async function openJob(request: JobRequest): Promise<OpenJob> {
+  const { settings } = request;
+  const opened = await openLocation(request, settings.work);
+  try {
+    const open = await openDescribed(request, await describeJob(request, opened));
+    return { ...open, close: () => open.close().finally(opened.discard) };
+  } catch (error) {
+    await opened.discard();
+    throw error;
+  }
+}
+
+async function openDescribed({ settings, say, onTokens }: JobRequest, described: DescribedJob): Promise<OpenJob> {
+  const { job, model, source } = described;
+  const unlock = await lockPlaces(job);
+  const sink = createSink(job.store);
+  try {
+    const { dimensions } = model.compiled;
+    const { reference } = model.installed.origin;
+    const store = await sink.open({
+      dimensions,
+      distance: "cosine",
+      fingerprint: job.fingerprint,
+      graph: model.compiled.graphDigest,
+      model: model.installed.origin.kind === "directory" ? reference : settings.model,
+    });
+    const encoder = openEncoder(model, settings, say);
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false });
+    const context = {
+      blobs: folderBlobs(job.work),
+      source,
+      sink,
+      store,
+      encoder,
+      splitter,
+      onTokens,
+    };
+    const close = async () => {
+      await Promise.all([encoder.close(), splitter.close()]);
+      await sink.close();
+      await unlock();
+    };
+    return { job, model, encoder, steps: createSteps(async () => context), close };
+  } catch (error) {
+    await sink.close();
+    await unlock();
+    throw error;
+  }
+}
+
+/** Work folder and store have one writer each; a store in memory is this process's own. */
+async function lockPlaces({ work, store }: Job): Promise<() => Promise<void>> {
+  const unlockWork = await lockFolder(work);
+  const { driver, place } = parseStoreUri(store);
+  if (driver === "memory") return unlockWork;
+  try {
+    const unlockStore = await lockFolder(place);
+    return async () => void (await Promise.all([unlockWork(), unlockStore()]));
+  } catch (error) {
+    await unlockWork();
+    throw error;
+  }
+}
+
+export interface SplitterChoice {
+  readonly store: string;
+  readonly say: Say;
+  readonly isDryRun: boolean;
+}
+
+/** Splits in a process of its own. */
+export function openSplitter(
+  job: Job,
+  { compiled }: OpenModel,
+  { store, say, isDryRun }: SplitterChoice,
+): HostSplitter {
+  return new HostSplitter({
+    job,
+    store,
+    tokenizerPath: compiled.tokenizerPath,
+    isDryRun,
+    onRestart: (reason) => say(`${reason}; the shard is read again`),
+  });
+}

@@ -1,0 +1,75 @@
+import { resolve } from "node:path";
+import type { CompiledModel } from "@millrace/compiler";
+import type { Tokenizer } from "@millrace/core";
+import {
+  compileInHost,
+  createLazyEncoder,
+  encodeRows,
+  type InstalledModel,
+  type LazyEncoder,
+  listModels,
+  loadTokenizer,
+  type ModelStoreOptions,
+  pullModel,
+} from "@millrace/workers";
+import type { Settings } from "../config/settings.js";
+
+/** Says one line to the user. */
+export type Say = (line: string) => void;
+
+/** Where models are kept and brought from. */
+export function modelStore(settings: Settings, say: Say): ModelStoreOptions {
+  return {
+    modelsDirectory: settings.modelsDirectory ?? resolve(settings.cacheDirectory, "models"),
+    hubEndpoint: settings.hubEndpoint,
+    ...(settings.hubToken === undefined ? {} : { hubToken: settings.hubToken }),
+    python: settings.python,
+    isOffline: settings.offline,
+    report: say,
+  };
+}
+
+/** A model on this machine, compiled, with its tokenizer. */
+export interface OpenModel {
+  readonly installed: InstalledModel;
+  readonly compiled: CompiledModel;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Brings a model here if it is not, and compiles it if it was not. */
+export async function openModel(settings: Settings, reference: string, say: Say): Promise<OpenModel> {
+  const installed = await pullModel(reference, modelStore(settings, say));
+  const compiled = await compileInHost({
+    directory: installed.directory,
+    precision: settings.precision,
+    cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
+  });
+  return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+}
+
+export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): LazyEncoder {
+  return createLazyEncoder({
+    model: compiled,
+    hosts: settings.hosts,
+    tokenBudget: settings.tokenBudget,
+    onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
+  });
+}
+
+/** Models that are on this machine. */
+export async function installedModels(settings: Settings): Promise<readonly InstalledModel[]> {
+  return listModels(modelStore(settings, () => {}));
+}
+
+/** Tokens per second of a short trial with rows of half the model's length. */
+export async function measureRate(encoder: LazyEncoder, { compiled }: OpenModel): Promise<number> {
+  const length = Math.max(1, Math.floor(compiled.maxTokens / 2));
+  const row = Int32Array.from({ length }, (_, position) => (position * 7919 + 101) % compiled.vocabularySize);
+  const rows = Array.from({ length: trialRows }, () => row);
+  await encodeRows(encoder, rows.slice(0, 4));
+  const startedAt = performance.now();
+  await encodeRows(encoder, rows);
+  return (trialRows * length) / ((performance.now() - startedAt) / 1000);
+}
+
+const trialRows = 96;

@@ -1,0 +1,70 @@
+import { MillraceError, type SearchHit } from "@millrace/core";
+import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
+import type { Settings } from "../config/settings.js";
+import type { OpenJob } from "./job.js";
+import { type OpenModel, openEncoder, openModel, type Say } from "./model.js";
+
+/** A store to ask, with the model it was filled with. */
+export interface OpenSearch {
+  /** Best first. `filters` as `field:pattern`. */
+  find(
+    query: string,
+    options: { readonly top: number; readonly filters: readonly string[] },
+  ): Promise<readonly SearchHit[]>;
+  close(): Promise<void>;
+}
+
+/** Opens a store for reading. The model is the one the store names, unless another place is given for the same model. */
+export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
+  const searcher = createSearcher(settings.store);
+  const schema = await searcher.schema();
+  const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
+    throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
+  });
+  checkGraph(schema.graph, model);
+  const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
+  return {
+    async find(query, { top, filters }) {
+      const conditions = filters.map(parseFilter);
+      const vector = await encodeTexts([query], { tokenizer: model.tokenizer, encoder });
+      return searcher.search({ vector, top, filters: conditions });
+    },
+    async close() {
+      await encoder.close();
+      await searcher.close();
+    },
+  };
+}
+
+/** The user named no model, so the store's place says more than the model's. */
+function modelOfStoreError(error: unknown, store: string): unknown {
+  if (!(error instanceof MillraceError) || error.code !== "E_MODEL_MISSING") return error;
+  return new MillraceError(error.code, `the model that ${store} was filled with cannot be opened`, {
+    why: `${error.what}${error.why === undefined ? "" : ` (${error.why})`}`,
+    fix: "Put it back there, or say with --model where the same model is.",
+    cause: error,
+  });
+}
+
+function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
+  if (compiled.graphDigest === graph) return;
+  throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
+    why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
+    fix: "Give the model it was filled with as --model.",
+  });
+}
+
+/** Ranks a job's store for each of some queries: documents, best first, each once. */
+export async function openRanker(
+  { job, model, encoder }: OpenJob,
+  queries: readonly string[],
+): Promise<(query: number, top: number) => Promise<readonly string[]>> {
+  const { dimensions } = encoder;
+  const vectors = await encodeTexts(queries, { tokenizer: model.tokenizer, encoder });
+  const searcher = createSearcher(job.store);
+  return async (query, top) => {
+    const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);
+    const hits = await searcher.search({ vector, top, filters: [] });
+    return [...new Set(hits.map(({ record }) => record.document))];
+  };
+}
