@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { resolve } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import { createSearcher } from "@millrace/workers";
 import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
 import { minilmDirectory } from "../support/minilm.ts";
+import { childrenWith, until } from "../support/processes.ts";
 
 const documents = Array.from({ length: 40 }, (_, index) => ({ _id: `d${index}`, title: "", text: words(index) }));
 /** Each query is a document's text; half of them are judged to want another document as well. */
@@ -59,7 +59,7 @@ describe("eval", () => {
     }));
     await writeFiles(folder, beir(many, queries, judgements));
     const { child, finished } = await start(["eval", ".", "--model", tinyModel], { cwd: folder });
-    await delay(3_000);
+    await until(() => childrenWith("encoder-host", child.pid).length > 0, "the start of the encoder");
     child.kill("SIGINT");
     const { code, stderr, stdout } = await finished;
     expect([code, stdout]).toEqual([130, ""]);

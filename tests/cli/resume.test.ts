@@ -1,10 +1,11 @@
-import { execFileSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { type Finished, type Running, run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, pointsOf, randomNumbers, writeFiles } from "../support/corpus.ts";
+import { childrenWith, isAlive, signal, until } from "../support/processes.ts";
 
 const seed = 20_26_11;
 const kills = 25;
@@ -69,13 +70,11 @@ describe("a run that is killed", () => {
   test("leaves no process behind", async () => {
     const { child, finished } = await start(index("orphans"), { cwd: folder });
     await firstOf(join(folder, "orphans/work"), "batches");
-    const hosts = childrenOf(child.pid as number);
+    const hosts = hostsOf(child);
     expect(hosts.length).toBeGreaterThan(0);
     child.kill("SIGKILL");
     await finished;
-    const deadline = performance.now() + 10_000;
-    while (hosts.some(isAlive) && performance.now() < deadline) await delay(50);
-    expect(hosts.filter(isAlive)).toEqual([]);
+    await until(() => !hosts.some(isAlive), "the end of its hosts");
   }, 60_000);
 
   test("a second run in the same work folder is refused while the first one lives", async () => {
@@ -97,35 +96,13 @@ async function differences(store: string, expected: ReadonlyMap<string, string>)
 
 /** Kills one process the run has started; the run must get over it by itself. */
 function killHost({ child }: Running, random: () => number): number {
-  const hosts = childrenOf(child.pid as number);
+  const hosts = hostsOf(child);
   const host = hosts[Math.floor(random() * hosts.length)];
-  if (host === undefined) return 0;
-  try {
-    process.kill(host, "SIGKILL");
-    return 1;
-  } catch {
-    return 0;
-  }
+  return host !== undefined && signal(host, "SIGKILL") ? 1 : 0;
 }
 
-function childrenOf(pid: number): readonly number[] {
-  try {
-    return execFileSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" })
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+function hostsOf({ pid }: ChildProcess): readonly number[] {
+  return childrenWith("host", pid);
 }
 
 /** Waits until a job's work folder has files of a kind. */

@@ -46,11 +46,13 @@ export interface RunOptions {
   readonly cwd: string;
   readonly input?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Node to run with, where the one at hand may not be executed. */
+  readonly node?: string;
 }
 
 /** Starts the real command line in a process of its own, offline, with a cache that only this test file uses. */
 export async function start(args: readonly string[], options: RunOptions): Promise<Running> {
-  const child = spawn(process.execPath, [executable, ...args], {
+  const child = spawn(options.node ?? process.execPath, [executable, ...args], {
     cwd: options.cwd,
     env: {
       PATH: process.env.PATH,
@@ -71,7 +73,8 @@ export async function start(args: readonly string[], options: RunOptions): Promi
   });
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");
-  const finished = new Promise<Finished>((settle) => {
+  const finished = new Promise<Finished>((settle, fail) => {
+    child.on("error", fail);
     child.on("close", (code) => settle({ code, stdout, stderr, result: lastEvent(stdout) }));
   });
   return { child, finished };

@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { chmod, copyFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -12,6 +14,23 @@ export async function asOrdinaryUser<Result>(task: () => Promise<Result>): Promi
   } finally {
     if (isRoot) process.seteuid?.(0);
   }
+}
+
+/**
+ * A copy of this Node that an ordinary user may execute: the one at hand may lie in the superuser's home.
+ * @returns undefined where the ordinary user cannot run the command line all the same.
+ */
+export async function nodeForOrdinaryUsers(folder: string): Promise<string | undefined> {
+  const node = join(folder, "node");
+  await copyFile(process.execPath, node);
+  await chmod(node, 0o755);
+  const version = [resolve("packages/cli/bin/millrace.js"), "--version"];
+  return asOrdinaryUser(() =>
+    run(node, version, { cwd: folder }).then(
+      () => node,
+      () => undefined,
+    ),
+  );
 }
 
 /**

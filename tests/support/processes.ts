@@ -47,3 +47,11 @@ function commandOf(pid: number): string {
     return "";
   }
 }
+
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
