@@ -28,7 +28,7 @@ export const smallLimits: WorkLimits = {
   page: { objects: 4, bytes: 700, removed: 2 },
   part: { documents: 3, tokens: 40 },
   group: { documents: 2, characters: 60 },
-  batch: { chunks: 5, tokens: 40 },
+  batch: { chunks: 5, tokens: 40, characters: 300 },
   manifest: { documentsPerPage: 5, documentsPerPart: 2 },
   idsPerDelete: 2,
 };

@@ -9,8 +9,11 @@ export interface WorkLimits {
   readonly part: { readonly documents: number; readonly tokens: number };
   /** What is chunked in one call: enough for the tokenizer to work on a large batch, little enough to hold in memory. */
   readonly group: { readonly documents: number; readonly characters: number };
-  /** What an interrupted run redoes for each host, and what rows of equal length are sought in. */
-  readonly batch: { readonly chunks: number; readonly tokens: number };
+  /**
+   * What an interrupted run redoes for each host, and what rows of equal length are sought in. `characters` of text and
+   * payload bound the file: a document's payload is repeated in each of its chunks.
+   */
+  readonly batch: { readonly chunks: number; readonly tokens: number; readonly characters: number };
   /** Documents on one page of a manifest, which is read and rewritten whole, and on one line of it. */
   readonly manifest: { readonly documentsPerPage: number; readonly documentsPerPart: number };
   /** Ids in one call: bounds the memory of a removal that empties a large store. */
@@ -24,7 +27,7 @@ export const defaultWorkLimits: WorkLimits = {
   part: { documents: 8_192, tokens: 262_144 },
   group: { documents: 128, characters: 1 << 18 },
   // About ten seconds of one core's encoding.
-  batch: { chunks: 1_024, tokens: 65_536 },
+  batch: { chunks: 1_024, tokens: 65_536, characters: 32 << 20 },
   manifest: { documentsPerPage: 8_192, documentsPerPart: 2_048 },
   idsPerDelete: 4_096,
 };

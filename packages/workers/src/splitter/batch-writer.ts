@@ -1,4 +1,4 @@
-import { type BatchRef, type BlobStore, layout } from "@millrace/core";
+import { type BatchRef, type BlobStore, layout, type Payload } from "@millrace/core";
 import { type BatchRow, encodeBatchFile } from "../arrow/batch-file.js";
 import { putBlob } from "../blobs/json.js";
 import type { WorkLimits } from "../work-limits.js";
@@ -8,6 +8,9 @@ export class BatchWriter {
   readonly refs: BatchRef[] = [];
   private rows: BatchRow[] = [];
   private tokens = 0;
+  private characters = 0;
+  /** Chunks of one document share its payload: it is measured once. */
+  private measured: { readonly payload: Payload; readonly characters: number } | undefined;
 
   constructor(
     private readonly blobs: BlobStore,
@@ -18,7 +21,10 @@ export class BatchWriter {
   async add(row: BatchRow): Promise<void> {
     this.rows.push(row);
     this.tokens += row.tokenIds.length;
-    if (this.rows.length >= this.limits.chunks || this.tokens >= this.limits.tokens) await this.flush();
+    this.characters += row.record.text.length + this.lengthOf(row.record.payload);
+    const { chunks, tokens, characters } = this.limits;
+    const isFull = this.rows.length >= chunks || this.tokens >= tokens || this.characters >= characters;
+    if (isFull) await this.flush();
   }
 
   /** Writes what is left and returns all references. */
@@ -33,5 +39,11 @@ export class BatchWriter {
     this.refs.push({ ...blob, shard: this.shard, index, chunks: this.rows.length, tokens: this.tokens });
     this.rows = [];
     this.tokens = 0;
+    this.characters = 0;
+  }
+
+  private lengthOf(payload: Payload): number {
+    if (this.measured?.payload !== payload) this.measured = { payload, characters: JSON.stringify(payload).length };
+    return this.measured.characters;
   }
 }
