@@ -1,16 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Job, PlanPage, Shard, SplitCounts, Steps } from "@millrace/core";
-
-export const noCounts: SplitCounts = {
-  documents: 0,
-  unchangedDocuments: 0,
-  emptyDocuments: 0,
-  chunks: 0,
-  tokens: 0,
-  quarantined: 0,
-  changedObjects: 0,
-  bytes: 0,
-};
+import { type Job, noCounts, type PlanPage, type Shard, type Steps } from "@millrace/core";
 
 export interface RecordedOptions {
   /** Parts of the one shard. */

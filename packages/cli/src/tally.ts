@@ -1,5 +1,5 @@
-import type { PlanCounts, SplitCounts } from "@millrace/core";
-import { addCounts, type Progress } from "@millrace/workflows";
+import { addCounts, noCounts, type PlanCounts, type SplitCounts } from "@millrace/core";
+import type { Progress } from "@millrace/workflows";
 import type { ProgressState } from "./report/progress.js";
 
 /** Adds up what a run does, for its progress line and its result. */
@@ -78,17 +78,6 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
     },
   };
 }
-
-const noCounts: SplitCounts = {
-  documents: 0,
-  unchangedDocuments: 0,
-  emptyDocuments: 0,
-  chunks: 0,
-  tokens: 0,
-  quarantined: 0,
-  changedObjects: 0,
-  bytes: 0,
-};
 
 function addPlans(left: PlanCounts, right: PlanCounts): PlanCounts {
   return {

@@ -97,6 +97,10 @@ export type {
   Summary,
 } from "./steps.js";
 
+export { addCounts, noCounts } from "./counts.js";
+
 export { layout } from "./layout.js";
 
 export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
+
+export { cosineSimilarity } from "./similarity.js";

@@ -1,4 +1,4 @@
-import type { Job, Shard, SplitCounts, Summary } from "@millrace/core";
+import { addCounts, type Job, type Shard, type Summary } from "@millrace/core";
 import { embedShard } from "./embed-shard.js";
 import type { Runtime } from "./runtime.js";
 import { inWindow } from "./window.js";
@@ -57,18 +57,4 @@ async function* shardsOf(runtime: Runtime, job: Job, seen: Seen): AsyncGenerator
     yield* plan.shards;
     cursor = plan.next;
   }
-}
-
-/** Adds two tallies field by field. */
-export function addCounts(left: SplitCounts, right: SplitCounts): SplitCounts {
-  return {
-    documents: left.documents + right.documents,
-    unchangedDocuments: left.unchangedDocuments + right.unchangedDocuments,
-    emptyDocuments: left.emptyDocuments + right.emptyDocuments,
-    chunks: left.chunks + right.chunks,
-    tokens: left.tokens + right.tokens,
-    quarantined: left.quarantined + right.quarantined,
-    changedObjects: left.changedObjects + right.changedObjects,
-    bytes: left.bytes + right.bytes,
-  };
 }

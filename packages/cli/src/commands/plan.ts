@@ -1,5 +1,4 @@
-import { MillraceError, type PlanCounts, type Shard, type SplitCounts } from "@millrace/core";
-import { addCounts } from "@millrace/workflows";
+import { addCounts, MillraceError, type PlanCounts, type Shard, type SplitCounts } from "@millrace/core";
 import type { CommandContext } from "../command.js";
 import { measureRate, type OpenJob, openDryRun } from "../compose.js";
 import { knownRate } from "../rates.js";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { CompiledModel } from "@millrace/compiler";
-import { type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+import { cosineSimilarity, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
 import { writeAtomically } from "../blobs/atomic-file.js";
 import { hasCode } from "../blobs/file-errors.js";
 
@@ -33,7 +33,7 @@ export async function checkGolden(encoder: Encoder, model: CompiledModel): Promi
     );
     return record(path, golden);
   }
-  const worst = Math.min(...actual.map((vectors, index) => cosine(vectors, floats(expected[index]))));
+  const worst = Math.min(...actual.map((vectors, index) => similarity(vectors, floats(expected[index]))));
   if (worst >= leastCosine) return;
   throw new MillraceError("E_MODEL_GOLDEN", `the model ${model.architecture} no longer gives its own vectors`, {
     why: `cosine ${worst.toFixed(5)} to those recorded in ${path}`,
@@ -74,19 +74,8 @@ function floats(golden: Golden | undefined): Float32Array {
   return new Float32Array(Uint8Array.from(bytes.subarray(0, bytes.length & ~3)).buffer);
 }
 
-/** Cosine similarity; NaN or another length counts as no similarity at all. */
-function cosine(left: Float32Array, right: Float32Array): number {
-  if (left.length !== right.length) return -1;
-  let product = 0;
-  let leftSquares = 0;
-  let rightSquares = 0;
-  for (let index = 0; index < left.length; index += 1) {
-    const a = left[index] as number;
-    const b = right[index] as number;
-    product += a * b;
-    leftSquares += a * a;
-    rightSquares += b * b;
-  }
-  const similarity = product / Math.sqrt(leftSquares * rightSquares);
-  return Number.isNaN(similarity) ? -1 : similarity;
+/** Another length, or no direction at all, counts as no similarity. */
+function similarity(left: Float32Array, right: Float32Array): number {
+  const cosine = left.length === right.length ? cosineSimilarity(left, right) : Number.NaN;
+  return Number.isNaN(cosine) ? -1 : cosine;
 }

@@ -1,4 +1,4 @@
-import { compareKeys, type SearchHit, type StoredPoint } from "@millrace/core";
+import { compareKeys, cosineSimilarity, type SearchHit, type StoredPoint } from "@millrace/core";
 
 /**
  * Hits best first, equal scores by ascending id. The score is computed here in double precision for every store, so
@@ -11,18 +11,4 @@ export function rankHits(points: Iterable<StoredPoint>, query: Float32Array): Se
     if (!Number.isNaN(score)) hits.push({ record, score });
   }
   return hits.sort((a, b) => b.score - a.score || compareKeys(a.record.id, b.record.id));
-}
-
-function cosineSimilarity(left: Float32Array, right: Float32Array): number {
-  let product = 0;
-  let leftSquares = 0;
-  let rightSquares = 0;
-  for (let index = 0; index < left.length; index += 1) {
-    const a = left[index] as number;
-    const b = right[index] as number;
-    product += a * b;
-    leftSquares += a * a;
-    rightSquares += b * b;
-  }
-  return product / Math.sqrt(leftSquares * rightSquares);
 }

@@ -1,4 +1,5 @@
 import {
+  addCounts,
   type BlobStore,
   compareKeys,
   inPieces,
@@ -7,6 +8,7 @@ import {
   type ManifestDocument,
   type ManifestPart,
   MillraceError,
+  noCounts,
   reconcileObject,
   type Shard,
   type SplitCounts,
@@ -153,30 +155,12 @@ async function requireDone(blobs: BlobStore, shard: Shard): Promise<DoneMark> {
 
 /** Adds up what the shards did. */
 class Worked {
-  counts: SplitCounts = {
-    documents: 0,
-    unchangedDocuments: 0,
-    emptyDocuments: 0,
-    chunks: 0,
-    tokens: 0,
-    quarantined: 0,
-    changedObjects: 0,
-    bytes: 0,
-  };
+  counts: SplitCounts = noCounts;
 
   add({ split, receipts }: DoneMark): void {
-    const { counts } = this;
     const poisoned = receipts.reduce((sum, receipt) => sum + receipt.quarantined, 0);
-    this.counts = {
-      documents: counts.documents + split.counts.documents,
-      unchangedDocuments: counts.unchangedDocuments + split.counts.unchangedDocuments,
-      emptyDocuments: counts.emptyDocuments + split.counts.emptyDocuments,
-      chunks: counts.chunks + split.counts.chunks,
-      tokens: counts.tokens + split.counts.tokens,
-      quarantined: counts.quarantined + split.counts.quarantined + poisoned,
-      changedObjects: counts.changedObjects + split.counts.changedObjects,
-      bytes: counts.bytes + split.counts.bytes,
-    };
+    const counts = { ...split.counts, quarantined: split.counts.quarantined + poisoned };
+    this.counts = addCounts(this.counts, counts);
   }
 }
 

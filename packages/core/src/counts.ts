@@ -1,0 +1,26 @@
+import type { SplitCounts } from "./steps.js";
+
+export const noCounts: SplitCounts = {
+  documents: 0,
+  unchangedDocuments: 0,
+  emptyDocuments: 0,
+  chunks: 0,
+  tokens: 0,
+  quarantined: 0,
+  changedObjects: 0,
+  bytes: 0,
+};
+
+/** Adds two tallies field by field. */
+export function addCounts(left: SplitCounts, right: SplitCounts): SplitCounts {
+  return {
+    documents: left.documents + right.documents,
+    unchangedDocuments: left.unchangedDocuments + right.unchangedDocuments,
+    emptyDocuments: left.emptyDocuments + right.emptyDocuments,
+    chunks: left.chunks + right.chunks,
+    tokens: left.tokens + right.tokens,
+    quarantined: left.quarantined + right.quarantined,
+    changedObjects: left.changedObjects + right.changedObjects,
+    bytes: left.bytes + right.bytes,
+  };
+}
