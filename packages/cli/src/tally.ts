@@ -1,4 +1,4 @@
-import { addCounts, noCounts, type PlanCounts, type SplitCounts } from "@millrace/core";
+import { addCounts, addPlanCounts, noCounts, noPlanCounts, type PlanCounts, type SplitCounts } from "@millrace/core";
 import type { Progress } from "@millrace/workflows";
 import type { ProgressState } from "./report/progress.js";
 
@@ -23,7 +23,7 @@ export interface Encoded {
 const leastTokensForRate = 2_000;
 
 export function createTally(show: (state: ProgressState) => void, now = () => performance.now()): Tally {
-  let objects: PlanCounts = { newObjects: 0, changedObjects: 0, unchangedObjects: 0, removedObjects: 0, bytes: 0 };
+  let objects: PlanCounts = noPlanCounts;
   let counts: SplitCounts = noCounts;
   let encoded: Encoded = { chunks: 0, tokens: 0, points: 0 };
   let runTokens = 0;
@@ -54,7 +54,7 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
   };
   return {
     take(progress) {
-      if (progress.kind === "planned") objects = addPlans(objects, progress.counts);
+      if (progress.kind === "planned") objects = addPlanCounts(objects, progress.counts);
       else if (progress.kind === "split") counts = progress.isDone ? counts : addCounts(counts, progress.counts);
       else if (progress.kind === "encoded") {
         encoded = { ...encoded, chunks: encoded.chunks + progress.chunks, tokens: encoded.tokens + progress.tokens };
@@ -76,15 +76,5 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
       const seconds = (lastRunAt - (firstRunAt ?? lastRunAt)) / 1000;
       return runTokens < leastTokensForRate || seconds <= 0 ? undefined : runTokens / seconds;
     },
-  };
-}
-
-function addPlans(left: PlanCounts, right: PlanCounts): PlanCounts {
-  return {
-    newObjects: left.newObjects + right.newObjects,
-    changedObjects: left.changedObjects + right.changedObjects,
-    unchangedObjects: left.unchangedObjects + right.unchangedObjects,
-    removedObjects: left.removedObjects + right.removedObjects,
-    bytes: left.bytes + right.bytes,
   };
 }

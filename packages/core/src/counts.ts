@@ -1,4 +1,23 @@
-import type { SplitCounts } from "./steps.js";
+import type { PlanCounts, SplitCounts } from "./steps.js";
+
+export const noPlanCounts: PlanCounts = {
+  newObjects: 0,
+  changedObjects: 0,
+  unchangedObjects: 0,
+  removedObjects: 0,
+  bytes: 0,
+};
+
+/** Adds what two pages of a plan counted. */
+export function addPlanCounts(left: PlanCounts, right: PlanCounts): PlanCounts {
+  return {
+    newObjects: left.newObjects + right.newObjects,
+    changedObjects: left.changedObjects + right.changedObjects,
+    unchangedObjects: left.unchangedObjects + right.unchangedObjects,
+    removedObjects: left.removedObjects + right.removedObjects,
+    bytes: left.bytes + right.bytes,
+  };
+}
 
 export const noCounts: SplitCounts = {
   documents: 0,

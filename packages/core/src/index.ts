@@ -97,7 +97,7 @@ export type {
   Summary,
 } from "./steps.js";
 
-export { addCounts, noCounts } from "./counts.js";
+export { addCounts, addPlanCounts, noCounts, noPlanCounts } from "./counts.js";
 
 export { layout } from "./layout.js";
 

@@ -1,4 +1,12 @@
-import { addCounts, MillraceError, type PlanCounts, type Shard, type SplitCounts } from "@millrace/core";
+import {
+  addCounts,
+  addPlanCounts,
+  MillraceError,
+  noPlanCounts,
+  type PlanCounts,
+  type Shard,
+  type SplitCounts,
+} from "@millrace/core";
 import type { CommandContext } from "../command.js";
 import { measureRate, type OpenJob, openDryRun } from "../compose.js";
 import { knownRate } from "../rates.js";
@@ -46,13 +54,13 @@ interface Listed {
 
 async function list({ job, steps }: OpenJob): Promise<Listed> {
   const shards: Shard[] = [];
-  const counts = { newObjects: 0, changedObjects: 0, unchangedObjects: 0, removedObjects: 0, bytes: 0 };
+  let counts = noPlanCounts;
   let hasResumed = false;
   let cursor: string | undefined;
   for (let page = 0; page === 0 || cursor !== undefined; page += 1) {
     const plan = await steps.plan(job, page, cursor);
     for (const shard of plan.shards) shards.push(shard);
-    for (const kind of Object.keys(counts) as (keyof PlanCounts)[]) counts[kind] += plan.counts[kind];
+    counts = addPlanCounts(counts, plan.counts);
     hasResumed ||= plan.isResumed;
     cursor = plan.next;
   }
