@@ -11,7 +11,13 @@ import { fail } from "./failure.mjs";
 /** @type {readonly [string, Target][]} */
 const entries = [
   ["demo", { isBuilt: true, commands: (_root, args) => [["scripts/demo.mjs", ...args]] }],
-  ["test", { isBuilt: true, commands: (_root, args) => [["scripts/bring-model.mjs"], [...jest, ...args]] }],
+  [
+    "test",
+    {
+      isBuilt: true,
+      commands: (_root, args) => [["scripts/bring-model.mjs"], ["scripts/bring-services.mjs"], [...jest, ...args]],
+    },
+  ],
   ["build", { isBuilt: true, commands: () => [] }],
   ["bench", { isBuilt: true, commands: benchmarks }],
   ["check", { isBuilt: false, commands: (_root, args) => [[biome, "check", ...args], buildTypes] }],
