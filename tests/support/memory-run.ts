@@ -119,7 +119,7 @@ function jobOf({ store, full = false, keepVectors = false, allowEmpty = true }: 
     source: { location: "memory", include: [], exclude: [] },
     fields: { id: "id", text: ["text"], payload: [] },
     chunking,
-    model: { directory: "none", precision: "fp32" },
+    model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
     limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 20 },
     store: `memory:${store}`,
     work: "memory",

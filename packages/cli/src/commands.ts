@@ -25,6 +25,7 @@ const model = [
   "offline",
 ] as const satisfies readonly SettingKey[];
 const engine = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
+const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 const documents = [
   "include",
   "exclude",
@@ -43,6 +44,7 @@ const documents = [
 
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
+  jobs: "look at the jobs of a Temporal server, pause, resume or cancel them",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
@@ -53,7 +55,19 @@ export const commands: readonly CommandFacts[] = [
     name: "index",
     parameters: "[source]",
     summary: "bring a store up to date with a folder, file, glob, or JSON lines on standard input (-)",
-    settings: [...places, ...documents, ...model, ...engine, "maxQuarantined", "keepVectors", ...output],
+    settings: [
+      ...places,
+      ...documents,
+      ...model,
+      ...engine,
+      "maxQuarantined",
+      "keepVectors",
+      "on",
+      "detach",
+      "inFlight",
+      ...temporal,
+      ...output,
+    ],
     load: () => import("./commands/index.js"),
   },
   {
@@ -76,6 +90,55 @@ export const commands: readonly CommandFacts[] = [
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
     settings: [...model, ...engine, "maxTokens", ...output],
     load: () => import("./commands/eval.js"),
+  },
+  {
+    name: "worker",
+    parameters: "",
+    summary: "take work from a Temporal server's queues until stopped; finishes what is under way",
+    settings: ["queues", "concurrency", ...temporal, ...model, ...engine, ...output],
+    load: () => import("./commands/worker.js"),
+  },
+  {
+    name: "jobs list",
+    parameters: "",
+    summary: "list the jobs of a Temporal server, newest first",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/jobs-list.js"),
+  },
+  {
+    name: "jobs show",
+    parameters: "<job>",
+    summary: "show one job: its state and what it has done so far",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/jobs-show.js"),
+  },
+  {
+    name: "jobs watch",
+    parameters: "<job>",
+    summary: "follow a job until it ends",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/jobs-watch.js"),
+  },
+  {
+    name: "jobs pause",
+    parameters: "<job>",
+    summary: "let a job finish what is under way and take no new work",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/jobs-pause.js"),
+  },
+  {
+    name: "jobs resume",
+    parameters: "<job>",
+    summary: "let a paused job go on",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/jobs-resume.js"),
+  },
+  {
+    name: "jobs cancel",
+    parameters: "<job>",
+    summary: "end a job; what is done is kept, and the same index command goes on from there",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/jobs-cancel.js"),
   },
   {
     name: "models pull",

@@ -14,9 +14,12 @@ export const precisions = ["fp32"] as const;
 export type Precision = (typeof precisions)[number];
 
 export interface ModelSpec {
-  /** The model directory, absolute. */
-  readonly directory: string;
+  /** What another machine brings the model by: a hub id, a known name, or a directory's absolute path. */
+  readonly reference: string;
   readonly precision: Precision;
+  /** sha256 of the compiled graph: vectors of another one do not belong into the store. */
+  readonly graph: string;
+  readonly dimensions: number;
 }
 
 /** In bytes, decompressed; what is larger goes to quarantine. */

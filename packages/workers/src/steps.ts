@@ -1,13 +1,26 @@
 import type { BatchRef, Job, PlanPage, Receipt, Shard, Split, Steps, Summary, VectorsRef } from "@millrace/core";
 import { commit } from "./steps/commit.js";
-import type { StepContext } from "./steps/context.js";
+import type { EncodeContext, IoContext, StepContext } from "./steps/context.js";
 import { encode } from "./steps/encode.js";
 import { readDoneMark, readSplitIndex, seal } from "./steps/marks.js";
 import { plan } from "./steps/plan.js";
 import { write } from "./steps/write.js";
 
+/** How a step comes by the drivers of its job. */
+export type ContextOf<Context> = (job: Job) => Promise<Context>;
+
+/** All but `encode`: reading, writing, and keeping the books. */
+export type IoSteps = Omit<Steps, "encode">;
+
+/** The one step that needs a model's engine. */
+export type EncodeSteps = Pick<Steps, "encode">;
+
 /** The steps of a job, over whatever drivers its context holds. */
-export function createSteps(contextOf: (job: Job) => Promise<StepContext>): Steps {
+export function createSteps(contextOf: ContextOf<StepContext>): Steps {
+  return { ...createIoSteps(contextOf), ...createEncodeSteps(contextOf) };
+}
+
+export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
   return {
     async plan(job: Job, page: number, cursor?: string): Promise<PlanPage> {
       return plan(await contextOf(job), job, page, cursor);
@@ -19,9 +32,6 @@ export function createSteps(contextOf: (job: Job) => Promise<StepContext>): Step
       const begun = await readSplitIndex(context.blobs, shard.id);
       return begun?.split ?? context.splitter.split(job, shard);
     },
-    async encode(job: Job, batch: BatchRef): Promise<VectorsRef> {
-      return encode(await contextOf(job), job, batch);
-    },
     async write(job: Job, vectors: VectorsRef): Promise<Receipt> {
       return write(await contextOf(job), job, vectors);
     },
@@ -30,6 +40,14 @@ export function createSteps(contextOf: (job: Job) => Promise<StepContext>): Step
     },
     async commit(job: Job): Promise<Summary> {
       return commit(await contextOf(job), job);
+    },
+  };
+}
+
+export function createEncodeSteps(contextOf: ContextOf<EncodeContext>): EncodeSteps {
+  return {
+    async encode(job: Job, batch: BatchRef): Promise<VectorsRef> {
+      return encode(await contextOf(job), job, batch);
     },
   };
 }

@@ -2,11 +2,16 @@ import type { BatchRef, Job, Receipt, Shard, Split } from "@millrace/core";
 import type { Runtime } from "./runtime.js";
 import { inWindow } from "./window.js";
 
-/** Works on a shard and on what continues it: while one part is encoded, the next is read and split. */
-export async function embedShard(runtime: Runtime, job: Job, shard: Shard): Promise<void> {
-  await inWindow(partsOf(runtime, job, shard), partsUnderWay, ({ part, split }) =>
+/**
+ * Works on a shard and on what continues it: while one part is encoded, the next is read and split.
+ * @returns what is left of the shard where the runtime wants a rest.
+ */
+export async function embedShard(runtime: Runtime, job: Job, shard: Shard): Promise<Shard | undefined> {
+  const left: { rest?: Shard } = {};
+  await inWindow(partsOf(runtime, job, shard, left), partsUnderWay, ({ part, split }) =>
     finishPart(runtime, job, part, split),
   );
+  return left.rest;
 }
 
 /** Two, so that the engine has the next part's batches before the last ones of this part are written. */
@@ -17,8 +22,12 @@ interface Part {
   readonly split: Split;
 }
 
-async function* partsOf(runtime: Runtime, job: Job, shard: Shard): AsyncGenerator<Part> {
+async function* partsOf(runtime: Runtime, job: Job, shard: Shard, left: { rest?: Shard }): AsyncGenerator<Part> {
   for (let part: Shard | undefined = shard; part !== undefined; ) {
+    if (part !== shard && runtime.wantsRest()) {
+      left.rest = part;
+      return;
+    }
     await runtime.checkpoint();
     const split: Split = await runtime.steps.split(job, part);
     runtime.report({ kind: "split", counts: split.counts, isDone: split.isDone });

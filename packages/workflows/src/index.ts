@@ -1,6 +1,10 @@
 /** When things happen: the orchestration, written once over `Runtime` and executed here or on Temporal. */
-export { embedCorpus } from "./embed-corpus.js";
+export { embedCorpus, embedCorpusFrom, type Outcome } from "./embed-corpus.js";
 export { embedShard } from "./embed-shard.js";
 export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/runtime.js";
+export { beginning, type Position } from "./position.js";
 export { Interrupted, type Progress, type Runtime } from "./runtime.js";
+export type { JobProgress } from "./temporal/progress.js";
+export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
+export type { EmbedCorpusInput } from "./temporal/workflows.js";
 export { inWindow } from "./window.js";

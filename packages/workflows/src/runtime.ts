@@ -15,6 +15,8 @@ export interface Runtime {
   readonly windows: { readonly shards: number; readonly batches: number };
   /** Called before each piece of new work: waits while paused, throws `Interrupted` when the job is to stop. */
   checkpoint(): Promise<void>;
+  /** True when no new work is to be taken for now and the orchestration should return where it stands. */
+  wantsRest(): boolean;
   report(progress: Progress): void;
 }
 

@@ -35,7 +35,7 @@ async function open(files: Readonly<Record<string, string>>): Promise<{ job: Job
     source: { location, include: [], exclude: [] },
     fields: { text: ["text"], payload: [] },
     chunking: { strategy: "structure", maxTokens: 32, overlap: 0 },
-    model: { directory: "none", precision: "fp32" },
+    model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
     limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 24 },
     store: "memory:splitter",
     work: join(folder, "work"),

@@ -9,6 +9,7 @@ import { formatError } from "../report/errors.js";
 import { describeError } from "../report/failure.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally, type Tally } from "../tally.js";
+import { runOnTemporal } from "./index-on-temporal.js";
 
 /** `millrace index`: brings a store up to date with a source. */
 export async function run(context: CommandContext, [location]: readonly string[]): Promise<number> {
@@ -19,6 +20,7 @@ export async function run(context: CommandContext, [location]: readonly string[]
       fix: "Name a folder, a file or a glob, or - for standard input.",
     });
   }
+  if (settings.on === "temporal") return runOnTemporal(context, source);
   const startedAt = performance.now();
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();

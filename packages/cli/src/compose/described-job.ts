@@ -49,7 +49,8 @@ export async function openLocation(
   spoolFolder: string,
 ): Promise<OpenLocation> {
   if (location !== "-") {
-    const spec = { location: resolve(resolvePath(location, {})), include: settings.include, exclude: settings.exclude };
+    const place = location.startsWith("s3://") ? location : resolve(resolvePath(location, {}));
+    const spec = { location: place, include: settings.include, exclude: settings.exclude };
     const source = await openSource(spec);
     return { spec, source, uri: source.uri, discard: async () => {} };
   }
@@ -84,9 +85,14 @@ export async function describeJob(
       payload: settings.payloadFields,
     },
     chunking,
-    model: { directory: installed.directory, precision },
+    model: {
+      reference: installed.origin.kind === "directory" ? installed.origin.reference : settings.model,
+      precision,
+      graph: compiled.graphDigest,
+      dimensions: compiled.dimensions,
+    },
     store,
-    work: resolve(settings.work, workName(corpus, store)),
+    work: workPlace(settings.work, workName(corpus, store)),
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     full: settings.full,
     allowEmpty: settings.allowEmpty,
@@ -100,6 +106,10 @@ export async function describeJob(
     }),
   };
   return { job, model, source };
+}
+
+function workPlace(work: string, name: string): string {
+  return work.startsWith("s3://") ? `${work.replace(/\/+$/, "")}/${name}` : resolve(work, name);
 }
 
 /** One folder for each corpus in each store, so that jobs that share `--work` do not share a manifest. */

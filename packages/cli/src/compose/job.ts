@@ -1,4 +1,4 @@
-import type { Job, Steps } from "@millrace/core";
+import type { Job, Steps, StoreSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
@@ -38,15 +38,7 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
   const unlock = await lockPlaces(job);
   const sink = createSink(job.store);
   try {
-    const { dimensions } = model.compiled;
-    const { reference } = model.installed.origin;
-    const store = await sink.open({
-      dimensions,
-      distance: "cosine",
-      fingerprint: job.fingerprint,
-      graph: model.compiled.graphDigest,
-      model: model.installed.origin.kind === "directory" ? reference : settings.model,
-    });
+    const store = await sink.open(storeSchema(job));
     const encoder = openEncoder(model, settings, say);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false });
     const context = {
@@ -69,6 +61,12 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
     await unlock();
     throw error;
   }
+}
+
+/** What a store must know of a job's vectors. */
+export function storeSchema({ model, fingerprint }: Job): StoreSchema {
+  const { dimensions, graph, reference } = model;
+  return { dimensions, distance: "cosine", fingerprint, graph, model: reference };
 }
 
 /** Work folder and store have one writer each; a store in memory is this process's own. */

@@ -21,7 +21,7 @@ import { readManifestHead } from "../manifest/manifest-head.js";
 import { joinParts, type ManifestObject, manifestObjects } from "../manifest/read-manifest.js";
 import { ManifestWriter } from "../manifest/write-manifest.js";
 import { defaultWorkLimits } from "../work-limits.js";
-import type { StepContext } from "./context.js";
+import type { IoContext } from "./context.js";
 import { type DoneMark, readDoneMark } from "./marks.js";
 import type { StoredPage } from "./plan.js";
 
@@ -29,7 +29,7 @@ import type { StoredPage } from "./plan.js";
  * Ends a job whose every shard is done: deletes the points that the new reading no longer has, then puts the new
  * manifest in force, then clears the plan away. Each of the three may be interrupted and done again.
  */
-export async function commit(context: StepContext, job: Job): Promise<Summary> {
+export async function commit(context: IoContext, job: Job): Promise<Summary> {
   const { blobs, sink, store, limits = defaultWorkLimits } = context;
   const head = await readManifestHead(blobs, store);
   const worked = new Worked();
@@ -164,7 +164,7 @@ class Worked {
   }
 }
 
-async function deletePoints(context: StepContext, job: Job, { object, stale }: ObjectCommit): Promise<number> {
+async function deletePoints(context: IoContext, job: Job, { object, stale }: ObjectCommit): Promise<number> {
   const { sink, limits = defaultWorkLimits } = context;
   const { idsPerDelete } = limits;
   let deleted = 0;

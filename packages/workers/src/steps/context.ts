@@ -1,22 +1,30 @@
 import type { BlobStore, Encoder, Job, Shard, Sink, Source, Split } from "@millrace/core";
 import type { WorkLimits } from "../work-limits.js";
 
-/** What the steps of one job work with; drivers are chosen by whoever composes it. */
-export interface StepContext {
+/** What all steps but `encode` work with; drivers are chosen by whoever composes them. */
+export interface IoContext {
   readonly blobs: BlobStore;
   readonly source: Source;
   /** Opened with the job's schema. */
   readonly sink: Sink;
   /** Identity of the opened store: manifests made for another one are not believed. */
   readonly store: string;
-  readonly encoder: Encoder;
   /** Splits a shard elsewhere, so that parsing never blocks this process. */
   readonly splitter: Splitter;
-  /** Called after each engine run with the tokens it held. */
-  readonly onTokens?: (tokens: number) => void;
   /** `defaultWorkLimits` where none are given. */
   readonly limits?: WorkLimits;
 }
+
+/** What `encode` works with: it needs neither source nor store. */
+export interface EncodeContext {
+  readonly blobs: BlobStore;
+  readonly encoder: Encoder;
+  /** Called after each engine run with the tokens it held. */
+  readonly onTokens?: (tokens: number) => void;
+}
+
+/** What the steps of one job work with where one process does them all. */
+export interface StepContext extends IoContext, EncodeContext {}
 
 export interface Splitter {
   split(job: Job, shard: Shard): Promise<Split>;

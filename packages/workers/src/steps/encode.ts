@@ -5,10 +5,10 @@ import { encodeVectorsFile, withoutRows } from "../arrow/vectors-file.js";
 import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
 import { encodeRows } from "../engines/encode-rows.js";
 import { quarantineChunks } from "../quarantine/quarantine.js";
-import type { StepContext } from "./context.js";
+import type { EncodeContext } from "./context.js";
 
 /** Token batches → vectors, planned by exact length within the batch. Vectors an earlier run made are found again. */
-export async function encode(context: StepContext, _job: Job, batch: BatchRef): Promise<VectorsRef> {
+export async function encode(context: EncodeContext, _job: Job, batch: BatchRef): Promise<VectorsRef> {
   const { blobs, encoder } = context;
   const indexKey = layout.vectorsIndex(batch.shard, batch.index);
   const earlier = await readJson<VectorsRef>(blobs, indexKey);

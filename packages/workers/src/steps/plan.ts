@@ -16,10 +16,10 @@ import { canonicalJson, sha256 } from "../identity/digest.js";
 import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
-import type { StepContext } from "./context.js";
+import type { IoContext } from "./context.js";
 
 /** Lists what is new, changed or gone since the manifest in force; a page that was planned before is returned as it was. */
-export async function plan(context: StepContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
+export async function plan(context: IoContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
   const { blobs } = context;
   const earlier = await readJson<StoredPage>(blobs, layout.planPage(page));
   if (earlier?.store === context.store && earlier.cursor === cursor) return { ...earlier.plan, isResumed: true };
@@ -50,7 +50,7 @@ export interface StoredPage {
  * What a commit had no time to clear away must not be taken for work of the new plan. Vectors that the user keeps stay,
  * but lose the index by which a step would find them: a new plan encodes anew.
  */
-async function sweep({ blobs }: StepContext, job: Job): Promise<void> {
+async function sweep({ blobs }: IoContext, job: Job): Promise<void> {
   const prefixes = [layout.planPrefix, layout.donePrefix, layout.batchesPrefix];
   for (const prefix of prefixes) await deletePrefix(blobs, prefix);
   await deletePrefix(blobs, layout.vectorsPrefix, (key) => !job.keepVectors || layout.isVectorsIndex(key));
@@ -63,7 +63,7 @@ async function sweepQuarantine(blobs: BlobStore, isFull: boolean): Promise<void>
 }
 
 async function planFresh(
-  { blobs, source, store, limits = defaultWorkLimits }: StepContext,
+  { blobs, source, store, limits = defaultWorkLimits }: IoContext,
   job: Job,
   page: number,
   cursor?: string,

@@ -18,6 +18,7 @@ export function createEmbeddedRuntime({ steps, hosts, stop, report }: EmbeddedRu
     async checkpoint() {
       if (stop?.aborted) throw new Interrupted("stopped before all was done");
     },
+    wantsRest: () => false,
     report: report ?? (() => {}),
   };
 }

@@ -1,0 +1,135 @@
+import { fileURLToPath } from "node:url";
+import { type Job, MillraceError } from "@millrace/core";
+import {
+  createContextPool,
+  createEncodeSteps,
+  createIoSteps,
+  createSink,
+  defaultWorkLimits,
+  type EncodeContext,
+  type IoContext,
+  lockFolder,
+  type OpenContext,
+  openBlobs,
+  openSource,
+  parseStoreUri,
+  type QueueToPoll,
+  runWorkers,
+} from "@millrace/workers";
+import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import type { Settings } from "../config/settings.js";
+import { openSplitter, storeSchema } from "./job.js";
+import { type OpenModel, openEncoder, openModel, type Say } from "./model.js";
+
+export interface WorkerRequest {
+  readonly settings: Settings;
+  readonly say: Say;
+  readonly stop: AbortSignal;
+}
+
+/** Takes work from the queues until told to stop, then finishes what is under way. */
+export async function runWorker({ settings, say, stop }: WorkerRequest): Promise<void> {
+  const { temporalAddress, temporalNamespace } = settings;
+  const work = await openQueues(settings, say);
+  try {
+    await runWorkers({
+      ...(temporalAddress === undefined ? {} : { address: temporalAddress }),
+      ...(temporalNamespace === undefined ? {} : { namespace: temporalNamespace }),
+      queues: work.queues,
+      stop,
+      graceMilliseconds,
+      onReady: () => say(`taking work from ${work.queues.map(({ queue }) => queue).join(", ")}`),
+    });
+  } finally {
+    await work.close();
+  }
+}
+
+/** A batch takes seconds; a long object's split may take minutes, and is begun again elsewhere if it takes longer. */
+const graceMilliseconds = 60_000;
+
+/** A step's answer travels in Temporal's history, where 256 KiB is already large. */
+const workLimits = { ...defaultWorkLimits, page: { ...defaultWorkLimits.page, objects: 1_024, removed: 1_024 } };
+
+/** Longer than any step takes. */
+const idleMilliseconds = 3 * 3_600_000;
+
+interface OpenQueues {
+  readonly queues: readonly QueueToPoll[];
+  close(): Promise<void>;
+}
+
+async function openQueues(settings: Settings, say: Say): Promise<OpenQueues> {
+  const queues: QueueToPoll[] = [];
+  const closers: (() => Promise<void>)[] = [];
+  const atOnce = settings.concurrency;
+  if (settings.queues.includes("orchestrate")) {
+    const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
+    queues.push({ queue: orchestrateQueue, workflowsPath });
+  }
+  if (settings.queues.includes("io")) {
+    const pool = createContextPool<IoContext>({ nameOf, open: (job) => openIo(job, settings, say), idleMilliseconds });
+    closers.push(pool.close);
+    queues.push({ queue: ioQueue, steps: createIoSteps(pool.of), atOnce });
+  }
+  if (settings.queues.includes("encode")) {
+    const model = await openModel(settings, settings.model, say);
+    const encoder = openEncoder(model, settings, say);
+    const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
+      checkModel(job, model);
+      return { context: { blobs: await openBlobs(job.work), encoder }, close: async () => {} };
+    };
+    const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
+    closers.push(pool.close, () => encoder.close());
+    const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
+    queues.push({ queue: encodeQueue(spec, settings.device), steps: createEncodeSteps(pool.of), atOnce });
+  }
+  return {
+    queues,
+    close: async () => {
+      for (const close of closers) await close();
+    },
+  };
+}
+
+/** All that the drivers of a job are made from; passes of one job differ in `full` alone. */
+function nameOf({ full: _, ...job }: Job): string {
+  return JSON.stringify(job);
+}
+
+/** Brings the model the job names, for its tokenizer, and opens source, store and work folder. */
+async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenContext<IoContext>> {
+  const model = await openModel({ ...settings, precision: job.model.precision }, job.model.reference, say);
+  checkModel(job, model);
+  const source = await openSource(job.source);
+  const unlock = await lockStore(job.store);
+  const sink = createSink(job.store);
+  try {
+    const store = await sink.open(storeSchema(job));
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false });
+    const close = async () => {
+      await splitter.close();
+      await sink.close();
+      await unlock();
+    };
+    return { context: { blobs: await openBlobs(job.work), source, sink, store, splitter, limits: workLimits }, close };
+  } catch (error) {
+    await sink.close();
+    await unlock();
+    throw error;
+  }
+}
+
+/** A store in a folder has one writer: the one worker whose io queue serves it. */
+async function lockStore(store: string): Promise<() => Promise<void>> {
+  const { driver, place } = parseStoreUri(store);
+  return driver === "memory" || driver === ("qdrant" as string) ? async () => {} : lockFolder(place);
+}
+
+function checkModel({ model }: Job, { compiled }: OpenModel): void {
+  if (model.graph === compiled.graphDigest) return;
+  throw new MillraceError("E_MODEL_DIGEST", `${model.reference} is another model here than where the job was started`, {
+    why: `its graph has sha256 ${compiled.graphDigest.slice(0, 12)}…, the job's has ${model.graph.slice(0, 12)}…`,
+    fix: "Bring the same revision to every machine.",
+  });
+}

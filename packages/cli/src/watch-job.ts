@@ -1,0 +1,103 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { MillraceError, type Summary } from "@millrace/core";
+import type { Jobs } from "@millrace/workers";
+import type { JobProgress } from "@millrace/workflows";
+import type { CommandContext } from "./command.js";
+import { formatError } from "./report/errors.js";
+import { describeError } from "./report/failure.js";
+import { formatCountOf } from "./report/format.js";
+import type { ProgressState } from "./report/progress.js";
+
+const pollMilliseconds = 1_000;
+const interruptedExit = 130;
+
+/** Shows a job's progress until it ends, then what it did. Ctrl-C ends the watching, not the job. */
+export async function watchJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
+  const { say, reporter, stop } = context;
+  const end = jobs.result<Summary>(id).then(
+    (summary) => ({ summary }),
+    (error: unknown) => ({ error }),
+  );
+  for (;;) {
+    const outcome = await Promise.race([end, pause(stop)]);
+    if (outcome !== undefined) return showEnd(context, id, { outcome, jobs });
+    if (stop.aborted) break;
+    const progress = await currentProgress(jobs, id);
+    if (progress !== undefined) reporter.update(stateOf(progress));
+  }
+  reporter.finish();
+  say(`the job goes on. Follow it with: millrace jobs watch ${id}`);
+  reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true, job: id });
+  return interruptedExit;
+}
+
+async function pause(stop: AbortSignal): Promise<undefined> {
+  await delay(pollMilliseconds, undefined, { signal: stop }).catch(() => {});
+}
+
+/** A query needs a worker that orchestrates; while there is none, nothing is known. */
+async function currentProgress(jobs: Jobs, id: string): Promise<JobProgress | undefined> {
+  return jobs.query<JobProgress>(id, "progress").catch(() => undefined);
+}
+
+function stateOf({ phase, isPaused, planned, split, chunks, tokens, quarantined }: JobProgress): ProgressState {
+  return {
+    phase: isPaused ? "paused" : phase === "working" ? "encoding" : phase,
+    documents: split.documents,
+    chunks,
+    tokens,
+    unchanged: split.unchangedDocuments,
+    quarantined,
+    bytesDone: Math.min(split.bytes, planned.bytes),
+    bytesTotal: planned.bytes,
+  };
+}
+
+interface End {
+  readonly jobs: Jobs;
+  readonly outcome: { readonly summary: Summary } | { readonly error: unknown };
+}
+
+async function showEnd(context: CommandContext, id: string, { outcome, jobs }: End): Promise<number> {
+  const { say, warn, reporter, settings } = context;
+  reporter.finish();
+  if ("error" in outcome) throw await endError(outcome.error, jobs, id);
+  const { summary } = outcome;
+  const { worked } = summary;
+  say(`documents  ${formatCountOf(worked.documents, "document")} read, ${formatCountOf(worked.chunks, "chunk")}`);
+  if (worked.quarantined > 0) say(`quarantine ${formatCountOf(worked.quarantined, "row")}`);
+  if (summary.deletedPoints > 0) say(`deleted    ${formatCountOf(summary.deletedPoints, "point")}`);
+  say(`store      ${formatCountOf(summary.documents, "document")}, ${formatCountOf(summary.points, "point")}`);
+  const error = quarantineError(worked.quarantined, settings.maxQuarantined);
+  if (error !== undefined) warn(formatError(error, false));
+  const exitCode = error?.facts.exit ?? 0;
+  reporter.event("result", {
+    ok: error === undefined,
+    exitCode,
+    job: id,
+    ...(error === undefined ? {} : { error: describeError(error) }),
+    ...summary,
+  });
+  return exitCode;
+}
+
+function quarantineError(quarantined: number, allowed: number): MillraceError | undefined {
+  if (quarantined <= allowed) return undefined;
+  return new MillraceError("E_QUARANTINE", `${formatCountOf(quarantined, "row")} could not be indexed`, {
+    why: `--max-quarantined allows ${allowed}; the rest is in the store`,
+    fix: "Each row's reason is in the quarantine folder of the work folder.",
+  });
+}
+
+/** Why the job ended: the error of the step that failed, or that somebody ended it. */
+async function endError(error: unknown, jobs: Jobs, id: string): Promise<unknown> {
+  if (error instanceof MillraceError) return error;
+  const status = await jobs.describe(id).then(
+    ({ status }) => status,
+    () => undefined,
+  );
+  if (status !== "CANCELLED" && status !== "TERMINATED") return error;
+  return new MillraceError("E_JOB_ENDED", `the job ${id} was ${status.toLowerCase()}`, {
+    fix: "What is done is kept: the same index command goes on from there.",
+  });
+}

@@ -1,0 +1,13 @@
+import type { TemporalPlace } from "./temporal/connect.js";
+import type { Jobs } from "./temporal/jobs.js";
+import type { WorkerOptions } from "./temporal/worker.js";
+
+/** Jobs on a Temporal server. The client is loaded only here: most commands never need it. */
+export async function openJobs(place: TemporalPlace): Promise<Jobs> {
+  return (await import("./temporal/jobs.js")).openJobs(place);
+}
+
+/** Takes work from a Temporal server's queues until told to stop. */
+export async function runWorkers(options: WorkerOptions): Promise<void> {
+  return (await import("./temporal/worker.js")).runWorkers(options);
+}

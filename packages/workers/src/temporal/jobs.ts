@@ -1,0 +1,130 @@
+import { MillraceError } from "@millrace/core";
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from "@temporalio/client";
+import { connectTemporal, type TemporalPlace } from "./connect.js";
+import { fromFailure } from "./failures.js";
+
+/** A job as the server lists it. */
+export interface ListedJob {
+  readonly id: string;
+  /** `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED`, `TERMINATED` … */
+  readonly status: string;
+  readonly workflow: string;
+  readonly startedAt: Date;
+  readonly closedAt?: Date;
+}
+
+/** What to start: a workflow of the orchestrate queue, under the id by which its job cannot run twice. */
+export interface JobToStart {
+  readonly id: string;
+  readonly workflow: string;
+  readonly queue: string;
+  readonly input: unknown;
+  /** Queues whose workers the job needs. */
+  readonly needs: readonly string[];
+}
+
+/** Jobs on a Temporal server. */
+export interface Jobs {
+  /** @throws E_JOB_RUNNING where the same job runs, E_WORKER_MISSING where nobody would work on it */
+  start(job: JobToStart): Promise<void>;
+  list(limit: number): Promise<readonly ListedJob[]>;
+  /** @throws E_JOB_MISSING */
+  describe(id: string): Promise<ListedJob>;
+  signal(id: string, name: string): Promise<void>;
+  query<Answer>(id: string, name: string): Promise<Answer>;
+  /** Asks the job to stop; what is done is kept. */
+  cancel(id: string): Promise<void>;
+  /** Waits for the job's end. @throws the error that ended it */
+  result<Result>(id: string): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** Every id of a job begins with it. */
+const idPrefix = "millrace/";
+
+/** Connects to the server. @throws E_UNREACHABLE, E_CREDENTIALS, E_NAMESPACE_MISSING */
+export async function openJobs(place: TemporalPlace): Promise<Jobs> {
+  const client = await connectTemporal(place);
+  const handleOf = (id: string) => client.workflow.getHandle(workflowId(id));
+  return {
+    start: (job) => startJob(client, job),
+    async list(limit) {
+      const jobs: ListedJob[] = [];
+      const query = `WorkflowId STARTS_WITH "${idPrefix}"`;
+      for await (const execution of client.workflow.list({ query })) {
+        if (jobs.length >= limit) break;
+        jobs.push(listed(execution));
+      }
+      return jobs;
+    },
+    describe: (id) => found(id, async () => listed(await handleOf(id).describe())),
+    signal: (id, name) => found(id, () => handleOf(id).signal(name)),
+    query: (id, name) => found(id, () => handleOf(id).query(name)),
+    cancel: (id) => found(id, async () => void (await handleOf(id).cancel())),
+    result: (id) =>
+      found(id, () => handleOf(id).result()).catch((error: unknown) => {
+        throw fromFailure(error) ?? error;
+      }),
+    close: () => client.connection.close(),
+  };
+}
+
+async function startJob(client: Client, { id, workflow, queue, input, needs }: JobToStart): Promise<void> {
+  for (const name of [queue, ...needs]) await requireWorker(client, name);
+  try {
+    await client.workflow.start(workflow, { taskQueue: queue, workflowId: workflowId(id), args: [input] });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    throw new MillraceError("E_JOB_RUNNING", `the job ${id} is running already`, {
+      fix: `Follow it with: millrace jobs watch ${id}`,
+      cause: error,
+    });
+  }
+}
+
+/** A queue that nobody polls would let the job wait in silence. */
+async function requireWorker(client: Client, queue: string): Promise<void> {
+  const isOrchestration = queue.endsWith("orchestrate");
+  const { pollers } = await client.connection.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: queue },
+    // 1 is a queue of workflow tasks, 2 of activities.
+    taskQueueType: isOrchestration ? 1 : 2,
+  });
+  if ((pollers ?? []).length > 0) return;
+  throw new MillraceError("E_WORKER_MISSING", `no worker takes work from ${queue}`, {
+    fix: "Start one with: millrace worker --model <the same model>",
+  });
+}
+
+const workflowId = (id: string) => (id.startsWith(idPrefix) ? id : `${idPrefix}${id}`);
+
+interface Execution {
+  readonly workflowId: string;
+  readonly status: { readonly name: string };
+  readonly type: string;
+  readonly startTime: Date;
+  readonly closeTime?: Date;
+}
+
+function listed({ workflowId: id, status, type, startTime, closeTime }: Execution): ListedJob {
+  return {
+    id: id.slice(idPrefix.length),
+    status: status.name,
+    workflow: type,
+    startedAt: startTime,
+    ...(closeTime === undefined ? {} : { closedAt: closeTime }),
+  };
+}
+
+async function found<Result>(id: string, call: () => Promise<Result>): Promise<Result> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    throw new MillraceError("E_JOB_MISSING", `there is no job ${id}`, {
+      fix: "List them with: millrace jobs list",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,56 @@
+import type { Steps } from "@millrace/core";
+import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import { createActivities } from "./activities.js";
+import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
+
+/** A queue this process takes work from. */
+export type QueueToPoll =
+  | { readonly queue: string; readonly workflowsPath: string }
+  | { readonly queue: string; readonly steps: Partial<Steps>; readonly atOnce: number };
+
+export interface WorkerOptions extends TemporalPlace {
+  readonly queues: readonly QueueToPoll[];
+  /** When it fires, nothing new is taken; what is under way is finished. */
+  readonly stop: AbortSignal;
+  /** How long what is under way may take after `stop`, in milliseconds. */
+  readonly graceMilliseconds: number;
+  /** Called when every queue is polled. */
+  readonly onReady: () => void;
+}
+
+/** Polls the queues until told to stop. @throws E_UNREACHABLE and its kin when the server is not there at the start */
+export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...place }: WorkerOptions): Promise<void> {
+  const { connection: options, namespace, address } = resolvePlace(place);
+  Runtime.install({ logger: new DefaultLogger("ERROR"), shutdownSignals: [] });
+  const connection = await NativeConnection.connect(options).catch((error: unknown) => {
+    throw temporalError(error, { address, namespace });
+  });
+  try {
+    const workers = await Promise.all(
+      queues.map((queue) =>
+        Worker.create({
+          connection,
+          namespace,
+          taskQueue: queue.queue,
+          shutdownGraceTime: graceMilliseconds,
+          ...("steps" in queue
+            ? { activities: createActivities(queue.steps), maxConcurrentActivityTaskExecutions: queue.atOnce }
+            : { workflowsPath: queue.workflowsPath }),
+        }),
+      ),
+    ).catch((error: unknown) => {
+      throw temporalError(error, { address, namespace });
+    });
+    const shutdown = () => {
+      for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+    };
+    if (stop.aborted) return;
+    stop.addEventListener("abort", shutdown, { once: true });
+    const runs = workers.map((worker) => worker.run());
+    onReady();
+    // One that fails takes the others along: a process that polls half of its queues would look alive.
+    await Promise.all(runs.map((run) => run.finally(shutdown)));
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,52 @@
+import { addCounts, addPlanCounts, noCounts, noPlanCounts, type PlanCounts, type SplitCounts } from "@millrace/core";
+import type { Progress } from "../runtime.js";
+
+/** What a job has done so far, as its `progress` query answers and as it is carried from run to run. */
+export interface JobProgress {
+  readonly phase: "working" | "committing" | "done";
+  readonly isPaused: boolean;
+  readonly planned: PlanCounts;
+  readonly split: SplitCounts;
+  readonly chunks: number;
+  readonly tokens: number;
+  readonly points: number;
+  readonly quarantined: number;
+}
+
+export const noProgress: JobProgress = {
+  phase: "working",
+  isPaused: false,
+  planned: noPlanCounts,
+  split: noCounts,
+  chunks: 0,
+  tokens: 0,
+  points: 0,
+  quarantined: 0,
+};
+
+/** Adds what happened. */
+export function addProgress(sum: JobProgress, event: Progress): JobProgress {
+  switch (event.kind) {
+    case "planned":
+      return { ...sum, phase: "working", planned: addPlanCounts(sum.planned, event.counts) };
+    case "split":
+      return event.isDone
+        ? sum
+        : {
+            ...sum,
+            split: addCounts(sum.split, event.counts),
+            quarantined: sum.quarantined + event.counts.quarantined,
+          };
+    case "encoded":
+      return {
+        ...sum,
+        chunks: sum.chunks + event.chunks,
+        tokens: sum.tokens + event.tokens,
+        quarantined: sum.quarantined + event.quarantined,
+      };
+    case "written":
+      return { ...sum, points: sum.points + event.points };
+    case "committing":
+      return { ...sum, phase: "committing" };
+  }
+}

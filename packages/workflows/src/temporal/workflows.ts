@@ -1,0 +1,50 @@
+import type { Job, Summary } from "@millrace/core";
+import { continueAsNew, defineQuery, defineSignal, setHandler } from "@temporalio/workflow";
+import { embedCorpusFrom } from "../embed-corpus.js";
+import { beginning, type Position } from "../position.js";
+import { addProgress, type JobProgress, noProgress } from "./progress.js";
+import { encodeQueue } from "./queues.js";
+import { createTemporalRuntime } from "./runtime.js";
+
+/** Takes no new work until `resume`; what is under way is finished. */
+export const pauseSignal = defineSignal("pause");
+export const resumeSignal = defineSignal("resume");
+export const progressQuery = defineQuery<JobProgress>("progress");
+
+/** What `embedCorpus` is started with. */
+export interface EmbedCorpusInput {
+  readonly job: Job;
+  /** Kind of device that encodes. */
+  readonly device: string;
+  /** Batches of one shard under way at the same time: as many as workers are expected to encode. */
+  readonly batches: number;
+  /** Where the run before this one rested. */
+  readonly from?: Position;
+  readonly progress?: JobProgress;
+}
+
+/** The workflow `embedCorpus`: the same orchestration as in one process; long jobs continue in new histories. */
+export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
+  const { job, device, batches } = input;
+  let progress = input.progress ?? noProgress;
+  const setPaused = (isPaused: boolean) => {
+    progress = { ...progress, isPaused };
+  };
+  setHandler(pauseSignal, () => setPaused(true));
+  setHandler(resumeSignal, () => setPaused(false));
+  setHandler(progressQuery, () => progress);
+  const runtime = createTemporalRuntime({
+    encodeQueue: encodeQueue(job.model, device),
+    batches,
+    isPaused: () => progress.isPaused,
+    report: (event) => {
+      progress = addProgress(progress, event);
+    },
+  });
+  const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
+  if ("rest" in outcome) {
+    return continueAsNew<typeof embedCorpus>({ ...input, from: outcome.rest, progress });
+  }
+  progress = { ...progress, phase: "done" };
+  return outcome.summary;
+}
