@@ -1,0 +1,172 @@
+import { spawnSync } from "node:child_process";
+import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { serviceProgram } from "../services/server.ts";
+import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
+import { otherTinyModel, type Running, run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { madeUpMarkdown, pointsOf, randomNumbers, writeFiles } from "../support/corpus.ts";
+import { until } from "../support/processes.ts";
+
+const isHere = serviceProgram("temporal") !== undefined;
+if (!isHere) process.stderr.write("skipped: no Temporal server could be brought\n");
+
+const files = 300;
+const kills = 6;
+
+(isHere ? describe : describe.skip)("on a real Temporal server", () => {
+  let folder: string;
+  let temporal: TemporalServer;
+  let environment: Readonly<Record<string, string>>;
+  let worker: Running;
+
+  const options = () => ({ cwd: folder, environment });
+  const index = (place: string, ...more: readonly string[]) => [
+    ...["index", "docs", "--model", tinyModel, "--json", "--store", `${place}/store`, "--work", `${place}/work`],
+    ...more,
+  ];
+  const startWorker = async () => {
+    const running = await start(
+      ["worker", "--model", tinyModel, "--hosts", "1", "--token-budget", "64", "--concurrency", "2"],
+      options(),
+    );
+    let said = "";
+    running.child.stderr?.on("data", (text) => {
+      said += text;
+    });
+    await until(() => said.includes("taking work") || running.child.exitCode !== null, "the worker", 60_000);
+    return running;
+  };
+  const idOf = (stdout: string) => (JSON.parse(stdout.split("\n")[0] ?? "{}") as { job: string }).job;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    for (let file = 0; file < files; file += 1) {
+      await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 4) });
+    }
+    temporal = await startTemporal(folder);
+    environment = { TEMPORAL_ADDRESS: temporal.address };
+  }, 120_000);
+
+  afterAll(async () => {
+    worker?.child.kill("SIGKILL");
+    await temporal?.server.kill();
+  });
+
+  test("says within seconds that no worker is there", async () => {
+    const { code, result } = await run(index("none", "--on", "temporal"), options());
+    expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_WORKER_MISSING" });
+  }, 60_000);
+
+  test("gives the same points as in one process", async () => {
+    expect((await run(index("embedded"), options())).code).toBe(0);
+    worker = await startWorker();
+    const { code, result, stderr } = await run(index("fleet", "--on", "temporal"), options());
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    const expected = await pointsOf(join(folder, "embedded/store"));
+    expect(await pointsOf(join(folder, "fleet/store"))).toEqual(expected);
+    expect(result.points).toBe(expected.size);
+  }, 180_000);
+
+  test("a second run encodes what changed, and nothing else", async () => {
+    await writeFiles(folder, { "docs/7.md": madeUpMarkdown(1_007, 2) });
+    await rm(join(folder, "docs/8.md"));
+    const { code, result } = await run(index("fleet", "--on", "temporal"), options());
+    expect(code).toBe(0);
+    expect((result.worked as { documents: number }).documents).toBe(1);
+    expect(result.documents).toBe(files - 1);
+  }, 60_000);
+
+  test("the history replays, and a changed workflow does not", async () => {
+    const { stdout } = await run(["jobs", "list", "--json"], options());
+    const [{ id }] = (JSON.parse(stdout) as { jobs: { id: string }[] }).jobs as [{ id: string }];
+    const history = join(folder, "history.json");
+    const program = serviceProgram("temporal") as string;
+    const show = ["workflow", "show", "--address", temporal.address, "-w", `millrace/${id}`, "--output", "json"];
+    await writeFile(history, spawnSync(program, show, { encoding: "utf8" }).stdout);
+    expect(replay(history, resolve("packages/workflows/dist/temporal/workflows.js"))).toEqual({ code: 0, error: "" });
+    expect(replay(history, await mutatedWorkflows()).error).toContain("DeterminismViolationError");
+  }, 120_000);
+
+  test("loses and doubles nothing when workers and the server are killed", async () => {
+    const random = randomNumbers(4);
+    expect((await run(index("calm"), options())).code).toBe(0);
+    const running = await start(index("killed", "--on", "temporal"), options());
+    let isOver = false;
+    void running.finished.then(() => {
+      isOver = true;
+    });
+    for (let kill = 0; kill < kills && !isOver; kill += 1) {
+      await delay(500 + random() * 2_500);
+      if (kill === 3) {
+        await temporal.server.kill();
+        await temporal.server.start();
+      } else {
+        worker.child.kill("SIGKILL");
+        await worker.finished;
+        worker = await startWorker();
+      }
+    }
+    const { code, stderr } = await running.finished;
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    expect(await pointsOf(join(folder, "killed/store"))).toEqual(await pointsOf(join(folder, "calm/store")));
+  }, 400_000);
+
+  test("a job is paused, resumed, cancelled, and gone on with", async () => {
+    const { stdout, code } = await run(index("steered", "--on", "temporal", "--detach"), options());
+    expect(code).toBe(0);
+    const id = idOf(stdout);
+    for (const command of ["pause", "show", "resume", "cancel"]) {
+      expect({ command, code: (await run(["jobs", command, id], options())).code }).toEqual({ command, code: 0 });
+    }
+    const watched = await run(["jobs", "watch", id, "--json"], options());
+    expect([undefined, "E_JOB_ENDED"]).toContain(watched.result.error?.code);
+    expect((await run(index("steered", "--on", "temporal"), options())).code).toBe(0);
+    expect(await pointsOf(join(folder, "steered/store"))).toEqual(await pointsOf(join(folder, "calm/store")));
+  }, 120_000);
+
+  test("a job whose step cannot succeed ends with that step's error", async () => {
+    const { code, result } = await run(index("calm", "--on", "temporal", "--model", otherTinyModel), options());
+    expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_WORKER_MISSING" });
+    const other = await run([...index("calm", "--on", "temporal", "--overlap", "3")], options());
+    expect({ code: other.code, error: other.result.error?.code }).toEqual({ code: 4, error: "E_STORE_FINGERPRINT" });
+  }, 60_000);
+
+  test("a worker that is told to stop finishes what it does", async () => {
+    worker.child.kill("SIGTERM");
+    expect((await worker.finished).code).toBe(0);
+  }, 90_000);
+
+  test("names what is not there", async () => {
+    const missing = await run(["jobs", "show", "nothing", "--json"], options());
+    expect(missing.result.error?.code).toBe("E_JOB_MISSING");
+    const namespace = await run(["jobs", "list", "--json", "--temporal-namespace", "nowhere"], options());
+    expect(namespace.result.error?.code).toBe("E_NAMESPACE_MISSING");
+    const address = await run(["jobs", "list", "--json", "--temporal-address", "127.0.0.1:1"], options());
+    expect({ code: address.code, error: address.result.error?.code }).toEqual({ code: 4, error: "E_UNREACHABLE" });
+  }, 60_000);
+});
+
+/** Replays a history in a process of its own: the worker's native part does not live in a test's realm. */
+function replay(history: string, workflowsPath: string) {
+  const { status, stderr } = spawnSync(process.execPath, [resolve("tests/replay/replay.mjs"), history, workflowsPath], {
+    encoding: "utf8",
+  });
+  return { code: status, error: status === 0 ? "" : stderr };
+}
+
+/** The built workflows with one change: a shard is sealed before its batches are encoded. */
+async function mutatedWorkflows(): Promise<string> {
+  const copy = resolve("node_modules/.cache/mutated-workflows");
+  await rm(copy, { recursive: true, force: true });
+  await mkdir(copy, { recursive: true });
+  await cp("packages/workflows/dist", copy, { recursive: true });
+  await writeFile(join(copy, "package.json"), '{"type":"module"}');
+  const file = join(copy, "embed-shard.js");
+  const code = await readFile(file, "utf8");
+  const mutated = code.replace(/(const receipts = \[\];)/, "$1\n    await runtime.steps.seal(job, part, receipts);");
+  expect(mutated).not.toBe(code);
+  await writeFile(file, mutated);
+  return join(copy, "temporal/workflows.js");
+}
