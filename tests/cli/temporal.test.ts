@@ -126,6 +126,31 @@ const kills = 6;
     expect(await pointsOf(join(folder, "steered/store"))).toEqual(await pointsOf(join(folder, "calm/store")));
   }, 120_000);
 
+  test("a schedule starts the job by itself, and is listed, paused, resumed, triggered, deleted", async () => {
+    const timing = ["--every", "2s", "--model", tinyModel, "--store", "timed/store", "--work", "timed/work", "--json"];
+    expect((await run(["schedule", "create", "nightly", "docs", ...timing], options())).code).toBe(0);
+    const again = await run(["schedule", "create", "nightly", "docs", ...timing], options());
+    expect({ code: again.code, error: again.result.error?.code }).toEqual({ code: 2, error: "E_USAGE" });
+    const { size } = await pointsOf(join(folder, "calm/store"));
+    let points = 0;
+    for (let second = 0; second < 60 && points < size; second += 1) {
+      await delay(1_000);
+      points = (await pointsOf(join(folder, "timed/store")).catch(() => new Map())).size;
+    }
+    expect(points).toBe(size);
+    for (const command of ["pause", "resume", "trigger"]) {
+      expect({ command, code: (await run(["schedule", command, "nightly"], options())).code }).toEqual({
+        command,
+        code: 0,
+      });
+    }
+    const { result } = await run(["schedule", "list", "--json"], options());
+    expect(result.schedules).toEqual([expect.objectContaining({ name: "nightly", isPaused: false })]);
+    expect((await run(["schedule", "delete", "nightly"], options())).code).toBe(0);
+    const gone = await run(["schedule", "trigger", "nightly", "--json"], options());
+    expect(gone.result.error?.code).toBe("E_JOB_MISSING");
+  }, 180_000);
+
   test("a job whose step cannot succeed ends with that step's error", async () => {
     const { code, result } = await run(index("calm", "--on", "temporal", "--model", otherTinyModel), options());
     expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_WORKER_MISSING" });

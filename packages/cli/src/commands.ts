@@ -44,6 +44,7 @@ const documents = [
 
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
+  schedule: "start a job again and again on a Temporal server",
   jobs: "look at the jobs of a Temporal server, pause, resume or cancel them",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
@@ -139,6 +140,48 @@ export const commands: readonly CommandFacts[] = [
     summary: "end a job; what is done is kept, and the same index command goes on from there",
     settings: [...temporal, ...output],
     load: () => import("./commands/jobs-cancel.js"),
+  },
+  {
+    name: "schedule create",
+    parameters: "<name> [source]",
+    summary: "have an index job started by --cron or --every; a start is left out while the one before it runs",
+    settings: [...places, ...documents, ...model, "keepVectors", "inFlight", "cron", "every", ...temporal, ...output],
+    load: () => import("./commands/schedule-create.js"),
+  },
+  {
+    name: "schedule list",
+    parameters: "",
+    summary: "list the schedules with their last and next start",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/schedule-list.js"),
+  },
+  {
+    name: "schedule trigger",
+    parameters: "<name>",
+    summary: "start a schedule's job now",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/schedule-trigger.js"),
+  },
+  {
+    name: "schedule pause",
+    parameters: "<name>",
+    summary: "let a schedule start nothing until it is resumed",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/schedule-pause.js"),
+  },
+  {
+    name: "schedule resume",
+    parameters: "<name>",
+    summary: "let a paused schedule go on",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/schedule-resume.js"),
+  },
+  {
+    name: "schedule delete",
+    parameters: "<name>",
+    summary: "delete a schedule; a job it has started goes on",
+    settings: [...temporal, ...output],
+    load: () => import("./commands/schedule-delete.js"),
   },
   {
     name: "models pull",

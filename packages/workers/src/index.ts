@@ -44,8 +44,10 @@ export type { EncodeContext, IoContext, Splitter, StepContext } from "./steps/co
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps } from "./steps.js";
 export type { TemporalPlace } from "./temporal/connect.js";
+export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobToStart, ListedJob } from "./temporal/jobs.js";
+export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions } from "./temporal/worker.js";
-export { openJobs, runWorkers } from "./temporal.js";
+export { openJobs, openSchedules, runWorkers } from "./temporal.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";
 export { defaultWorkLimits, type WorkLimits } from "./work-limits.js";

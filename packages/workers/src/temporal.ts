@@ -1,10 +1,16 @@
 import type { TemporalPlace } from "./temporal/connect.js";
 import type { Jobs } from "./temporal/jobs.js";
+import type { Schedules } from "./temporal/schedules.js";
 import type { WorkerOptions } from "./temporal/worker.js";
 
 /** Jobs on a Temporal server. The client is loaded only here: most commands never need it. */
 export async function openJobs(place: TemporalPlace): Promise<Jobs> {
   return (await import("./temporal/jobs.js")).openJobs(place);
+}
+
+/** Schedules on a Temporal server. */
+export async function openSchedules(place: TemporalPlace): Promise<Schedules> {
+  return (await import("./temporal/schedules.js")).openSchedules(place);
 }
 
 /** Takes work from a Temporal server's queues until told to stop. */

@@ -6,5 +6,5 @@ export { beginning, type Position } from "./position.js";
 export { Interrupted, type Progress, type Runtime } from "./runtime.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
-export type { EmbedCorpusInput } from "./temporal/workflows.js";
+export type { EmbedCorpusInput, RefreshCorpusInput } from "./temporal/workflows.js";
 export { inWindow } from "./window.js";

@@ -1,16 +1,38 @@
 import { basename } from "node:path";
 import { type Job, MillraceError } from "@millrace/core";
-import { type Jobs, openJobs } from "@millrace/workers";
-import { type EmbedCorpusInput, encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import {
+  type Jobs,
+  jobWorkflowId,
+  openJobs,
+  openSchedules,
+  type Schedules,
+  type TemporalPlace,
+} from "@millrace/workers";
+import {
+  type EmbedCorpusInput,
+  encodeQueue,
+  ioQueue,
+  orchestrateQueue,
+  type RefreshCorpusInput,
+} from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
 
 /** The jobs of the Temporal server that the settings name. */
-export async function openFleet({ temporalAddress, temporalNamespace }: Settings): Promise<Jobs> {
-  return openJobs({
+export async function openFleet(settings: Settings): Promise<Jobs> {
+  return openJobs(placeOf(settings));
+}
+
+/** The schedules of the Temporal server that the settings name. */
+export async function openScheduler(settings: Settings): Promise<Schedules> {
+  return openSchedules(placeOf(settings));
+}
+
+function placeOf({ temporalAddress, temporalNamespace }: Settings): TemporalPlace {
+  return {
     ...(temporalAddress === undefined ? {} : { address: temporalAddress }),
     ...(temporalNamespace === undefined ? {} : { namespace: temporalNamespace }),
-  });
+  };
 }
 
 /** A job that was handed to a Temporal server. */
@@ -22,24 +44,54 @@ export interface SubmittedJob {
 
 /** Describes a job as `index` does, and starts it on the server. Its id follows from corpus and store. */
 export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
-  const { settings } = request;
-  if (request.location === "-") {
-    throw new MillraceError("E_USAGE", "standard input cannot be indexed on temporal", {
-      why: "the workers cannot read it",
-      fix: "Save it where they can, and name that place.",
-    });
-  }
+  refuseStandardInput(request);
   // The server first: a model need not be fetched to learn that nobody listens.
-  const jobs = await openFleet(settings);
+  const jobs = await openFleet(request.settings);
   try {
-    const { job } = await describeJob(request, await openLocation(request, settings.work));
-    const id = basename(job.work);
-    const input: EmbedCorpusInput = { job, device: settings.device, batches: settings.inFlight };
-    const needs = [ioQueue, encodeQueue(job.model, settings.device)];
+    const { id, input } = await describeForFleet(request);
+    const needs = [ioQueue, encodeQueue(input.job.model, input.device)];
     await jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs });
-    return { id, job, jobs };
+    return { id, job: input.job, jobs };
   } catch (error) {
     await jobs.close();
     throw error;
   }
+}
+
+/** Has the same job started by a schedule. @returns the job's id */
+export async function scheduleJob(name: string, request: JobRequest): Promise<string> {
+  refuseStandardInput(request);
+  const { cron, every } = request.settings;
+  const schedules = await openScheduler(request.settings);
+  try {
+    const { id, input: job } = await describeForFleet(request);
+    const input: RefreshCorpusInput = { ...job, workflowId: jobWorkflowId(id) };
+    const timing = { cron, ...(every === undefined ? {} : { everyMilliseconds: parseDuration(every) }) };
+    await schedules.create({ name, timing, workflow: "refreshCorpus", queue: orchestrateQueue, input });
+    return id;
+  } finally {
+    await schedules.close();
+  }
+}
+
+async function describeForFleet(
+  request: JobRequest,
+): Promise<{ readonly id: string; readonly input: EmbedCorpusInput }> {
+  const { settings } = request;
+  const { job } = await describeJob(request, await openLocation(request, settings.work));
+  return { id: basename(job.work), input: { job, device: settings.device, batches: settings.inFlight } };
+}
+
+function refuseStandardInput({ location }: JobRequest): void {
+  if (location !== "-") return;
+  throw new MillraceError("E_USAGE", "standard input cannot be indexed on temporal", {
+    why: "the workers cannot read it",
+    fix: "Save it where they can, and name that place.",
+  });
+}
+
+const milliseconds: Readonly<Record<string, number>> = { s: 1e3, m: 6e4, h: 3.6e6, d: 8.64e7 };
+
+function parseDuration(text: string): number {
+  return Number(text.slice(0, -1)) * (milliseconds[text.slice(-1)] as number);
 }

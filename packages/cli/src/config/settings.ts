@@ -320,6 +320,27 @@ export const settings = {
     flag: "--temporal-namespace <name>",
     env: ["MILLRACE_TEMPORAL_NAMESPACE"],
   }),
+  cron: setting({
+    group: "running",
+    doc: "When a schedule starts its job, in UTC: cron expressions such as 0 2 * * *",
+    schema: list,
+    default: [],
+    example: ["0 2 * * *"],
+    flag: "--cron <expression>",
+    env: ["MILLRACE_CRON"],
+  }),
+  every: setting({
+    group: "running",
+    doc: "How often a schedule starts its job, such as 30s, 15m, 6h or 1d",
+    schema: z
+      .string()
+      .regex(/^[1-9]\d*[smhd]$/, "it must be a number and s, m, h or d")
+      .optional(),
+    default: undefined,
+    example: "6h",
+    flag: "--every <time>",
+    env: ["MILLRACE_EVERY"],
+  }),
   queues: setting({
     group: "running",
     doc: "What a worker does: orchestrate jobs, io (read, split, write), encode",

@@ -2,6 +2,7 @@ import { MillraceError } from "@millrace/core";
 import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from "@temporalio/client";
 import { connectTemporal, type TemporalPlace } from "./connect.js";
 import { fromFailure } from "./failures.js";
+import { idPrefix, jobWorkflowId } from "./ids.js";
 
 /** A job as the server lists it. */
 export interface ListedJob {
@@ -39,13 +40,10 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
-/** Every id of a job begins with it. */
-const idPrefix = "millrace/";
-
 /** Connects to the server. @throws E_UNREACHABLE, E_CREDENTIALS, E_NAMESPACE_MISSING */
 export async function openJobs(place: TemporalPlace): Promise<Jobs> {
   const client = await connectTemporal(place);
-  const handleOf = (id: string) => client.workflow.getHandle(workflowId(id));
+  const handleOf = (id: string) => client.workflow.getHandle(jobWorkflowId(id));
   return {
     start: (job) => startJob(client, job),
     async list(limit) {
@@ -72,7 +70,7 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
 async function startJob(client: Client, { id, workflow, queue, input, needs }: JobToStart): Promise<void> {
   for (const name of [queue, ...needs]) await requireWorker(client, name);
   try {
-    await client.workflow.start(workflow, { taskQueue: queue, workflowId: workflowId(id), args: [input] });
+    await client.workflow.start(workflow, { taskQueue: queue, workflowId: jobWorkflowId(id), args: [input] });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new MillraceError("E_JOB_RUNNING", `the job ${id} is running already`, {
@@ -96,8 +94,6 @@ async function requireWorker(client: Client, queue: string): Promise<void> {
     fix: "Start one with: millrace worker --model <the same model>",
   });
 }
-
-const workflowId = (id: string) => (id.startsWith(idPrefix) ? id : `${idPrefix}${id}`);
 
 interface Execution {
   readonly workflowId: string;

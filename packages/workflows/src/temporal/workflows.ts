@@ -1,5 +1,5 @@
 import type { Job, Summary } from "@millrace/core";
-import { continueAsNew, defineQuery, defineSignal, setHandler } from "@temporalio/workflow";
+import { continueAsNew, defineQuery, defineSignal, executeChild, setHandler } from "@temporalio/workflow";
 import { embedCorpusFrom } from "../embed-corpus.js";
 import { beginning, type Position } from "../position.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
@@ -47,4 +47,24 @@ export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
   }
   progress = { ...progress, phase: "done" };
   return outcome.summary;
+}
+
+/** What `refreshCorpus` is started with. */
+export interface RefreshCorpusInput extends EmbedCorpusInput {
+  /** Id by which the job cannot run twice, however it is started. */
+  readonly workflowId: string;
+}
+
+/**
+ * The workflow `refreshCorpus`, which schedules start: Temporal gives each start of a schedule an id of its own, so the
+ * job itself runs below it, under its own. @returns undefined where the job is running already: nothing is to be done.
+ */
+export async function refreshCorpus({ workflowId, ...input }: RefreshCorpusInput): Promise<Summary | undefined> {
+  try {
+    return await executeChild(embedCorpus, { workflowId, args: [input] });
+  } catch (error) {
+    // The class is not among those a workflow may import.
+    if (error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError") return undefined;
+    throw error;
+  }
 }
