@@ -6,7 +6,7 @@ import {
   HostSplitter,
   type LazyEncoder,
   lockFolder,
-  parseStoreUri,
+  storeFolder,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { type OpenModel, openEncoder, type Say } from "./model.js";
@@ -71,13 +71,13 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
   }
 }
 
-/** Work folder and store have one writer each; a store in memory is this process's own. */
+/** Work folder and store have one writer each; a store that is no folder here cannot be locked. */
 async function lockPlaces({ work, store }: Job): Promise<() => Promise<void>> {
   const unlockWork = await lockFolder(work);
-  const { driver, place } = parseStoreUri(store);
-  if (driver === "memory") return unlockWork;
+  const folder = storeFolder(store);
+  if (folder === undefined) return unlockWork;
   try {
-    const unlockStore = await lockFolder(place);
+    const unlockStore = await lockFolder(folder);
     return async () => void (await Promise.all([unlockWork(), unlockStore()]));
   } catch (error) {
     await unlockWork();
