@@ -6,14 +6,17 @@ import {
   HostSplitter,
   type LazyEncoder,
   lockFolder,
+  type StoreOptions,
   storeFolder,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
-import { type OpenModel, openEncoder, type Say } from "./model.js";
+import { type OpenModel, openEncoder, type Say, storeOptions } from "./model.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
   readonly job: Job;
+  /** Keys of the store's server. */
+  readonly storeOptions: StoreOptions;
   readonly model: OpenModel;
   readonly steps: Steps;
   readonly encoder: LazyEncoder;
@@ -36,7 +39,7 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
 async function openDescribed({ settings, say, onTokens }: JobRequest, described: DescribedJob): Promise<OpenJob> {
   const { job, model, source } = described;
   const unlock = await lockPlaces(job);
-  const sink = createSink(job.store);
+  const sink = createSink(job.store, storeOptions(settings));
   try {
     const { dimensions } = model.compiled;
     const { reference } = model.installed.origin;
@@ -63,7 +66,14 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
       await sink.close();
       await unlock();
     };
-    return { job, model, encoder, steps: createSteps(async () => context), close };
+    return {
+      job,
+      storeOptions: storeOptions(settings),
+      model,
+      encoder,
+      steps: createSteps(async () => context),
+      close,
+    };
   } catch (error) {
     await sink.close();
     await unlock();

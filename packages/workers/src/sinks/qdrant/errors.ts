@@ -14,7 +14,10 @@ interface VendorError {
   readonly cause?: { readonly code?: string; readonly message?: string };
 }
 
-/** Says of the client's error whether the same request may succeed later: 429, 5xx and 408 may, and silence. */
+/**
+ * Says of the client's error whether the same request may succeed later: 429, 5xx and 408 may, and silence. Of a
+ * `Retry-After` the client hands on the first character only; where that is too short, the growing waits make up for it.
+ */
 export function transferError(error: unknown): TransferError {
   const { name, message, status, statusText, data, headers, retry_after, cause } = error as VendorError;
   if (retry_after !== undefined || message?.startsWith("Invalid retryAfter")) {

@@ -86,7 +86,7 @@ function isPlainNumber(value: number): boolean {
 
 function floatsToBase64(floats: Float32Array): string {
   const bytes = Buffer.alloc(4 * floats.length);
-  floats.forEach((value, index) => bytes.writeFloatLE(value, 4 * index));
+  for (const [index, value] of floats.entries()) bytes.writeFloatLE(value, 4 * index);
   return bytes.toString("base64");
 }
 
