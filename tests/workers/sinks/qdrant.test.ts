@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { createSearcher, createSink, storeFolder, storeUri } from "@millrace/workers";
-import { describeSink } from "../../conformance/sink.ts";
-import { batchOf, schemaOf } from "../../conformance/sink-points.ts";
+import { describeSink, scanned } from "../../conformance/sink.ts";
+import { batchOf, recordOf, schemaOf } from "../../conformance/sink-points.ts";
 import { startQdrant } from "../../services/qdrant-server.ts";
 import { freePorts } from "../../services/server.ts";
 
@@ -41,6 +41,31 @@ if (qdrant === undefined) {
   });
 
   describe("qdrant", () => {
+    test("points as encoders make them are kept once, and scanned in order over many pages", async () => {
+      const uri = newUri();
+      const sink = createSink(uri);
+      await sink.open(schemaOf({ dimensions: 64 }));
+      const records = Array.from({ length: 600 }, (_, ordinal) => recordOf({ id: randomUUID(), ordinal }));
+      const vectors = Float32Array.from({ length: 600 * 64 }, (_, index) => Math.sin(index * index) / Math.sqrt(64));
+      for (let row = 0; row < 600; row += 1) {
+        const vector = vectors.subarray(row * 64, (row + 1) * 64);
+        const length = Math.hypot(...vector);
+        vector.forEach((value, index) => {
+          vector[index] = value / length;
+        });
+      }
+      await sink.upsert({ records, vectors });
+      const points = await scanned(createSearcher(uri));
+      const expected = records.map((record, row) => ({ record, vector: vectors.slice(row * 64, (row + 1) * 64) }));
+      expect(points).toEqual(expected.sort((a, b) => (a.record.id < b.record.id ? -1 : 1)));
+      const answer = await fetch(`${qdrant.url}/collections/${uri.split("/").at(-1)}/points`, {
+        method: "POST",
+        body: JSON.stringify({ ids: [records[0]?.id] }),
+      });
+      const { result } = (await answer.json()) as { result: { payload: object }[] };
+      expect(Object.keys(result[0]?.payload ?? {})).not.toEqual(expect.arrayContaining(["vector"]));
+    });
+
     test("refuses a collection of another program", async () => {
       const collection = randomUUID();
       const make = (path: string, body: unknown) =>
