@@ -33,7 +33,16 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
-export { createSearcher, createSink, parseStoreUri, type StoreDriver, storeDrivers, storeUri } from "./sinks/create.js";
+export {
+  createSearcher,
+  createSink,
+  parseStoreUri,
+  type StoreDriver,
+  type StoreOptions,
+  storeDrivers,
+  storeFolder,
+  storeUri,
+} from "./sinks/create.js";
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";

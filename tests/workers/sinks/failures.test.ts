@@ -27,7 +27,7 @@ describe("a store's uri", () => {
     expect(parseStoreUri("memory:x:y")).toEqual({ driver: "memory", place: "x:y" });
   });
 
-  test.each(["qdrant:x", "s3://bucket/x", "toString:x", "jsonl:", ""])("%j is E_CONFIG", (uri) => {
+  test.each(["redis:x", "s3://bucket/x", "toString:x", "jsonl:", ""])("%j is E_CONFIG", (uri) => {
     const expected = { code: "E_CONFIG", message: expect.stringContaining("lancedb:, jsonl:, parquet:, memory:") };
     expect(() => createSink(uri)).toThrow(expect.objectContaining(expected));
     expect(() => createSearcher(uri)).toThrow(expect.objectContaining(expected));

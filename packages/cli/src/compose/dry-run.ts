@@ -2,10 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
-import { createSearcher, createSink, createSteps, discardingBlobs, folderBlobs } from "@millrace/workers";
+import {
+  createSearcher,
+  createSink,
+  createSteps,
+  discardingBlobs,
+  openBlobs,
+  type StoreOptions,
+} from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { type OpenJob, openSplitter } from "./job.js";
-import { openEncoder } from "./model.js";
+import { openEncoder, storeOptions } from "./model.js";
 
 /** A job whose plan and split can be taken, and nothing else: neither store nor work folder is written. */
 export async function openDryRun(request: JobRequest): Promise<OpenJob> {
@@ -25,13 +32,15 @@ async function openPlan(
   { job, model, source }: DescribedJob,
   discard: () => Promise<void>,
 ): Promise<OpenJob> {
-  const store = await storeIdentity(job.store);
+  const options = storeOptions(settings);
+  const store = await storeIdentity(job.store, options);
   const encoder = openEncoder(model, settings, say);
   const splitter = openSplitter(job, model, { store, say, isDryRun: true });
-  const blobs = discardingBlobs(folderBlobs(job.work));
-  const context = { blobs, source, sink: createSink(job.store), store, encoder, splitter };
+  const blobs = discardingBlobs(await openBlobs(job.work));
+  const context = { blobs, source, sink: createSink(job.store, options), store, encoder, splitter };
   return {
     job,
+    storeOptions: options,
     model,
     encoder,
     steps: createSteps(async () => context),
@@ -43,8 +52,8 @@ async function openPlan(
 }
 
 /** Empty where there is no store yet. */
-async function storeIdentity(store: string): Promise<string> {
-  const searcher = createSearcher(store);
+async function storeIdentity(store: string, options: StoreOptions): Promise<string> {
+  const searcher = createSearcher(store, options);
   try {
     return (await searcher.schema()).identity;
   } catch (error) {

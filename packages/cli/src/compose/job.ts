@@ -2,18 +2,21 @@ import type { Job, Steps, StoreSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
-  folderBlobs,
   HostSplitter,
   type LazyEncoder,
   lockFolder,
-  parseStoreUri,
+  openBlobs,
+  type StoreOptions,
+  storeFolder,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
-import { type OpenModel, openEncoder, type Say } from "./model.js";
+import { type OpenModel, openEncoder, type Say, storeOptions } from "./model.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
   readonly job: Job;
+  /** Keys of the store's server. */
+  readonly storeOptions: StoreOptions;
   readonly model: OpenModel;
   readonly steps: Steps;
   readonly encoder: LazyEncoder;
@@ -36,13 +39,13 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
 async function openDescribed({ settings, say, onTokens }: JobRequest, described: DescribedJob): Promise<OpenJob> {
   const { job, model, source } = described;
   const unlock = await lockPlaces(job);
-  const sink = createSink(job.store);
+  const sink = createSink(job.store, storeOptions(settings));
   try {
     const store = await sink.open(storeSchema(job));
     const encoder = openEncoder(model, settings, say);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false });
     const context = {
-      blobs: folderBlobs(job.work),
+      blobs: await openBlobs(job.work),
       source,
       sink,
       store,
@@ -55,7 +58,14 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
       await sink.close();
       await unlock();
     };
-    return { job, model, encoder, steps: createSteps(async () => context), close };
+    return {
+      job,
+      storeOptions: storeOptions(settings),
+      model,
+      encoder,
+      steps: createSteps(async () => context),
+      close,
+    };
   } catch (error) {
     await sink.close();
     await unlock();
@@ -69,13 +79,13 @@ export function storeSchema({ model, fingerprint }: Job): StoreSchema {
   return { dimensions, distance: "cosine", fingerprint, graph, model: reference };
 }
 
-/** Work folder and store have one writer each; a store in memory is this process's own. */
+/** Work folder and store have one writer each; a store that is no folder here cannot be locked. */
 async function lockPlaces({ work, store }: Job): Promise<() => Promise<void>> {
-  const unlockWork = await lockFolder(work);
-  const { driver, place } = parseStoreUri(store);
-  if (driver === "memory") return unlockWork;
+  const unlockWork = work.startsWith("s3://") ? async () => {} : await lockFolder(work);
+  const folder = storeFolder(store);
+  if (folder === undefined) return unlockWork;
   try {
-    const unlockStore = await lockFolder(place);
+    const unlockStore = await lockFolder(folder);
     return async () => void (await Promise.all([unlockWork(), unlockStore()]));
   } catch (error) {
     await unlockWork();

@@ -11,6 +11,7 @@ import {
   loadTokenizer,
   type ModelStoreOptions,
   pullModel,
+  type StoreOptions,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 
@@ -27,6 +28,11 @@ export function modelStore(settings: Settings, say: Say): ModelStoreOptions {
     isOffline: settings.offline,
     report: say,
   };
+}
+
+/** What the store is opened with besides its uri; not part of a job, which travels. */
+export function storeOptions({ qdrantApiKey }: Settings): StoreOptions {
+  return { apiKey: qdrantApiKey };
 }
 
 /** A model on this machine, compiled, with its tokenizer. */

@@ -2,7 +2,7 @@ import { MillraceError, type SearchHit } from "@millrace/core";
 import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
-import { type OpenModel, openEncoder, openModel, type Say } from "./model.js";
+import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
 
 /** A store to ask, with the model it was filled with. */
 export interface OpenSearch {
@@ -16,7 +16,7 @@ export interface OpenSearch {
 
 /** Opens a store for reading. The model is the one the store names, unless another place is given for the same model. */
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
-  const searcher = createSearcher(settings.store);
+  const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
   const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
@@ -56,12 +56,12 @@ function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
 
 /** Ranks a job's store for each of some queries: documents, best first, each once. */
 export async function openRanker(
-  { job, model, encoder }: OpenJob,
+  { job, model, encoder, storeOptions }: OpenJob,
   queries: readonly string[],
 ): Promise<(query: number, top: number) => Promise<readonly string[]>> {
   const { dimensions } = encoder;
   const vectors = await encodeTexts(queries, { tokenizer: model.tokenizer, encoder });
-  const searcher = createSearcher(job.store);
+  const searcher = createSearcher(job.store, storeOptions);
   return async (query, top) => {
     const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);
     const hits = await searcher.search({ vector, top, filters: [] });

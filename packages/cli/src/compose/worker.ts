@@ -12,14 +12,14 @@ import {
   type OpenContext,
   openBlobs,
   openSource,
-  parseStoreUri,
   type QueueToPoll,
   runWorkers,
+  storeFolder,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { openSplitter, storeSchema } from "./job.js";
-import { type OpenModel, openEncoder, openModel, type Say } from "./model.js";
+import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
 
 export interface WorkerRequest {
   readonly settings: Settings;
@@ -103,7 +103,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   checkModel(job, model);
   const source = await openSource(job.source);
   const unlock = await lockStore(job.store);
-  const sink = createSink(job.store);
+  const sink = createSink(job.store, storeOptions(settings));
   try {
     const store = await sink.open(storeSchema(job));
     const splitter = openSplitter(job, model, { store, say, isDryRun: false });
@@ -122,8 +122,8 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
 
 /** A store in a folder has one writer: the one worker whose io queue serves it. */
 async function lockStore(store: string): Promise<() => Promise<void>> {
-  const { driver, place } = parseStoreUri(store);
-  return driver === "memory" || driver === ("qdrant" as string) ? async () => {} : lockFolder(place);
+  const folder = storeFolder(store);
+  return folder === undefined ? async () => {} : lockFolder(folder);
 }
 
 function checkModel({ model }: Job, { compiled }: OpenModel): void {

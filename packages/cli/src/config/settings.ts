@@ -48,12 +48,21 @@ export const settings = {
   }),
   store: setting({
     group: "what to index",
-    doc: "Where the points go: a LanceDB folder, or jsonl:<folder>, parquet:<folder>",
+    doc: "Where the points go: a LanceDB folder, qdrant://<host>/<collection>, jsonl:<folder>, parquet:<folder>",
     schema: text,
     default: ".millrace/store",
     flag: "--store <place>",
     env: ["MILLRACE_STORE"],
     isPath: "always",
+  }),
+  qdrantApiKey: setting({
+    group: "what to index",
+    doc: "Key of the Qdrant server, where it asks for one",
+    schema: text.optional(),
+    default: undefined,
+    env: ["MILLRACE_QDRANT_API_KEY", "QDRANT_API_KEY"],
+    isSecret: true,
+    isFileless: true,
   }),
   work: setting({
     group: "what to index",

@@ -1,0 +1,131 @@
+import {
+  compareKeys,
+  inPieces,
+  type Searcher,
+  type SearchHit,
+  type SearchQuery,
+  type StoredPoint,
+} from "@millrace/core";
+import { asUuid } from "../../identity/point-id.js";
+import { checkQuery } from "../check.js";
+import { checkFilters, matchesFilter } from "../filter.js";
+import { rankHits } from "../ranking.js";
+import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
+import { toQdrantFilter } from "./conditions.js";
+import { fromQdrantPoint, vectorName } from "./payload.js";
+import type { QdrantPlace } from "./place.js";
+import { readStorePoint, withoutStorePoint } from "./store-point.js";
+
+/** Points fetched beyond those asked for, so that ties at the end are seen without asking again. */
+const pointsBeyondTop = 16;
+
+/** Qdrant's scores are of single precision; a point further behind than this cannot really be ahead. */
+const scoreError = 1e-5;
+
+const pointsPerPage = 256;
+const idsPerPage = 4096;
+
+/** Searches a collection of a Qdrant server. Every call sees the store as it is then. */
+export function qdrantSearcher(place: QdrantPlace, options: QdrantOptions = {}): Searcher {
+  const connection = connectQdrant(place, options);
+  return {
+    schema: () => readStorePoint(connection),
+    async count() {
+      await readStorePoint(connection);
+      return countPoints(connection);
+    },
+    async search(query) {
+      checkQuery(query, await readStorePoint(connection));
+      checkFilters(query.filters);
+      return query.top <= 0 ? [] : searchPoints(connection, query);
+    },
+    scan: () => scanPoints(connection),
+    close: async () => undefined,
+  };
+}
+
+/**
+ * Asks for more points until none that was not returned could be among the best: Qdrant breaks ties as it likes, and
+ * decides only some conditions. Where the index finds too few, every vector is compared.
+ */
+async function searchPoints(connection: QdrantConnection, query: SearchQuery): Promise<readonly SearchHit[]> {
+  let isExact = false;
+  for (let limit = query.top + pointsBeyondTop; ; limit *= 4) {
+    const { points, lowest } = await nearest(connection, { query, limit, isExact });
+    const matching = points.filter(({ record }) => query.filters.every((filter) => matchesFilter(record, filter)));
+    const hits = rankHits(matching, query.vector);
+    const last = hits[query.top - 1];
+    const isExhausted = points.length < limit;
+    if (last !== undefined && (isExhausted || lowest + scoreError < last.score)) return hits.slice(0, query.top);
+    if (isExhausted && isExact) return hits;
+    isExact ||= isExhausted;
+  }
+}
+
+interface NearestRequest {
+  readonly query: SearchQuery;
+  readonly limit: number;
+  readonly isExact: boolean;
+}
+
+async function nearest(connection: QdrantConnection, { query, limit, isExact }: NearestRequest) {
+  const filter = toQdrantFilter(query.filters);
+  const request = {
+    query: Array.from(query.vector),
+    using: vectorName,
+    limit,
+    with_payload: true,
+    with_vector: true,
+    params: { exact: isExact },
+    ...(filter === undefined ? {} : { filter }),
+  };
+  const { points } = await connection.read("cannot search the store", (client, collection) =>
+    client.query(collection, request),
+  );
+  const lowest = points.reduce((least, { score }) => Math.min(least, score), 1);
+  return { points: points.map(fromQdrantPoint), lowest };
+}
+
+async function countPoints(connection: QdrantConnection, filter: object = withoutStorePoint): Promise<number> {
+  const answer = await connection.read("cannot count points", (client, collection) =>
+    client.count(collection, { exact: true, filter }),
+  );
+  return answer.count;
+}
+
+/** Qdrant scrolls in the order of its own ids, which is that of the records' where all of those are UUIDs. */
+async function* scanPoints(connection: QdrantConnection): AsyncGenerator<StoredPoint> {
+  await readStorePoint(connection);
+  const withOtherIds = { must_not: [...withoutStorePoint.must_not, { is_empty: { key: "id" } }] };
+  if ((await countPoints(connection, withOtherIds)) === 0) {
+    for await (const page of scroll(connection, true)) yield* page.map(fromQdrantPoint);
+    return;
+  }
+  const ids: string[] = [];
+  for await (const page of scroll(connection, ["id"])) {
+    for (const { id, payload } of page) ids.push((payload?.id as string | undefined) ?? String(id));
+  }
+  for (const piece of inPieces(ids.sort(compareKeys), pointsPerPage)) yield* await retrieve(connection, piece);
+}
+
+async function* scroll(connection: QdrantConnection, fields: true | string[]) {
+  const isWhole = fields === true;
+  const request = { filter: withoutStorePoint, with_payload: fields, with_vector: isWhole };
+  let offset: string | number | undefined;
+  do {
+    const at = { ...request, limit: isWhole ? pointsPerPage : idsPerPage, ...(offset === undefined ? {} : { offset }) };
+    const { points, next_page_offset } = await connection.read("cannot read the store", (client, collection) =>
+      client.scroll(collection, at),
+    );
+    yield points;
+    offset = (next_page_offset ?? undefined) as string | number | undefined;
+  } while (offset !== undefined);
+}
+
+async function retrieve(connection: QdrantConnection, ids: readonly string[]): Promise<StoredPoint[]> {
+  const request = { ids: ids.map(asUuid), with_payload: true, with_vector: true };
+  const points = await connection.read("cannot read the store", (client, collection) =>
+    client.retrieve(collection, request),
+  );
+  return points.map(fromQdrantPoint).sort((a, b) => compareKeys(a.record.id, b.record.id));
+}

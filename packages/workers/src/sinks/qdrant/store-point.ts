@@ -1,0 +1,50 @@
+import { MillraceError, type StoredSchema } from "@millrace/core";
+import { storeMissing } from "../store-file.js";
+import type { QdrantConnection } from "./client.js";
+
+/** Version of the layout of points and their payloads. */
+const storeFormat = 1;
+
+/**
+ * The point that describes the store. It has no vector, so no search finds it; everything else leaves it out by its id.
+ * A collection's own metadata would be the place, but servers before 1.16 have none.
+ */
+export const storePointId = "5e0d1c9a-8f4b-5d6e-a7c3-1b2f3a4c5d6e";
+
+/** Leaves the describing point out of counts and scans. */
+export const withoutStorePoint = { must_not: [{ has_id: [storePointId] }] };
+
+/** The schema of the store, or undefined where the collection is missing or not one of this product's. */
+export async function findStorePoint(connection: QdrantConnection): Promise<StoredSchema | undefined> {
+  const points = await connection.read("cannot read the store", (client, collection) =>
+    client.retrieve(collection, { ids: [storePointId], with_payload: true }).catch(undefinedWhenMissing),
+  );
+  const content = points?.[0]?.payload?.millrace as (StoredSchema & { readonly format: number }) | undefined;
+  if (content === undefined) return undefined;
+  if (content.format !== storeFormat) {
+    const why = `${connection.place.name} is of format ${content.format}, this version knows ${storeFormat}`;
+    throw new MillraceError("E_STORE", "the store was made by another version", { why });
+  }
+  const { dimensions, distance, fingerprint, graph, model, identity } = content;
+  return { dimensions, distance, fingerprint, graph, model, identity };
+}
+
+/** @throws E_STORE_MISSING */
+export async function readStorePoint(connection: QdrantConnection): Promise<StoredSchema> {
+  const schema = await findStorePoint(connection);
+  if (schema === undefined) throw storeMissing(connection.place.name);
+  return schema;
+}
+
+export async function writeStorePoint(connection: QdrantConnection, schema: StoredSchema): Promise<void> {
+  const payload = { millrace: { format: storeFormat, ...schema } };
+  const points = [{ id: storePointId, vector: {}, payload }];
+  await connection.write("cannot write to the store", (client, collection) =>
+    client.upsert(collection, { points, wait: true }),
+  );
+}
+
+/** For a request whose collection may be missing. */
+export function undefinedWhenMissing(error: unknown): undefined {
+  if ((error as { status?: unknown }).status !== 404) throw error;
+}
