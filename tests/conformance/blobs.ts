@@ -4,8 +4,8 @@ import fc from "fast-check";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** What every BlobStore must do. `make` gives an empty store. */
-export function describeBlobStore(name: string, make: () => Promise<BlobStore>): void {
+/** What every BlobStore must do. `make` gives an empty store. With `anyKey` false, lists of arbitrary keys stay untested. */
+export function describeBlobStore(name: string, make: () => Promise<BlobStore>, { anyKey = true } = {}): void {
   describe(`${name} is a BlobStore`, () => {
     test.each([0, 1, 4096, 5_000_000])("%d bytes come back as they were put", async (length) => {
       const blobs = await make();
@@ -72,7 +72,7 @@ export function describeBlobStore(name: string, make: () => Promise<BlobStore>):
       expect(await listed(blobs, "")).toEqual([]);
     });
 
-    test("list is by prefix and in key order, whatever the keys", async () => {
+    (anyKey ? test : test.skip)("list is by prefix and in key order, whatever the keys", async () => {
       const segment = fc.oneof(
         fc.constantFrom(
           "a",

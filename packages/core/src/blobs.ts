@@ -1,4 +1,4 @@
-/** A flat map from keys to bytes: a local folder, memory, or (later) an S3 prefix. Keys use `/` and never begin with it. */
+/** A flat map from keys to bytes: a local folder, memory, or an S3 prefix. Keys use `/` and never begin with it. */
 export interface BlobStore {
   /** The bytes, or undefined where there are none. */
   get(key: string): Promise<Uint8Array | undefined>;

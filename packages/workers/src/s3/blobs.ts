@@ -1,0 +1,123 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from "@aws-sdk/client-s3";
+import { type BlobStore, MillraceError } from "@millrace/core";
+import { checkKey } from "../blobs/keys.js";
+import { s3Client } from "./client.js";
+import { s3Error, s3Failure } from "./errors.js";
+
+/** Attempts at a body that is cut, or at a write that another one met. */
+const attempts = 8;
+/** Keys of one DeleteObjects call: the protocol's limit. */
+const deleteSize = 1_000;
+
+/** Blobs below `s3://bucket/prefix`. @throws E_CONFIG when that is not a location */
+export function s3Blobs(location: string): BlobStore {
+  const { bucket, prefix } = parseLocation(location);
+  const place = { bucket, keyOf: (key: string) => `${prefix}${key}` };
+  return {
+    get: (key) => named(() => getBytes(place, key), `Cannot read "${key}" of ${location}`, bucket),
+    put: (key, bytes, options) =>
+      named(() => putBytes(place, key, bytes, options?.onlyIfAbsent), `Cannot write "${key}" of ${location}`, bucket),
+    delete: (keys) => named(() => deleteAll(place, keys), `Cannot delete blobs of ${location}`, bucket),
+    async *list(below) {
+      let token: string | undefined;
+      do {
+        const page = await named(() => listPage(bucket, prefix + below, token), `Cannot list ${location}`, bucket);
+        for (const { Key } of page.Contents ?? []) yield decodeKey(Key ?? "").slice(prefix.length);
+        token = page.IsTruncated ? page.NextContinuationToken : undefined;
+      } while (token !== undefined);
+    },
+  };
+}
+
+interface Place {
+  readonly bucket: string;
+  keyOf(key: string): string;
+}
+
+function parseLocation(location: string): { readonly bucket: string; readonly prefix: string } {
+  const [, bucket, path = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(location) ?? [];
+  if (bucket === undefined) {
+    throw new MillraceError("E_CONFIG", `"${location}" is not a place in S3`, { fix: "Write s3://bucket/prefix." });
+  }
+  const folder = path.replace(/\/+$/, "");
+  return { bucket, prefix: folder === "" ? "" : `${folder}/` };
+}
+
+async function named<Result>(act: () => Promise<Result>, what: string, bucket: string): Promise<Result> {
+  try {
+    return await act();
+  } catch (error) {
+    throw s3Error(error, what, bucket);
+  }
+}
+
+async function getBytes({ bucket, keyOf }: Place, key: string): Promise<Uint8Array | undefined> {
+  checkKey(key);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { Body, ContentLength } = await s3Client().send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
+      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+      if (bytes.length === (ContentLength ?? bytes.length)) return bytes;
+      throw new Error(`${bytes.length} of ${ContentLength} bytes came`);
+    } catch (error) {
+      const { name, status } = s3Failure(error);
+      if (name === "NoSuchKey") return undefined;
+      // What has a status was retried by the SDK; a body that broke was not.
+      if (status !== 0 || attempt === attempts) throw error;
+      await pause(attempt);
+    }
+  }
+}
+
+async function putBytes({ bucket, keyOf }: Place, key: string, bytes: Uint8Array, onlyIfAbsent = false) {
+  checkKey(key);
+  const condition = onlyIfAbsent ? { IfNoneMatch: "*" } : {};
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await s3Client().send(new PutObjectCommand({ Bucket: bucket, Key: keyOf(key), Body: bytes, ...condition }));
+      return true;
+    } catch (error) {
+      const { status } = s3Failure(error);
+      if (onlyIfAbsent && status === 412) return false;
+      if (status !== 409 || attempt === attempts) throw error;
+      await pause(attempt);
+    }
+  }
+}
+
+async function deleteAll({ bucket, keyOf }: Place, keys: readonly string[]): Promise<void> {
+  keys.forEach(checkKey);
+  // XML cannot say control characters, so a key with one is named in the address instead.
+  const odd = keys.filter((key) => /\p{Cc}|[\uFFFE\uFFFF]/u.test(key));
+  for (const key of odd) await s3Client().send(new DeleteObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
+  const plain = keys.filter((key) => !odd.includes(key));
+  for (let start = 0; start < plain.length; start += deleteSize) {
+    const Objects = plain.slice(start, start + deleteSize).map((key) => ({ Key: keyOf(key) }));
+    const answer = await s3Client().send(
+      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects, Quiet: true } }),
+    );
+    const failed = answer.Errors?.find(({ Code }) => Code !== "NoSuchKey");
+    if (failed !== undefined) throw new Error(`${failed.Key}: ${failed.Code} ${failed.Message}`);
+  }
+}
+
+function listPage(bucket: string, prefix: string, token: string | undefined) {
+  const page = { Bucket: bucket, Prefix: prefix, ContinuationToken: token, EncodingType: "url" as const };
+  return s3Client().send(new ListObjectsV2Command(page));
+}
+
+function decodeKey(key: string): string {
+  return decodeURIComponent(key.replaceAll("+", " "));
+}
+
+/** Waits longer each time, and never as long as others do. */
+async function pause(attempt: number): Promise<void> {
+  await delay(Math.random() * Math.min(50 * 2 ** attempt, 5_000));
+}
