@@ -16,7 +16,7 @@ import {
   showSettings,
 } from "millrace";
 
-const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python"];
+const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python", "temporalAddress"];
 const variable = (name: string) => `\${${name}}`;
 
 describe("settings", () => {

@@ -55,7 +55,7 @@ export const commands: readonly CommandFacts[] = [
   {
     name: "index",
     parameters: "[source]",
-    summary: "bring a store up to date with a folder, file, glob, or JSON lines on standard input (-)",
+    summary: "bring a store up to date with a folder, file, glob, s3:// place, or JSON lines on standard input (-)",
     settings: [
       ...places,
       ...documents,

@@ -3,7 +3,7 @@ import type { FieldMapping } from "./format.js";
 
 /** What to read: a folder, one file, a glob, or a spooled standard input. */
 export interface SourceSpec {
-  /** A path, a glob, `-` for standard input, (later) `s3://bucket/prefix`. */
+  /** A path, a glob, `-` for standard input, `s3://bucket/prefix`. */
   readonly location: string;
   /** Globs on object keys; an object must match one of `include` (when there is any) and none of `exclude`. */
   readonly include: readonly string[];
@@ -40,7 +40,7 @@ export interface Job {
   readonly limits: SizeLimits;
   /** Where the points go: `lancedb:<folder>`, `jsonl:<folder>`, `parquet:<folder>`, `memory:<name>`. */
   readonly store: string;
-  /** Where plans, batches, vectors, marks and the manifest lie: a folder, (later) `s3://bucket/prefix`. */
+  /** Where plans, batches, vectors, marks and the manifest lie: a folder, `s3://bucket/prefix`. */
   readonly work: string;
   /** Read every object again and encode every document again. */
   readonly full: boolean;

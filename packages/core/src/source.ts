@@ -1,6 +1,6 @@
 import type { CorpusObject } from "./corpus.js";
 
-/** Lists the objects of a corpus and opens them. Implementations: folder, file, glob, stdin, (later) S3. */
+/** Lists the objects of a corpus and opens them. Implementations: folder, file, glob, stdin, S3. */
 export interface Source {
   /** Canonical: the same corpus has the same uri however the user spelled it. */
   readonly uri: string;

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { s3Blobs } from "../../../packages/workers/dist/s3/blobs.js";
-import { closeS3Client } from "../../../packages/workers/dist/s3/client.js";
+import { openBlobs } from "@millrace/workers";
 import { describeBlobStore } from "../../conformance/blobs.ts";
 import { startS3Server } from "../../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../../services/server.ts";
@@ -20,13 +19,15 @@ if (program === undefined) {
     process.env.AWS_SECRET_ACCESS_KEY = "testsecret";
   }, 60_000);
   afterAll(async () => {
-    closeS3Client();
     await server?.kill();
   });
-  describeBlobStore("s3Blobs", async () => s3Blobs(`s3://corpus/store-${stores++}`), { anyKey: false });
+  // This server keeps keys as paths of files, which know neither control characters nor what is not assigned, and lists
+  // them as a tree: in order where no character sorts before the slash.
+  const knowsKey = (key: string) => !/[\p{Cc}\p{Cn}\p{Co} -.]/u.test(key);
+  describeBlobStore("s3Blobs", async () => openBlobs(`s3://corpus/store-${stores++}`), { knowsKey, runs: 10 });
   describe("s3Blobs that cannot work", () => {
     test("a missing bucket", async () => {
-      const keys = s3Blobs("s3://nothing/a").list("");
+      const keys = (await openBlobs("s3://nothing/a")).list("");
       await expect(keys[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "E_BUCKET_MISSING" });
     });
   });

@@ -12,7 +12,7 @@ const positive = z.number().int().positive();
 export const settings = {
   source: setting({
     group: "what to index",
-    doc: "Folder, file or glob to index, where the command line names none",
+    doc: "Folder, file, glob or s3:// place to index, where the command line names none",
     schema: text.optional(),
     default: undefined,
     example: "docs",
@@ -66,7 +66,7 @@ export const settings = {
   }),
   work: setting({
     group: "what to index",
-    doc: "Folder for plans, batches, marks and the manifest; a run resumes from it",
+    doc: "Folder or s3:// place for plans, batches, marks and the manifest; a run resumes from it",
     schema: text,
     default: ".millrace/work",
     flag: "--work <folder>",

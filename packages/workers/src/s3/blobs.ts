@@ -1,24 +1,18 @@
-import { setTimeout as delay } from "node:timers/promises";
-import {
-  DeleteObjectCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-} from "@aws-sdk/client-s3";
-import { type BlobStore, MillraceError } from "@millrace/core";
+import { DeleteObjectCommand, DeleteObjectsCommand, ListObjectsV2Command, PutObjectCommand } from "@aws-sdk/client-s3";
+import type { BlobStore } from "@millrace/core";
 import { checkKey } from "../blobs/keys.js";
 import { s3Client } from "./client.js";
 import { s3Error, s3Failure } from "./errors.js";
+import { asPrefix, decodeKey, parseLocation } from "./location.js";
+import { attempts, pause, readBody } from "./read.js";
 
-/** Attempts at a body that is cut, or at a write that another one met. */
-const attempts = 8;
 /** Keys of one DeleteObjects call: the protocol's limit. */
 const deleteSize = 1_000;
 
 /** Blobs below `s3://bucket/prefix`. @throws E_CONFIG when that is not a location */
 export function s3Blobs(location: string): BlobStore {
-  const { bucket, prefix } = parseLocation(location);
+  const { bucket, path } = parseLocation(location);
+  const prefix = asPrefix(path);
   const place = { bucket, keyOf: (key: string) => `${prefix}${key}` };
   return {
     get: (key) => named(() => getBytes(place, key), `Cannot read "${key}" of ${location}`, bucket),
@@ -41,15 +35,6 @@ interface Place {
   keyOf(key: string): string;
 }
 
-function parseLocation(location: string): { readonly bucket: string; readonly prefix: string } {
-  const [, bucket, path = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(location) ?? [];
-  if (bucket === undefined) {
-    throw new MillraceError("E_CONFIG", `"${location}" is not a place in S3`, { fix: "Write s3://bucket/prefix." });
-  }
-  const folder = path.replace(/\/+$/, "");
-  return { bucket, prefix: folder === "" ? "" : `${folder}/` };
-}
-
 async function named<Result>(act: () => Promise<Result>, what: string, bucket: string): Promise<Result> {
   try {
     return await act();
@@ -60,19 +45,11 @@ async function named<Result>(act: () => Promise<Result>, what: string, bucket: s
 
 async function getBytes({ bucket, keyOf }: Place, key: string): Promise<Uint8Array | undefined> {
   checkKey(key);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { Body, ContentLength } = await s3Client().send(new GetObjectCommand({ Bucket: bucket, Key: keyOf(key) }));
-      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
-      if (bytes.length === (ContentLength ?? bytes.length)) return bytes;
-      throw new Error(`${bytes.length} of ${ContentLength} bytes came`);
-    } catch (error) {
-      const { name, status } = s3Failure(error);
-      if (name === "NoSuchKey") return undefined;
-      // What has a status was retried by the SDK; a body that broke was not.
-      if (status !== 0 || attempt === attempts) throw error;
-      await pause(attempt);
-    }
+  try {
+    return await readBody({ Bucket: bucket, Key: keyOf(key) });
+  } catch (error) {
+    if (s3Failure(error).name === "NoSuchKey") return undefined;
+    throw error;
   }
 }
 
@@ -111,13 +88,4 @@ async function deleteAll({ bucket, keyOf }: Place, keys: readonly string[]): Pro
 function listPage(bucket: string, prefix: string, token: string | undefined) {
   const page = { Bucket: bucket, Prefix: prefix, ContinuationToken: token, EncodingType: "url" as const };
   return s3Client().send(new ListObjectsV2Command(page));
-}
-
-function decodeKey(key: string): string {
-  return decodeURIComponent(key.replaceAll("+", " "));
-}
-
-/** Waits longer each time, and never as long as others do. */
-async function pause(attempt: number): Promise<void> {
-  await delay(Math.random() * Math.min(50 * 2 ** attempt, 5_000));
 }

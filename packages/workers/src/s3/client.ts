@@ -8,12 +8,6 @@ export function s3Client(): S3Client {
   return shared;
 }
 
-/** Closes the client's sockets; the next use makes a new client, which reads its settings again. */
-export function closeS3Client(): void {
-  shared?.destroy();
-  shared = undefined;
-}
-
 function createClient(): S3Client {
   const agent = { keepAlive: true, maxSockets: 32 };
   // Says what the SDK would find by itself, and is asked for nothing else.

@@ -2,20 +2,20 @@ import { open, opendir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { MillraceError, type Source, type SourceSpec } from "@millrace/core";
-import picomatch from "picomatch";
 import { folderError, isGone } from "./file-errors.js";
 import { fileVersion } from "./file-object.js";
 import { fileSource, folderSource } from "./folder.js";
-import { selectObjects } from "./selection.js";
+import { selectObjects, splitGlob } from "./selection.js";
 import { spooledSource } from "./spool.js";
 
 /**
- * Opens a folder, a file, or a glob. A path that exists is taken as it is, even with `*` or `[` in it. The uri is the
+ * Opens a folder, a file, a glob, or a place in S3. A path that exists is taken as it is, even with `*` or `[` in it. The uri is the
  * `file:` URL of the real path, so that links and spellings of one corpus are one; a glob's has the pattern behind it.
  * A glob that matches nothing lists nothing.
  * @throws E_SOURCE_MISSING when there is nothing at the place, or it cannot be read.
  */
 export async function openSource(spec: SourceSpec): Promise<Source> {
+  if (spec.location.startsWith("s3://")) return (await import("../s3/source.js")).openS3Source(spec);
   const location = resolve(spec.location);
   if (spec.location === "" || spec.location.includes("\0")) throw missing(spec.location, "that is not a path");
   try {
@@ -43,8 +43,9 @@ async function openSingleFile(path: string): Promise<Source> {
 }
 
 async function openGlob(spec: SourceSpec): Promise<Source> {
-  const { base, glob, isGlob } = picomatch.scan(spec.location, { unescape: true });
-  if (!isGlob || glob === "") throw missing(spec.location, "there is no such folder or file");
+  const pattern = splitGlob(spec.location);
+  if (pattern === undefined) throw missing(spec.location, "there is no such folder or file");
+  const { base, glob } = pattern;
   try {
     const root = await realpath(resolve(base));
     await (await opendir(root)).close();

@@ -8,6 +8,12 @@ export interface Selection {
   entersFolder(folder: string): boolean;
 }
 
+/** A pattern cut where its first wildcard's segment begins; undefined where it has none. */
+export function splitGlob(pattern: string): { readonly base: string; readonly glob: string } | undefined {
+  const { base, glob, isGlob } = picomatch.scan(pattern, { unescape: true });
+  return isGlob && glob !== "" ? { base, glob } : undefined;
+}
+
 /** Globs on keys: an object must match one of `include`, where there is any, and none of `exclude`. */
 export interface SelectionRules {
   readonly include: readonly string[];

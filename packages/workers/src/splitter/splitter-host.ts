@@ -1,6 +1,6 @@
 import type { Job, Split } from "@millrace/core";
 import { discardingBlobs } from "../blobs/discarding.js";
-import { folderBlobs } from "../blobs/folder.js";
+import { openBlobs } from "../blobs/open.js";
 import { createChunker } from "../chunkers/create-chunker.js";
 import { serveHost } from "../hosts/serve.js";
 import { openSource } from "../sources/open-source.js";
@@ -18,9 +18,10 @@ export interface SplitterSettings {
 
 /** The splitter host: a process of its own, so that no parser can block, exhaust or crash the main one. */
 await serveHost<SplitterSettings, SplitRequest, Split>(async ({ job, store, tokenizerPath, isDryRun }, note) => {
+  const blobs = await openBlobs(job.work);
   const splitter = new ShardSplitter(
     {
-      blobs: isDryRun ? discardingBlobs(folderBlobs(job.work)) : folderBlobs(job.work),
+      blobs: isDryRun ? discardingBlobs(blobs) : blobs,
       source: await openSource(job.source),
       chunker: createChunker(await loadTokenizer(tokenizerPath), job.chunking),
       store,
