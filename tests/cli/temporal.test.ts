@@ -169,7 +169,7 @@ const kills = 6;
     const namespace = await run(["jobs", "list", "--json", "--temporal-namespace", "nowhere"], options());
     expect(namespace.result.error?.code).toBe("E_NAMESPACE_MISSING");
     const address = await run(["jobs", "list", "--json", "--temporal-address", "127.0.0.1:1"], options());
-    expect({ code: address.code, error: address.result.error?.code }).toEqual({ code: 4, error: "E_UNREACHABLE" });
+    expect({ code: address.code, error: address.result.error?.code }).toEqual({ code: 1, error: "E_UNREACHABLE" });
   }, 60_000);
 });
 

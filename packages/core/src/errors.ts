@@ -37,7 +37,7 @@ export const errorTable = {
   E_STORE_FINGERPRINT: preflight("The store was filled with another model or other chunking."),
   E_STORE_READ_ONLY: preflight("The store or the work folder cannot be written."),
   E_STORE_BUSY: preflight("Another process is writing to the same work folder."),
-  E_UNREACHABLE: { doc: "A server cannot be reached.", scope: "job", exit: 4, isRetryable: true },
+  E_UNREACHABLE: transient("A server cannot be reached."),
   E_CREDENTIALS: preflight("A server refused the credentials, or none were found."),
   E_BUCKET_MISSING: preflight("The bucket does not exist."),
   E_NAMESPACE_MISSING: preflight("The Temporal namespace does not exist."),
