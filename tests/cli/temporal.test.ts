@@ -181,7 +181,7 @@ function replay(history: string, workflowsPath: string) {
   return { code: status, error: status === 0 ? "" : stderr };
 }
 
-/** The built workflows with one change: a shard is sealed before its batches are encoded. */
+/** The built workflows with one change: a shard is written before its batches are encoded. */
 async function mutatedWorkflows(): Promise<string> {
   const copy = resolve("node_modules/.cache/mutated-workflows");
   await rm(copy, { recursive: true, force: true });
@@ -190,7 +190,7 @@ async function mutatedWorkflows(): Promise<string> {
   await writeFile(join(copy, "package.json"), '{"type":"module"}');
   const file = join(copy, "embed-shard.js");
   const code = await readFile(file, "utf8");
-  const mutated = code.replace(/(const receipts = \[\];)/, "$1\n    await runtime.steps.seal(job, part, receipts);");
+  const mutated = code.replace(/(const vectors = \[\];)/, "$1\n    await runtime.steps.write(job, part, vectors);");
   expect(mutated).not.toBe(code);
   await writeFile(file, mutated);
   return join(copy, "temporal/workflows.js");

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Job, noCounts, type PlanPage, type Shard, type Steps } from "@millrace/core";
+import { type Job, noCounts, type PlanPage, type Shard, type Steps, type VectorsRef } from "@millrace/core";
 
 export interface RecordedOptions {
   /** Parts of the one shard. */
@@ -50,19 +50,21 @@ export function recordedSteps({ parts, batches, resumedPasses = 0, changingPasse
       });
       return { batches: refs, counts: noCounts, isDone: false, ...(part + 1 < parts ? { rest } : {}) };
     },
-    async encode(_, { shard, index }) {
-      await recorded(`encode ${partOf(shard)}-${index}`);
+    async encode(_, refs) {
       const blob = { key: "", bytes: 0, sha256: "" };
-      return { ...blob, shard, index, points: 1, dimensions: 1, quarantined: 0, quarantinedIds: [] };
+      const vectors: VectorsRef[] = [];
+      for (const { shard, index } of refs) {
+        await recorded(`encode ${partOf(shard)}-${index}`);
+        vectors.push({ ...blob, shard, index, points: 1, dimensions: 1, quarantined: 0, quarantinedIds: [] });
+      }
+      return vectors;
     },
-    async write(_, { shard, index }) {
-      await recorded(`write ${partOf(shard)}-${index}`);
-      return { shard, index, points: 1, idsDigest: "", vectorsDigest: "", quarantined: 0 };
-    },
-    async seal(_, shard, receipts) {
-      if (receipts.filter((receipt) => receipt !== undefined).length !== batches)
-        throw new Error("receipts are missing");
-      await recorded(`seal ${partOf(shard.id)}`);
+    async write(_, shard, vectors) {
+      if (vectors.filter((ref) => ref !== undefined).length !== batches) throw new Error("vectors are missing");
+      await recorded(`write ${partOf(shard.id)}`);
+      return vectors.map(({ index }) => {
+        return { shard: shard.id, index, points: 1, idsDigest: "", vectorsDigest: "", quarantined: 0 };
+      });
     },
     async commit() {
       commits += 1;

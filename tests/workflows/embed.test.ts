@@ -13,19 +13,21 @@ describe("embedShard", () => {
     const position = (event: string) => steps.events.indexOf(event);
     expect(position("split 1 begun")).toBeLessThan(position("encode 0-0 ended"));
     for (let part = 0; part < 6; part += 1) {
-      expect(position(`seal ${part} begun`)).toBeGreaterThan(position(`write ${part}-2 ended`));
-      if (part >= 2) expect(position(`encode ${part}-0 begun`)).toBeGreaterThan(position(`seal ${part - 2} ended`));
-      if (part >= 3) expect(position(`split ${part} begun`)).toBeGreaterThan(position(`seal ${part - 3} ended`));
+      for (let batch = 0; batch < 3; batch += 1) {
+        expect(position(`write ${part} begun`)).toBeGreaterThan(position(`encode ${part}-${batch} ended`));
+      }
+      if (part >= 2) expect(position(`encode ${part}-0 begun`)).toBeGreaterThan(position(`write ${part - 2} ended`));
+      if (part >= 3) expect(position(`split ${part} begun`)).toBeGreaterThan(position(`write ${part - 3} ended`));
     }
   });
 
-  test("seals nothing of which a batch failed", async () => {
+  test("writes nothing of which a batch failed", async () => {
     const steps = recordedSteps({ parts: 3, batches: 2 });
     const broken = { ...steps, encode: async () => Promise.reject(new Error("no encoder")) };
     await expect(embedShard(createEmbeddedRuntime({ steps: broken, hosts: 2 }), job, shard)).rejects.toThrow(
       "no encoder",
     );
-    expect(steps.events.filter((event) => event.startsWith("seal"))).toEqual([]);
+    expect(steps.events.filter((event) => event.startsWith("write"))).toEqual([]);
   });
 });
 
@@ -75,7 +77,7 @@ describe("embedCorpus", () => {
     await expect(embedCorpus(runtime, job)).rejects.toThrow(Interrupted);
     const begun = steps.events.filter((event) => event.endsWith("begun"));
     expect(steps.events.filter((event) => event.endsWith("ended"))).toHaveLength(begun.length);
-    const after = begun.slice(begunBefore).filter((event) => !/^(write|seal)/.test(event));
+    const after = begun.slice(begunBefore).filter((event) => !/^write/.test(event));
     expect(after).toEqual([]);
   });
 });

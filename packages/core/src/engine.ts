@@ -6,6 +6,14 @@ export interface TokenBatch {
   readonly ids: Int32Array;
 }
 
+/** What an engine needs of an `AbortSignal`, which no library of core's knows. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: "abort", listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** Turns token ids into vectors. */
 export interface Encoder {
   /** Floats in one vector. */
@@ -16,8 +24,9 @@ export interface Encoder {
   readonly tokenBudget: number;
   /**
    * Vectors, row after row: `rows × dimensions`. Calls may overlap; the encoder runs as many at once as it has hosts.
+   * Where `signal` fires before a host has begun the run, it is taken back and rejects with the signal's reason.
    * @throws E_ROW_ENCODE when this batch killed its host each time, E_HOST when the encoder as a whole is of no use.
    */
-  encode(batch: TokenBatch): Promise<Float32Array>;
+  encode(batch: TokenBatch, signal?: CancelSignal): Promise<Float32Array>;
   close(): Promise<void>;
 }

@@ -53,7 +53,7 @@ export {
   type VectorsRef,
 } from "./batch.js";
 
-export type { Encoder, TokenBatch } from "./engine.js";
+export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 

@@ -89,12 +89,13 @@ export interface CorpusSteps {
 export interface ShardSteps {
   /** Reads, parses, chunks and tokenizes into Arrow batches. */
   split(job: Job, shard: Shard): Promise<Split>;
-  /** Token batches → vectors. */
-  encode(job: Job, batch: BatchRef): Promise<VectorsRef>;
-  /** Idempotent upsert, acknowledged. */
-  write(job: Job, vectors: VectorsRef): Promise<Receipt>;
-  /** Writes the done mark; from here on the shard is never worked on again. */
-  seal(job: Job, shard: Shard, receipts: readonly Receipt[]): Promise<void>;
+  /** Token batches → vectors, batch after batch. */
+  encode(job: Job, batches: readonly BatchRef[]): Promise<readonly VectorsRef[]>;
+  /**
+   * Idempotent upsert of all vectors of a shard, acknowledged, then its done mark: from here on the shard is never worked
+   * on again.
+   */
+  write(job: Job, shard: Shard, vectors: readonly VectorsRef[]): Promise<readonly Receipt[]>;
 }
 
 export interface Steps extends CorpusSteps, ShardSteps {}

@@ -49,7 +49,7 @@ export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";
 export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter.js";
 export { ShardSplitter, type SplitRequest } from "./splitter/split-shard.js";
-export type { EncodeContext, IoContext, Splitter, StepContext } from "./steps/context.js";
+export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps } from "./steps.js";
 export type { TemporalPlace } from "./temporal/connect.js";

@@ -1,6 +1,6 @@
 import type { BatchRef, Job, PlanPage, Receipt, Shard, Split, Steps, Summary, VectorsRef } from "@millrace/core";
 import { commit } from "./steps/commit.js";
-import type { EncodeContext, IoContext, StepContext } from "./steps/context.js";
+import type { EncodeContext, IoContext, StepContext, StepControl } from "./steps/context.js";
 import { encode } from "./steps/encode.js";
 import { readDoneMark, readSplitIndex, seal } from "./steps/marks.js";
 import { plan } from "./steps/plan.js";
@@ -32,11 +32,12 @@ export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
       const begun = await readSplitIndex(context.blobs, shard.id);
       return begun?.split ?? context.splitter.split(job, shard);
     },
-    async write(job: Job, vectors: VectorsRef): Promise<Receipt> {
-      return write(await contextOf(job), job, vectors);
-    },
-    async seal(job: Job, shard: Shard, receipts: readonly Receipt[]): Promise<void> {
-      return seal(await contextOf(job), job, shard, receipts);
+    async write(job: Job, shard: Shard, vectors: readonly VectorsRef[]): Promise<readonly Receipt[]> {
+      const context = await contextOf(job);
+      const receipts: Receipt[] = [];
+      for (const ref of vectors) receipts.push(await write(context, ref));
+      await seal(context, job, { shard, receipts });
+      return receipts;
     },
     async commit(job: Job): Promise<Summary> {
       return commit(await contextOf(job), job);
@@ -44,10 +45,17 @@ export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
   };
 }
 
-export function createEncodeSteps(contextOf: ContextOf<EncodeContext>): EncodeSteps {
+export function createEncodeSteps(contextOf: ContextOf<EncodeContext>, control: StepControl = {}): EncodeSteps {
   return {
-    async encode(job: Job, batch: BatchRef): Promise<VectorsRef> {
-      return encode(await contextOf(job), job, batch);
+    async encode(job: Job, batches: readonly BatchRef[]): Promise<readonly VectorsRef[]> {
+      const context = await contextOf(job);
+      const vectors: VectorsRef[] = [];
+      for (const batch of batches) {
+        control.signal?.throwIfAborted();
+        vectors.push(await encode(context, batch, control.signal));
+        control.onProgress?.({ batches: vectors.length });
+      }
+      return vectors;
     },
   };
 }

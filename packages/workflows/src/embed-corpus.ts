@@ -8,7 +8,7 @@ import { inWindow } from "./window.js";
 export type Outcome = { readonly summary: Summary } | { readonly rest: Position };
 
 /**
- * Brings a store up to date with a corpus: plan → (split → encode → write → seal) per shard → commit. A plan that an
+ * Brings a store up to date with a corpus: plan → (split → encode → write) per shard → commit. A plan that an
  * interrupted run left is finished first; then, and while objects change under the job's feet, another pass follows.
  */
 export async function embedCorpus(runtime: Runtime, job: Job): Promise<Summary> {

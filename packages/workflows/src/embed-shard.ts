@@ -1,4 +1,4 @@
-import type { BatchRef, Job, Receipt, Shard, Split } from "@millrace/core";
+import { type BatchRef, inPieces, type Job, type Shard, type Split, type VectorsRef } from "@millrace/core";
 import type { Runtime } from "./runtime.js";
 import { inWindow } from "./window.js";
 
@@ -38,23 +38,23 @@ async function* partsOf(runtime: Runtime, job: Job, shard: Shard, left: { rest?:
 
 async function finishPart(runtime: Runtime, job: Job, part: Shard, split: Split): Promise<void> {
   if (split.isDone) return;
-  const receipts: Receipt[] = [];
-  await inWindow(split.batches, runtime.windows.batches, async (batch) => {
-    receipts[batch.index] = await embedBatch(runtime, job, batch);
+  const { encodes, batchesPerEncode } = runtime.windows;
+  const vectors: VectorsRef[] = [];
+  await inWindow(inPieces(split.batches, batchesPerEncode), encodes, async (batches) => {
+    for (const encoded of await encodeBatches(runtime, job, batches)) vectors[encoded.index] = encoded;
   });
-  await runtime.steps.seal(job, part, receipts);
+  const receipts = await runtime.steps.write(job, part, vectors);
+  runtime.report({ kind: "written", points: receipts.reduce((sum, { points }) => sum + points, 0) });
 }
 
-async function embedBatch(runtime: Runtime, job: Job, batch: BatchRef): Promise<Receipt> {
+async function encodeBatches(runtime: Runtime, job: Job, batches: readonly BatchRef[]): Promise<readonly VectorsRef[]> {
   await runtime.checkpoint();
-  const vectors = await runtime.steps.encode(job, batch);
+  const vectors = await runtime.steps.encode(job, batches);
   runtime.report({
     kind: "encoded",
-    chunks: vectors.points,
-    tokens: batch.tokens,
-    quarantined: vectors.quarantined,
+    chunks: vectors.reduce((sum, { points }) => sum + points, 0),
+    tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0),
+    quarantined: vectors.reduce((sum, { quarantined }) => sum + quarantined, 0),
   });
-  const receipt = await runtime.steps.write(job, vectors);
-  runtime.report({ kind: "written", points: receipt.points });
-  return receipt;
+  return vectors;
 }

@@ -3,7 +3,7 @@ export { embedCorpus, embedCorpusFrom, type Outcome } from "./embed-corpus.js";
 export { embedShard } from "./embed-shard.js";
 export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/runtime.js";
 export { beginning, type Position } from "./position.js";
-export { Interrupted, type Progress, type Runtime } from "./runtime.js";
+export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
 export type { EmbedCorpusInput, RefreshCorpusInput } from "./temporal/workflows.js";

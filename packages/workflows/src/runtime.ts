@@ -8,11 +8,19 @@ export type Progress =
   | { readonly kind: "written"; readonly points: number }
   | { readonly kind: "committing" };
 
+/** How much is under way at the same time. */
+export interface Windows {
+  readonly shards: number;
+  /** Encode steps of one shard. */
+  readonly encodes: number;
+  /** Batches that one encode step takes: several where a step costs more than a call. */
+  readonly batchesPerEncode: number;
+}
+
 /** All the orchestration needs from whoever executes it: this process, or a Temporal workflow. */
 export interface Runtime {
   readonly steps: Steps;
-  /** Shards, and batches of one shard, that are worked on at the same time. */
-  readonly windows: { readonly shards: number; readonly batches: number };
+  readonly windows: Windows;
   /** Called before each piece of new work: waits while paused, throws `Interrupted` when the job is to stop. */
   checkpoint(): Promise<void>;
   /** True when no new work is to be taken for now and the orchestration should return where it stands. */

@@ -14,6 +14,7 @@ import {
   openSource,
   type QueueToPoll,
   runWorkers,
+  type StepControl,
   storeFolder,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
@@ -70,7 +71,7 @@ async function openQueues(settings: Settings, say: Say): Promise<OpenQueues> {
   if (settings.queues.includes("io")) {
     const pool = createContextPool<IoContext>({ nameOf, open: (job) => openIo(job, settings, say), idleMilliseconds });
     closers.push(pool.close);
-    queues.push({ queue: ioQueue, steps: createIoSteps(pool.of), atOnce });
+    queues.push({ queue: ioQueue, stepsFor: () => createIoSteps(pool.of), atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
@@ -82,7 +83,8 @@ async function openQueues(settings: Settings, say: Say): Promise<OpenQueues> {
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close, () => encoder.close());
     const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
-    queues.push({ queue: encodeQueue(spec, settings.device), steps: createEncodeSteps(pool.of), atOnce });
+    const stepsFor = (control: StepControl) => createEncodeSteps(pool.of, control);
+    queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
   }
   return {
     queues,

@@ -304,9 +304,9 @@ export const settings = {
   }),
   inFlight: setting({
     group: "running",
-    doc: "With --on temporal: batches of one shard under way at once, over all workers",
+    doc: "With --on temporal: batches under way at once, over all workers",
     schema: positive,
-    default: 8,
+    default: 32,
     flag: "--in-flight <n>",
     env: ["MILLRACE_IN_FLIGHT"],
   }),

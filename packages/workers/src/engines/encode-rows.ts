@@ -7,6 +7,13 @@ export interface EncodedRows {
   readonly failed: ReadonlyMap<number, MillraceError>;
 }
 
+export interface EncodeRowsOptions {
+  /** Called after each engine run. */
+  readonly onRun?: (plan: TokenBatchPlan) => void;
+  /** Takes back the runs that no host has begun. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Encodes rows of any length in token batches of equal length. A run whose hosts die is halved until the row at fault
  * stands alone; that row fails, the others do not.
@@ -14,14 +21,14 @@ export interface EncodedRows {
 export async function encodeRows(
   encoder: Encoder,
   rows: readonly Int32Array[],
-  onRun: (plan: TokenBatchPlan) => void = () => {},
+  { onRun, signal }: EncodeRowsOptions = {},
 ): Promise<EncodedRows> {
   const vectors = new Float32Array(rows.length * encoder.dimensions);
   const failed = new Map<number, MillraceError>();
   const run = async (plan: TokenBatchPlan): Promise<void> => {
     try {
-      scatter(await encoder.encode(gather(rows, plan)), plan, vectors);
-      onRun(plan);
+      scatter(await encoder.encode(gather(rows, plan), signal), plan, vectors);
+      onRun?.(plan);
     } catch (error) {
       if (!isFaultOfBatch(error)) throw error;
       const [only, ...others] = plan.rows;

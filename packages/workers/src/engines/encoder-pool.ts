@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { CompiledModel } from "@millrace/compiler";
-import { asMillraceError, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+import { asMillraceError, type CancelSignal, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
 import { type Host, startHost } from "../hosts/host.js";
 
 export interface EncoderPoolOptions {
@@ -87,12 +87,20 @@ export class EncoderPool implements Encoder {
     );
   }
 
-  encode(batch: TokenBatch): Promise<Float32Array> {
+  encode(batch: TokenBatch, signal?: CancelSignal): Promise<Float32Array> {
     if (this.broken !== undefined) return Promise.reject(this.broken);
-    return new Promise((resolve, reject) => {
-      this.queue.push({ batch, resolve, reject, attempts: 0 });
-      this.dispatch();
-    });
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
+    const run: Run = { batch, resolve, reject, attempts: 0 };
+    const takeBack = () => {
+      const place = this.queue.indexOf(run);
+      if (place >= 0) this.queue.splice(place, 1);
+      if (place >= 0) reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", takeBack, { once: true });
+    this.queue.push(run);
+    this.dispatch();
+    return promise.finally(() => signal?.removeEventListener("abort", takeBack));
   }
 
   /** Process ids of the hosts that live. */

@@ -28,7 +28,7 @@ export function createLazyEncoder(options: EncoderPoolOptions): LazyEncoder {
     tokenBudget: tokenBudget || defaultTokenBudget,
     warm: () => void opened().catch(() => {}),
     pids: () => started?.pids() ?? [],
-    encode: async (batch) => (await opened()).encode(batch),
+    encode: async (batch, signal) => (await opened()).encode(batch, signal),
     close: async () => (await pool?.catch(() => undefined))?.close(),
   };
 }

@@ -23,6 +23,14 @@ export interface EncodeContext {
   readonly onTokens?: (tokens: number) => void;
 }
 
+/** How whoever called a step can end it, and hears how far it is. */
+export interface StepControl {
+  /** Nothing more is begun once it fires; the step then throws the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Told, as a few numbers, what is finished for good: were the step begun again, it would go on from there. */
+  readonly onProgress?: (finished: { readonly [what: string]: number }) => void;
+}
+
 /** What the steps of one job work with where one process does them all. */
 export interface StepContext extends IoContext, EncodeContext {}
 

@@ -1,4 +1,4 @@
-import { type BatchRef, type Job, layout, type MillraceError, type VectorsRef } from "@millrace/core";
+import { type BatchRef, layout, type MillraceError, type TokenBatchPlan, type VectorsRef } from "@millrace/core";
 import { openBatchFile } from "../arrow/batch-file.js";
 import { recordsOf } from "../arrow/record-columns.js";
 import { encodeVectorsFile, withoutRows } from "../arrow/vectors-file.js";
@@ -7,17 +7,22 @@ import { encodeRows } from "../engines/encode-rows.js";
 import { quarantineChunks } from "../quarantine/quarantine.js";
 import type { EncodeContext } from "./context.js";
 
-/** Token batches → vectors, planned by exact length within the batch. Vectors an earlier run made are found again. */
-export async function encode(context: EncodeContext, _job: Job, batch: BatchRef): Promise<VectorsRef> {
+/**
+ * One batch → vectors, in token batches planned by exact length within it. Vectors an earlier run made are found again.
+ * @throws the signal's reason once it fires
+ */
+export async function encode(context: EncodeContext, batch: BatchRef, signal?: AbortSignal): Promise<VectorsRef> {
   const { blobs, encoder } = context;
   const indexKey = layout.vectorsIndex(batch.shard, batch.index);
   const earlier = await readJson<VectorsRef>(blobs, indexKey);
   if (earlier !== undefined) return earlier;
 
   const { table, tokenIds } = openBatchFile(await getBlob(blobs, batch));
-  const { vectors, failed } = await encodeRows(encoder, tokenIds, ({ length, rows }) =>
-    context.onTokens?.(length * rows.length),
-  );
+  const onRun = ({ length, rows }: TokenBatchPlan) => context.onTokens?.(length * rows.length);
+  const { vectors, failed } = await encodeRows(encoder, tokenIds, {
+    onRun,
+    ...(signal === undefined ? {} : { signal }),
+  });
   const isWhole = failed.size === 0;
   const records = isWhole ? [] : recordsOf(table);
   if (!isWhole) await quarantineChunks(blobs, batch, records, failed);

@@ -35,8 +35,7 @@ export async function readDoneMark(blobs: BlobStore, shard: string): Promise<Don
 export async function seal(
   { blobs }: { readonly blobs: BlobStore },
   job: Job,
-  shard: Shard,
-  receipts: readonly Receipt[],
+  { shard, receipts }: Pick<DoneMark, "shard" | "receipts">,
 ): Promise<void> {
   const index = await readSplitIndex(blobs, shard.id);
   if (index === undefined) return;

@@ -1,11 +1,11 @@
-import type { Job, PointBatch, Receipt, VectorsRef } from "@millrace/core";
+import type { PointBatch, Receipt, VectorsRef } from "@millrace/core";
 import { openVectorsFile } from "../arrow/vectors-file.js";
 import { getBlob } from "../blobs/json.js";
 import { sha256 } from "../identity/digest.js";
 import type { IoContext } from "./context.js";
 
 /** Upserts a batch's points by id; writing again after a crash changes nothing. */
-export async function write({ blobs, sink }: IoContext, _job: Job, vectors: VectorsRef): Promise<Receipt> {
+export async function write({ blobs, sink }: IoContext, vectors: VectorsRef): Promise<Receipt> {
   const points = openVectorsFile(await getBlob(blobs, vectors));
   if (points.records.length > 0) await sink.upsert(points);
   if (vectors.quarantinedIds.length > 0) await sink.delete(vectors.quarantinedIds);

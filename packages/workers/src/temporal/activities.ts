@@ -1,28 +1,45 @@
 import type { Steps } from "@millrace/core";
 import { CancelledFailure, Context } from "@temporalio/activity";
+import type { StepControl } from "../steps/context.js";
 import { toFailure } from "./failures.js";
 
 /** A sign of life this often; Temporal takes a worker that gives none for dead. */
 const heartbeatMilliseconds = 5_000;
 
+/** Steps that heed a control of their own. */
+export type ControlledSteps = (control: StepControl) => Partial<Steps>;
+
 /**
- * Steps as activities. Each says that it lives for as long as it works, and ends at once when its job is cancelled: what
- * the abandoned step still finishes is found by whoever runs the job again.
+ * Steps as activities. Each says that it lives for as long as it works, with what of it is finished, and ends at once when
+ * its job is cancelled: its hosts begin nothing more, and what the abandoned step still finishes is found by whoever runs
+ * the job again.
  */
-export function createActivities(steps: Partial<Steps>): Record<string, Step> {
-  const activities = Object.entries(steps as Record<string, Step>).map(([name, step]) => {
-    return [name, (...args: unknown[]) => asActivity(() => step(...args))] as const;
+export function createActivities(stepsFor: ControlledSteps): Record<string, Step> {
+  const activities = Object.keys(stepsFor({})).map((name) => {
+    return [
+      name,
+      (...args: unknown[]) => asActivity((control) => stepNamed(stepsFor(control), name)(...args)),
+    ] as const;
   });
   return Object.fromEntries(activities);
 }
 
 type Step = (...args: unknown[]) => Promise<unknown>;
 
-async function asActivity<Result>(step: () => Promise<Result>): Promise<Result> {
+function stepNamed(steps: Partial<Steps>, name: string): Step {
+  return (steps as Record<string, Step>)[name] as Step;
+}
+
+async function asActivity<Result>(step: (control: StepControl) => Promise<Result>): Promise<Result> {
   const context = Context.current();
-  const heartbeats = setInterval(() => context.heartbeat(), heartbeatMilliseconds);
+  let finished: object | undefined;
+  const heartbeats = setInterval(() => context.heartbeat(finished), heartbeatMilliseconds);
+  const onProgress = (now: object) => {
+    finished = now;
+    context.heartbeat(finished);
+  };
   try {
-    return await Promise.race([step(), context.cancelled]);
+    return await Promise.race([step({ signal: context.cancellationSignal, onProgress }), context.cancelled]);
   } catch (error) {
     throw error instanceof CancelledFailure ? error : toFailure(error);
   } finally {

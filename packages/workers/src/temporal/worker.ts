@@ -1,12 +1,11 @@
-import type { Steps } from "@millrace/core";
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
-import { createActivities } from "./activities.js";
+import { type ControlledSteps, createActivities } from "./activities.js";
 import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
 
 /** A queue this process takes work from. */
 export type QueueToPoll =
   | { readonly queue: string; readonly workflowsPath: string }
-  | { readonly queue: string; readonly steps: Partial<Steps>; readonly atOnce: number };
+  | { readonly queue: string; readonly stepsFor: ControlledSteps; readonly atOnce: number };
 
 export interface WorkerOptions extends TemporalPlace {
   readonly queues: readonly QueueToPoll[];
@@ -33,8 +32,8 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
           namespace,
           taskQueue: queue.queue,
           shutdownGraceTime: graceMilliseconds,
-          ...("steps" in queue
-            ? { activities: createActivities(queue.steps), maxConcurrentActivityTaskExecutions: queue.atOnce }
+          ...("stepsFor" in queue
+            ? { activities: createActivities(queue.stepsFor), maxConcurrentActivityTaskExecutions: queue.atOnce }
             : { workflowsPath: queue.workflowsPath }),
         }),
       ),

@@ -14,7 +14,7 @@ export interface EmbeddedRuntimeOptions {
 export function createEmbeddedRuntime({ steps, hosts, stop, report }: EmbeddedRuntimeOptions): Runtime {
   return {
     steps,
-    windows: { shards: 2, batches: Math.max(2, hosts) },
+    windows: { shards: 2, encodes: Math.max(2, hosts), batchesPerEncode: 1 },
     async checkpoint() {
       if (stop?.aborted) throw new Interrupted("stopped before all was done");
     },

@@ -1,6 +1,6 @@
 import type { CorpusSteps, ShardSteps } from "@millrace/core";
 import { condition, proxyActivities, workflowInfo } from "@temporalio/workflow";
-import type { Progress, Runtime } from "../runtime.js";
+import type { Progress, Runtime, Windows } from "../runtime.js";
 import { ioQueue } from "./queues.js";
 
 /** A worker that says nothing for this long is taken for dead, and its step is given to another. */
@@ -12,10 +12,19 @@ const retry = { initialInterval: "1 second", backoffCoefficient: 2, maximumInter
 export interface TemporalRuntimeOptions {
   /** Queue of the workers that encode with the job's model. */
   readonly encodeQueue: string;
-  /** Batches of one shard under way at the same time. */
+  /** Batches under way at the same time, over all workers. */
   readonly batches: number;
   readonly isPaused: () => boolean;
   readonly report: (progress: Progress) => void;
+}
+
+/** A step costs six events of the history; with this many batches in one, a batch costs fewer than ten. */
+const batchesPerEncode = 4;
+
+/** A part of a shard has about as many batches as one encode step takes, and two parts of a shard are under way. */
+function windowsFor(batches: number): Windows {
+  const encodes = Math.max(2, Math.ceil(batches / batchesPerEncode));
+  return { shards: encodes, encodes, batchesPerEncode };
 }
 
 /** Runs a job as a Temporal workflow: each step is an activity, its journal is the history and the work folder. */
@@ -44,10 +53,9 @@ export function createTemporalRuntime({ encodeQueue, batches, isPaused, report }
       split: shard.split,
       encode: engine.encode,
       write: shard.write,
-      seal: shard.seal,
       commit: corpus.commit,
     },
-    windows: { shards: 4, batches },
+    windows: windowsFor(batches),
     checkpoint: () => condition(() => !isPaused()),
     wantsRest: () => workflowInfo().continueAsNewSuggested,
     report,

@@ -16,7 +16,7 @@ export interface EmbedCorpusInput {
   readonly job: Job;
   /** Kind of device that encodes. */
   readonly device: string;
-  /** Batches of one shard under way at the same time: as many as workers are expected to encode. */
+  /** Batches under way at the same time: as many as all workers together are expected to encode. */
   readonly batches: number;
   /** Where the run before this one rested. */
   readonly from?: Position;
