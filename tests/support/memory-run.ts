@@ -53,6 +53,8 @@ export interface MemoryRun {
   readonly full?: boolean;
   readonly keepVectors?: boolean;
   readonly allowEmpty?: boolean;
+  /** "id" where none is given; documents are known by their rows where it is undefined. */
+  readonly idField?: string | undefined;
   /** In place of the encoder that succeeds with everything. */
   readonly encoder?: FakeEncoder;
 }
@@ -124,11 +126,13 @@ async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRu
   return createSteps(async () => context);
 }
 
-function jobOf({ store, full = false, keepVectors = false, allowEmpty = true }: MemoryRun): Job {
+function jobOf(run: MemoryRun): Job {
+  const { store, full = false, keepVectors = false, allowEmpty = true } = run;
+  const idField = "idField" in run ? run.idField : "id";
   return {
     corpus: corpusName,
     source: { location: "memory", include: [], exclude: [] },
-    fields: { id: "id", text: ["text"], payload: [] },
+    fields: { ...(idField === undefined ? {} : { id: idField }), text: ["text"], payload: [] },
     chunking,
     model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
     limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 20 },

@@ -185,9 +185,7 @@ class History {
   private get limits() {
     const limits = this.seed % 2 === 0 ? smallLimits : rangedLimits;
     const isRoomy = this.seed % 3 === 0;
-    return isRoomy
-      ? { ...limits, part: { documents: 8, tokens: 200 }, page: { ...limits.page, objects: 99 } }
-      : limits;
+    return isRoomy ? { ...limits, part: { documents: 8, tokens: 200 }, page: { ...limits.page, objects: 99 } } : limits;
   }
 
   private async check(): Promise<void> {

@@ -1,8 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, type Shard, shardBytes } from "@millrace/core";
 import { memoryBlobs } from "@millrace/workers";
 import { type FakeEncoder, fakeEncoder } from "../../support/fake-encoder.ts";
-import { keysUnder, runInMemory, smallLimits, storedPoints } from "../../support/memory-run.ts";
+import {
+  expectedPoints,
+  keysUnder,
+  type MemoryRun,
+  rangedLimits,
+  runInMemory,
+  smallLimits,
+  storedPoints,
+} from "../../support/memory-run.ts";
 import { MemoryCorpus } from "../../support/memory-source.ts";
 
 const rows = (count: number, text = "the chunk of row") =>
@@ -35,6 +43,80 @@ describe("plan", () => {
     for (const key of [...corpus.objects.keys()].slice(0, -1)) corpus.objects.delete(key);
     const { summary } = await runInMemory(run);
     expect([summary?.objects, summary?.documents]).toEqual([1, 2]);
+  });
+});
+
+describe("an object that is worked on in ranges", () => {
+  const run = (name: string) => {
+    const corpus = new MemoryCorpus();
+    corpus.set("a.jsonl", rows(1));
+    corpus.set("b.jsonl", rows(30));
+    return { corpus, blobs: memoryBlobs(), store: name, limits: { ...rangedLimits } };
+  };
+  const pointsOf = async (count: number) => {
+    const points = new Map<string, string>();
+    for (const row of rows(1)) for (const point of await expectedPoints("a.jsonl", row)) points.set(...point);
+    for (const row of rows(count)) for (const point of await expectedPoints("b.jsonl", row)) points.set(...point);
+    return points;
+  };
+
+  test("is several shards, and a second run finds nothing to do", async () => {
+    const ranged = run("ranged");
+    const shards = await shardsOf(ranged);
+    expect(shards.map(({ objects }) => objects.map(({ key }) => key))).toEqual([
+      ["a.jsonl"],
+      ["b.jsonl"],
+      ["b.jsonl"],
+      ["b.jsonl"],
+      ["b.jsonl"],
+    ]);
+    expect(shards.reduce((sum, shard) => sum + shardBytes(shard), 0)).toBe(
+      (shards[0]?.objects[0]?.bytes ?? 0) + (shards[1]?.objects[0]?.bytes ?? 0),
+    );
+    const { summary, progress } = await runInMemory(ranged);
+    expect([summary?.objects, summary?.documents, summary?.worked.bytes]).toEqual([
+      2,
+      31,
+      shards.reduce((sum, shard) => sum + shardBytes(shard), 0),
+    ]);
+    expect(progress.filter(({ kind }) => kind === "split").length).toBeGreaterThan(10);
+    const again = await runInMemory(ranged);
+    expect(again.encodedRows).toBe(0);
+    expect(again.progress.some(({ kind }) => kind === "split")).toBe(false);
+  });
+
+  test.each([1, 3, 4, 5, 6, 7, 8])(
+    "keeps what it read of an object that changes at the %s. reading, and reads it again",
+    async (at) => {
+      const ranged = run(`changing-${at}`);
+      let readings = 0;
+      const { corpus } = ranged;
+      const source = corpus.source.bind(corpus);
+      corpus.source = (onOperation) => {
+        return source(async (name) => {
+          // The first is the head as the survey looks at it.
+          if (name === "read" && readings++ === at) corpus.set("b.jsonl", rows(28));
+          await onOperation?.(name);
+        });
+      };
+      const { summary } = await runInMemory(ranged);
+      expect(corpus.objects.get("b.jsonl")?.rows).toHaveLength(28);
+      expect(await storedPoints(ranged.store)).toEqual(await pointsOf(28));
+      expect([summary?.objects, summary?.documents]).toEqual([2, 29]);
+      // What had been encoded before the change is known by its hash.
+      expect(summary?.worked.unchangedDocuments).toBe((summary?.worked.documents ?? 0) - 29);
+      expect(summary?.worked.documents).toBeLessThan(30 + 30);
+      expect((await runInMemory(ranged)).progress.some(({ kind }) => kind === "split")).toBe(false);
+    },
+  );
+
+  test("is planned again where an interrupted plan meant another id field", async () => {
+    const ranged = run("other-ids");
+    ranged.corpus.set("b.jsonl", [...rows(15), ...rows(15, "the second chunk of")]);
+    await runInMemory({ ...ranged, idField: undefined, faults: [{ kind: "crash", at: 60, when: "after" }] });
+    const { summary } = await runInMemory(ranged);
+    expect(summary?.documents).toBe(16);
+    expect(await storedPoints(ranged.store)).toEqual(await pointsOf(15));
   });
 });
 
@@ -89,4 +171,13 @@ describe("a work folder that is damaged", () => {
 
 function refusing(code: "E_ROW_ENCODE" | "E_HOST" = "E_ROW_ENCODE"): FakeEncoder {
   return { ...fakeEncoder(), rows: 0, encode: async () => Promise.reject(new MillraceError(code, "no")) };
+}
+
+/** Shards of the first page, as a run that dies right after it was planned leaves them. */
+async function shardsOf(run: MemoryRun): Promise<readonly Shard[]> {
+  for (let at = 1; ; at += 1) {
+    await runInMemory({ ...run, faults: [{ kind: "crash", at, when: "after" }] });
+    const page = await run.blobs.get("plan/000000.json");
+    if (page !== undefined) return JSON.parse(Buffer.from(page).toString("utf8")).plan.shards;
+  }
 }
