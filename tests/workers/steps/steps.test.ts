@@ -110,13 +110,42 @@ describe("an object that is worked on in ranges", () => {
     },
   );
 
-  test("is planned again where an interrupted plan meant another id field", async () => {
-    const ranged = run("other-ids");
-    ranged.corpus.set("b.jsonl", [...rows(15), ...rows(15, "the second chunk of")]);
-    await runInMemory({ ...ranged, idField: undefined, faults: [{ kind: "crash", at: 60, when: "after" }] });
+  test.each([1, 2, 3, 4, 5])(
+    "loses nothing where opening %s. after the survey says once that it changed",
+    async (at) => {
+      const ranged = run(`flickering-${at}`);
+      let openings = 0;
+      refuseOpening(ranged.corpus, (_, name) => name === "open" && openings++ === at);
+      const { summary, progress } = await runInMemory(ranged);
+      expect(progress.filter(({ kind }) => kind === "committing")).toHaveLength(2);
+      expect(await storedPoints(ranged.store)).toEqual(await pointsOf(30));
+      expect([summary?.documents, summary?.changedObjects]).toEqual([31, 0]);
+    },
+  );
+
+  test("counts once as changed, in however many ranges that is seen", async () => {
+    const ranged = run("restless");
+    let isSurveyed = false;
+    refuseOpening(ranged.corpus, ({ key }, name) => {
+      const wasSurveyed = isSurveyed;
+      isSurveyed = name === "open" && (isSurveyed || key === "b.jsonl");
+      return wasSurveyed && key === "b.jsonl";
+    });
     const { summary } = await runInMemory(ranged);
-    expect(summary?.documents).toBe(16);
-    expect(await storedPoints(ranged.store)).toEqual(await pointsOf(15));
+    expect(summary).toMatchObject({ documents: 1, changedObjects: 1 });
+  });
+
+  test.each([
+    ["another", undefined, false],
+    ["the same", "id", true],
+  ] as const)("is planned again where an interrupted plan meant %s id field", async (name, idField, isResumed) => {
+    const ranged = run(`ids-${name}`);
+    const crashed = await runInMemory({ ...ranged, idField, faults: [{ kind: "crash", at: 60, when: "after" }] });
+    expect([crashed.end, await keysUnder(ranged.blobs, "plan/")]).toEqual(["crashed", ["plan/000000.json"]]);
+    const { summary, progress } = await runInMemory(ranged);
+    expect(progress.find(({ kind }) => kind === "planned")).toMatchObject({ isResumed });
+    expect(summary?.documents).toBe(31);
+    expect(await storedPoints(ranged.store)).toEqual(await pointsOf(30));
   });
 });
 
@@ -171,6 +200,28 @@ describe("a work folder that is damaged", () => {
 
 function refusing(code: "E_ROW_ENCODE" | "E_HOST" = "E_ROW_ENCODE"): FakeEncoder {
   return { ...fakeEncoder(), rows: 0, encode: async () => Promise.reject(new MillraceError(code, "no")) };
+}
+
+/** Has openings fail as those of a changed object do; a listing is told, too, with no object. */
+function refuseOpening(
+  corpus: MemoryCorpus,
+  refuses: (object: { key: string }, name: "open" | "list") => boolean,
+): void {
+  const sourceOf = corpus.source.bind(corpus);
+  corpus.source = (onOperation) => {
+    const source = sourceOf(onOperation);
+    return {
+      uri: source.uri,
+      list(after) {
+        refuses({ key: "" }, "list");
+        return source.list(after);
+      },
+      async open(object) {
+        if (refuses(object, "open")) throw new MillraceError("E_OBJECT_CHANGED", `${object.key} changed`);
+        return source.open(object);
+      },
+    };
+  };
 }
 
 /** Shards of the first page, as a run that dies right after it was planned leaves them. */
