@@ -108,8 +108,8 @@ describe("a large file", () => {
   });
 
   test("a range of several parts goes on within itself", async () => {
-    const { job, object } = await openRows(20_000);
-    const ranges = await splitter.survey(object, { ...limits, bytes: object.bytes / 2 });
+    const { job, object } = await openRows(30_000);
+    const ranges = await splitter.survey(object, { ...limits, bytes: object.bytes / 3 });
     const [, range] = ranges;
     if (range === undefined) throw new Error("the file was not cut");
     const { fromRow, fromByte } = range;
