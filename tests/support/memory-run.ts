@@ -1,4 +1,4 @@
-import type { BlobStore, Job, Summary } from "@millrace/core";
+import type { BlobStore, CorpusObject, Job, Summary } from "@millrace/core";
 import {
   createChunker,
   createSearcher,
@@ -7,6 +7,7 @@ import {
   loadTokenizer,
   pointId,
   ShardSplitter,
+  surveyObject,
   type WorkLimits,
 } from "@millrace/workers";
 import { createEmbeddedRuntime, embedCorpus, Interrupted, type Progress } from "@millrace/workflows";
@@ -27,10 +28,18 @@ export const smallLimits: WorkLimits = {
   shard: { objects: 3, bytes: 300 },
   page: { objects: 4, bytes: 700, removed: 2 },
   part: { documents: 3, tokens: 40 },
+  range: { bytes: 1 << 20, perObject: 4, keys: 1_000 },
   group: { documents: 2, characters: 60 },
   batch: { chunks: 5, tokens: 40, characters: 300 },
   manifest: { documentsPerPage: 5, documentsPerPart: 2 },
   idsPerDelete: 2,
+};
+
+/** Limits that also cut objects of a few rows into ranges, each a shard. */
+export const rangedLimits: WorkLimits = {
+  ...smallLimits,
+  shard: { objects: 3, bytes: 100 },
+  range: { ...smallLimits.range, bytes: 60 },
 };
 
 export interface MemoryRun {
@@ -44,6 +53,8 @@ export interface MemoryRun {
   readonly full?: boolean;
   readonly keepVectors?: boolean;
   readonly allowEmpty?: boolean;
+  /** "id" where none is given; documents are known by their rows where it is undefined. */
+  readonly idField?: string | undefined;
   /** In place of the encoder that succeeds with everything. */
   readonly encoder?: FakeEncoder;
 }
@@ -107,17 +118,21 @@ async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRu
         last = split.catch(() => {});
         return split;
       },
+      survey: (object: CorpusObject, range: WorkLimits["range"]) =>
+        surveyObject({ source, job, onProgress: () => {} }, { object, limits: range }),
       close: async () => {},
     },
   };
   return createSteps(async () => context);
 }
 
-function jobOf({ store, full = false, keepVectors = false, allowEmpty = true }: MemoryRun): Job {
+function jobOf(run: MemoryRun): Job {
+  const { store, full = false, keepVectors = false, allowEmpty = true } = run;
+  const idField = "idField" in run ? run.idField : "id";
   return {
     corpus: corpusName,
     source: { location: "memory", include: [], exclude: [] },
-    fields: { id: "id", text: ["text"], payload: [] },
+    fields: { ...(idField === undefined ? {} : { id: idField }), text: ["text"], payload: [] },
     chunking,
     model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
     limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 20 },

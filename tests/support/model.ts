@@ -8,6 +8,7 @@ import {
   type MemoryOutcome,
   manifestIds,
   type PointText,
+  rangedLimits,
   runInMemory,
   smallLimits,
   storedPoints,
@@ -182,10 +183,9 @@ class History {
   }
 
   private get limits() {
+    const limits = this.seed % 2 === 0 ? smallLimits : rangedLimits;
     const isRoomy = this.seed % 3 === 0;
-    return isRoomy
-      ? { ...smallLimits, part: { documents: 8, tokens: 200 }, page: { ...smallLimits.page, objects: 99 } }
-      : smallLimits;
+    return isRoomy ? { ...limits, part: { documents: 8, tokens: 200 }, page: { ...limits.page, objects: 99 } } : limits;
   }
 
   private async check(): Promise<void> {

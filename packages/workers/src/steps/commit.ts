@@ -156,10 +156,17 @@ async function requireDone(blobs: BlobStore, shard: Shard): Promise<DoneMark> {
 /** Adds up what the shards did. */
 class Worked {
   counts: SplitCounts = noCounts;
+  /** The object whose ranges have counted it as changed. */
+  private changed: string | undefined;
 
-  add({ split, receipts }: DoneMark): void {
+  add({ shard, split, receipts }: DoneMark): void {
     const poisoned = receipts.reduce((sum, receipt) => sum + receipt.quarantined, 0);
     const counts = { ...split.counts, quarantined: split.counts.quarantined + poisoned };
+    if (shard.range !== undefined && counts.changedObjects > 0) {
+      const object = shard.objects[0]?.key;
+      if (object === this.changed) counts.changedObjects = 0;
+      this.changed = object;
+    }
     this.counts = addCounts(this.counts, counts);
   }
 }
