@@ -24,7 +24,7 @@ const model = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
-const engine = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
+const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 const documents = [
   "include",

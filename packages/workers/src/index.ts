@@ -58,6 +58,6 @@ export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobToStart, ListedJob } from "./temporal/jobs.js";
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions } from "./temporal/worker.js";
-export { openJobs, openSchedules, runWorkers } from "./temporal.js";
+export { bundleWorkflows, openJobs, openSchedules, runWorkers } from "./temporal.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";
-export { defaultWorkLimits, type WorkLimits } from "./work-limits.js";
+export { defaultWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

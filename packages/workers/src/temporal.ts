@@ -1,3 +1,4 @@
+import type { WorkflowsPlace } from "./temporal/bundle.js";
 import type { TemporalPlace } from "./temporal/connect.js";
 import type { Jobs } from "./temporal/jobs.js";
 import type { Schedules } from "./temporal/schedules.js";
@@ -11,6 +12,11 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
 /** Schedules on a Temporal server. */
 export async function openSchedules(place: TemporalPlace): Promise<Schedules> {
   return (await import("./temporal/schedules.js")).openSchedules(place);
+}
+
+/** Bundles the workflows, or finds the bundle that was made before. @returns its path */
+export async function bundleWorkflows(place: WorkflowsPlace): Promise<string> {
+  return (await import("./temporal/bundle.js")).bundleWorkflows(place);
 }
 
 /** Takes work from a Temporal server's queues until told to stop. */

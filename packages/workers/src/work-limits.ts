@@ -38,3 +38,12 @@ export const defaultWorkLimits: WorkLimits = {
   manifest: { documentsPerPage: 8_192, documentsPerPart: 2_048 },
   idsPerDelete: 4_096,
 };
+
+/** Parts hold at most so many batches: what a shard's resume has to look at. */
+const batchesPerPart = 16;
+
+/** The same limits with at most `chunks` in a batch, which bounds what is encoded again after a host or worker is killed. */
+export function withBatchSize(limits: WorkLimits, chunks: number): WorkLimits {
+  const documents = Math.min(limits.part.documents, batchesPerPart * chunks);
+  return { ...limits, batch: { ...limits.batch, chunks }, part: { ...limits.part, documents } };
+}

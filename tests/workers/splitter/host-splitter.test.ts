@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { CorpusObject, Job, Shard, Split } from "@millrace/core";
-import { HostSplitter, openSource } from "@millrace/workers";
+import { defaultWorkLimits, HostSplitter, openSource } from "@millrace/workers";
 import { temporaryFolder } from "../../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../../support/corpus.ts";
 import { childrenWith, signal, until } from "../../support/processes.ts";
@@ -46,7 +46,14 @@ async function open(files: Readonly<Record<string, string>>): Promise<{ job: Job
   };
   const tokenizerPath = golden("wordpiece-tokenizer.json");
   const onRestart = (reason: string) => void restarts.push(reason);
-  splitter = new HostSplitter({ job, store: "s", tokenizerPath, isDryRun: false, onRestart });
+  splitter = new HostSplitter({
+    job,
+    store: "s",
+    tokenizerPath,
+    isDryRun: false,
+    limits: defaultWorkLimits,
+    onRestart,
+  });
   const objects: CorpusObject[] = [];
   for await (const object of (await openSource(job.source)).list()) objects.push(object);
   return { job, objects };

@@ -1,9 +1,13 @@
+import type { BatchRef } from "@millrace/core";
 import type { CommandContext } from "../command.js";
 import { runWorker } from "../compose.js";
 
 /** `millrace worker`: takes part in the jobs of a Temporal server until it is stopped. */
-export async function run({ settings, say, stop }: CommandContext): Promise<number> {
-  await runWorker({ settings, say, stop });
+export async function run({ settings, say, stop, reporter }: CommandContext): Promise<number> {
+  const onBatch = ({ shard, index, chunks, tokens }: BatchRef) => {
+    reporter.event("encoding", { shard, batch: index, chunks, tokens });
+  };
+  await runWorker({ settings, say, onBatch, stop });
   say("stopped; nothing was under way any more");
   return 0;
 }

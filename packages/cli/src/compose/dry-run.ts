@@ -6,6 +6,7 @@ import {
   createSearcher,
   createSink,
   createSteps,
+  defaultWorkLimits,
   discardingBlobs,
   openBlobs,
   type StoreOptions,
@@ -35,7 +36,7 @@ async function openPlan(
   const options = storeOptions(settings);
   const store = await storeIdentity(job.store, options);
   const encoder = openEncoder(model, settings, say);
-  const splitter = openSplitter(job, model, { store, say, isDryRun: true });
+  const splitter = openSplitter(job, model, { store, say, isDryRun: true, limits: defaultWorkLimits });
   const blobs = discardingBlobs(await openBlobs(job.work));
   const context = { blobs, source, sink: createSink(job.store, options), store, encoder, splitter };
   return {

@@ -2,12 +2,15 @@ import type { Job, Steps, StoreSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
+  defaultWorkLimits,
   HostSplitter,
   type LazyEncoder,
   lockFolder,
   openBlobs,
   type StoreOptions,
   storeFolder,
+  type WorkLimits,
+  withBatchSize,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { type OpenModel, openEncoder, type Say, storeOptions } from "./model.js";
@@ -43,7 +46,8 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
   try {
     const store = await sink.open(storeSchema(job));
     const encoder = openEncoder(model, settings, say);
-    const splitter = openSplitter(job, model, { store, say, isDryRun: false });
+    const limits = withBatchSize(defaultWorkLimits, settings.batchSize);
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const context = {
       blobs: await openBlobs(job.work),
       source,
@@ -51,6 +55,7 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
       store,
       encoder,
       splitter,
+      limits,
       onTokens,
     };
     const close = async () => {
@@ -97,19 +102,21 @@ export interface SplitterChoice {
   readonly store: string;
   readonly say: Say;
   readonly isDryRun: boolean;
+  readonly limits: WorkLimits;
 }
 
 /** Splits in a process of its own. */
 export function openSplitter(
   job: Job,
   { compiled }: OpenModel,
-  { store, say, isDryRun }: SplitterChoice,
+  { store, say, isDryRun, limits }: SplitterChoice,
 ): HostSplitter {
   return new HostSplitter({
     job,
     store,
     tokenizerPath: compiled.tokenizerPath,
     isDryRun,
+    limits,
     onRestart: (reason) => say(`${reason}; the shard is read again`),
   });
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { type Job, MillraceError } from "@millrace/core";
+import { type BatchRef, type Job, MillraceError } from "@millrace/core";
 import {
+  bundleWorkflows,
   createContextPool,
   createEncodeSteps,
   createIoSteps,
@@ -16,6 +17,7 @@ import {
   runWorkers,
   type StepControl,
   storeFolder,
+  withBatchSize,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
@@ -25,13 +27,15 @@ import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "
 export interface WorkerRequest {
   readonly settings: Settings;
   readonly say: Say;
+  /** Called as a batch's encoding begins; a batch that was encoded before is not encoded again. */
+  readonly onBatch: (batch: BatchRef) => void;
   readonly stop: AbortSignal;
 }
 
 /** Takes work from the queues until told to stop, then finishes what is under way. */
-export async function runWorker({ settings, say, stop }: WorkerRequest): Promise<void> {
+export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest): Promise<void> {
   const { temporalAddress, temporalNamespace } = settings;
-  const work = await openQueues(settings, say);
+  const work = await openQueues({ settings, say, onBatch });
   try {
     await runWorkers({
       ...(temporalAddress === undefined ? {} : { address: temporalAddress }),
@@ -60,13 +64,14 @@ interface OpenQueues {
   close(): Promise<void>;
 }
 
-async function openQueues(settings: Settings, say: Say): Promise<OpenQueues> {
+async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop">): Promise<OpenQueues> {
   const queues: QueueToPoll[] = [];
   const closers: (() => Promise<void>)[] = [];
   const atOnce = settings.concurrency;
   if (settings.queues.includes("orchestrate")) {
     const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
-    queues.push({ queue: orchestrateQueue, workflowsPath });
+    const bundlePath = await bundleWorkflows({ workflowsPath, cacheDirectory: settings.cacheDirectory });
+    queues.push({ queue: orchestrateQueue, bundlePath });
   }
   if (settings.queues.includes("io")) {
     const pool = createContextPool<IoContext>({ nameOf, open: (job) => openIo(job, settings, say), idleMilliseconds });
@@ -78,7 +83,7 @@ async function openQueues(settings: Settings, say: Say): Promise<OpenQueues> {
     const encoder = openEncoder(model, settings, say);
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
-      return { context: { blobs: await openBlobs(job.work), encoder }, close: async () => {} };
+      return { context: { blobs: await openBlobs(job.work), encoder, onBatch }, close: async () => {} };
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close, () => encoder.close());
@@ -108,13 +113,14 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const sink = createSink(job.store, storeOptions(settings));
   try {
     const store = await sink.open(storeSchema(job));
-    const splitter = openSplitter(job, model, { store, say, isDryRun: false });
+    const limits = withBatchSize(workLimits, settings.batchSize);
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const close = async () => {
       await splitter.close();
       await sink.close();
       await unlock();
     };
-    return { context: { blobs: await openBlobs(job.work), source, sink, store, splitter, limits: workLimits }, close };
+    return { context: { blobs: await openBlobs(job.work), source, sink, store, splitter, limits }, close };
   } catch (error) {
     await sink.close();
     await unlock();

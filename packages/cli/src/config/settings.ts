@@ -254,6 +254,14 @@ export const settings = {
     flag: "--token-budget <n>",
     env: ["MILLRACE_TOKEN_BUDGET"],
   }),
+  batchSize: setting({
+    group: "running",
+    doc: "Most chunks in a batch: what is encoded again where a process is killed",
+    schema: positive,
+    default: 1_024,
+    flag: "--batch-size <chunks>",
+    env: ["MILLRACE_BATCH_SIZE"],
+  }),
   maxQuarantined: setting({
     group: "running",
     doc: "Rows that may be quarantined before the exit code says so",

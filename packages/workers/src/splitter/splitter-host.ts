@@ -5,6 +5,7 @@ import { createChunker } from "../chunkers/create-chunker.js";
 import { serveHost } from "../hosts/serve.js";
 import { openSource } from "../sources/open-source.js";
 import { loadTokenizer } from "../tokenize/load-tokenizer.js";
+import type { WorkLimits } from "../work-limits.js";
 import { ShardSplitter, type SplitRequest } from "./split-shard.js";
 
 /** What a splitter host is started with: everything it opens, it opens itself. */
@@ -14,23 +15,27 @@ export interface SplitterSettings {
   readonly tokenizerPath: string;
   /** Read and count, write nothing. */
   readonly isDryRun: boolean;
+  readonly limits: WorkLimits;
 }
 
 /** The splitter host: a process of its own, so that no parser can block, exhaust or crash the main one. */
-await serveHost<SplitterSettings, SplitRequest, Split>(async ({ job, store, tokenizerPath, isDryRun }, note) => {
-  const blobs = await openBlobs(job.work);
-  const splitter = new ShardSplitter(
-    {
-      blobs: isDryRun ? discardingBlobs(blobs) : blobs,
-      source: await openSource(job.source),
-      chunker: createChunker(await loadTokenizer(tokenizerPath), job.chunking),
-      store,
-      onProgress: signsOfLife(note),
-    },
-    job,
-  );
-  return { facts: null, handle: (request) => splitter.split(request) };
-});
+await serveHost<SplitterSettings, SplitRequest, Split>(
+  async ({ job, store, tokenizerPath, isDryRun, limits }, note) => {
+    const blobs = await openBlobs(job.work);
+    const splitter = new ShardSplitter(
+      {
+        blobs: isDryRun ? discardingBlobs(blobs) : blobs,
+        source: await openSource(job.source),
+        chunker: createChunker(await loadTokenizer(tokenizerPath), job.chunking),
+        store,
+        onProgress: signsOfLife(note),
+        limits,
+      },
+      job,
+    );
+    return { facts: null, handle: (request) => splitter.split(request) };
+  },
+);
 
 /** Passes on every change of object, and one sign a second of a long one. */
 function signsOfLife(note: (object: string) => void): (object: string) => void {

@@ -1,4 +1,15 @@
-import type { BlobStore, CorpusObject, Encoder, Job, RowRange, Shard, Sink, Source, Split } from "@millrace/core";
+import type {
+  BatchRef,
+  BlobStore,
+  CorpusObject,
+  Encoder,
+  Job,
+  RowRange,
+  Shard,
+  Sink,
+  Source,
+  Split,
+} from "@millrace/core";
 import type { WorkLimits } from "../work-limits.js";
 
 /** What all steps but `encode` work with; drivers are chosen by whoever composes them. */
@@ -19,6 +30,8 @@ export interface IoContext {
 export interface EncodeContext {
   readonly blobs: BlobStore;
   readonly encoder: Encoder;
+  /** Called as a batch's encoding begins. */
+  readonly onBatch?: (batch: BatchRef) => void;
   /** Called after each engine run with the tokens it held. */
   readonly onTokens?: (tokens: number) => void;
 }

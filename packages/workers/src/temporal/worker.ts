@@ -4,8 +4,11 @@ import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
 
 /** A queue this process takes work from. */
 export type QueueToPoll =
-  | { readonly queue: string; readonly workflowsPath: string }
+  | { readonly queue: string; readonly bundlePath: string }
   | { readonly queue: string; readonly stepsFor: ControlledSteps; readonly atOnce: number };
+
+/** How long a job waits for the worker that has its state before another replays its short history. */
+const stickyTimeout = "2 seconds";
 
 export interface WorkerOptions extends TemporalPlace {
   readonly queues: readonly QueueToPoll[];
@@ -32,9 +35,10 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
           namespace,
           taskQueue: queue.queue,
           shutdownGraceTime: graceMilliseconds,
+          stickyQueueScheduleToStartTimeout: stickyTimeout,
           ...("stepsFor" in queue
             ? { activities: createActivities(queue.stepsFor), maxConcurrentActivityTaskExecutions: queue.atOnce }
-            : { workflowsPath: queue.workflowsPath }),
+            : { workflowBundle: { codePath: queue.bundlePath } }),
         }),
       ),
     ).catch((error: unknown) => {

@@ -1,0 +1,35 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
+import { writeAtomically } from "../blobs/atomic-file.js";
+
+export interface WorkflowsPlace {
+  /** The compiled module that names the workflows. */
+  readonly workflowsPath: string;
+  readonly cacheDirectory: string;
+}
+
+/** Bundles the workflows once per version of them: bundling takes seconds of each worker's start. @returns its path */
+export async function bundleWorkflows({ workflowsPath, cacheDirectory }: WorkflowsPlace): Promise<string> {
+  const folders = [dirname(dirname(workflowsPath)), dirname(fileURLToPath(import.meta.resolve("@millrace/core")))];
+  const path = join(cacheDirectory, "workflows", `${await digestOf(folders)}.js`);
+  if (existsSync(path)) return path;
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger("ERROR") });
+  await writeAtomically({ path, write: (file) => file.writeFile(code) });
+  return path;
+}
+
+/** Digest of all that a bundle is made of: the modules of these builds, and the bundler's version. */
+async function digestOf(folders: readonly string[]): Promise<string> {
+  const { version } = createRequire(import.meta.url)("@temporalio/worker/package.json") as { version: string };
+  const hash = createHash("sha256").update(version);
+  for (const folder of folders) {
+    const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".js"));
+    for (const name of files.sort()) hash.update(name).update(await readFile(join(folder, name)));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
