@@ -46,7 +46,7 @@ async function openRows(count: number): Promise<{ job: Job; object: CorpusObject
     fingerprint: "f",
   };
   const tokenizerPath = golden("wordpiece-tokenizer.json");
-  splitter = new HostSplitter({ job, store: "s", tokenizerPath, isDryRun: false });
+  splitter = new HostSplitter({ job, store: "s", tokenizerPath, isDryRun: false, limits: defaultWorkLimits });
   for await (const object of (await openSource(job.source)).list()) return { job, object };
   throw new Error("nothing is listed");
 }
