@@ -1,4 +1,4 @@
-import type { BlobStore, CorpusObject, Job, Summary } from "@millrace/core";
+import type { BlobStore, CorpusObject, Job, Steps, Summary } from "@millrace/core";
 import {
   createChunker,
   createSearcher,
@@ -55,6 +55,8 @@ export interface MemoryRun {
   readonly allowEmpty?: boolean;
   /** "id" where none is given; documents are known by their rows where it is undefined. */
   readonly idField?: string | undefined;
+  /** Every step is done twice, as where the answer to the first was lost. */
+  readonly isRepeated?: boolean;
   /** In place of the encoder that succeeds with everything. */
   readonly encoder?: FakeEncoder;
 }
@@ -73,7 +75,8 @@ export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
   const encoder = run.encoder ?? fakeEncoder(dimensions);
   const progress: Progress[] = [];
   const job = jobOf(run);
-  const steps = await openSteps(run, { job, faults, encoder });
+  const opened = await openSteps(run, { job, faults, encoder });
+  const steps = run.isRepeated === true ? repeated(opened) : opened;
   const runtime = createEmbeddedRuntime({
     steps,
     hosts: 2,
@@ -89,6 +92,23 @@ export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
     if (error instanceof Interrupted) return { end: "interrupted", ...outcome() };
     throw error;
   }
+}
+
+function repeated(steps: Steps): Steps {
+  const twice = <Args extends readonly unknown[], Result>(step: (...args: Args) => Promise<Result>) => {
+    return async (...args: Args): Promise<Result> => {
+      await step(...args);
+      return step(...args);
+    };
+  };
+  const { plan, split, encode, write, commit } = steps;
+  return {
+    plan: twice(plan),
+    split: twice(split),
+    encode: twice(encode),
+    write: twice(write),
+    commit: twice(commit),
+  };
 }
 
 interface Parts {

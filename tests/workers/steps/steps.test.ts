@@ -149,6 +149,20 @@ describe("an object that is worked on in ranges", () => {
   });
 });
 
+describe("steps whose answers are lost", () => {
+  test("are done again without a trace, every one of them", async () => {
+    const once = { corpus: corpusOf(9), blobs: memoryBlobs(), store: "once" };
+    const twice = { ...once, blobs: memoryBlobs(), store: "twice", isRepeated: true };
+    const expected = await runInMemory(once);
+    const { summary, encodedRows } = await runInMemory(twice);
+    expect(summary).toMatchObject({ documents: 18, points: expected.summary?.points });
+    expect(encodedRows).toBe(expected.encodedRows);
+    expect(await storedPoints("twice")).toEqual(await storedPoints("once"));
+    for (const prefix of ["plan/", "done/", "batches/", "vectors/"])
+      expect(await keysUnder(twice.blobs, prefix)).toEqual([]);
+  });
+});
+
 describe("kept vectors", () => {
   test("stay where they are, and a full run encodes again", async () => {
     const run = { corpus: corpusOf(4), blobs: memoryBlobs(), store: "kept", keepVectors: true };
