@@ -115,7 +115,8 @@ export function describeBlobStore(
         for (const key of keys) await blobs.put(key, bytesOf(key));
         expect(await listed(blobs, "")).toEqual([...keys].sort(compareKeys));
         for (const key of keys) expect(await blobs.get(key)).toEqual(bytesOf(key));
-        const prefix = (keys[0] ?? "").slice(0, cut);
+        // By characters: half of a pair of surrogates is no prefix that anybody could ask for.
+        const prefix = [...(keys[0] ?? "")].slice(0, cut).join("");
         expect(await listed(blobs, prefix)).toEqual(keys.filter((key) => key.startsWith(prefix)).sort(compareKeys));
       });
       await fc.assert(property, { numRuns: runs });
