@@ -28,7 +28,7 @@ export interface FaultProxyOptions {
 /** An HTTP proxy that does to requests and answers what networks and busy servers do; the same seed does the same. */
 export class FaultProxy {
   readonly counts = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>;
-  readonly #options: FaultProxyOptions;
+  #options: FaultProxyOptions;
   readonly #random: () => number;
   readonly #server: Server;
 
@@ -48,6 +48,11 @@ export class FaultProxy {
   async start(): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** What happens from now on. */
+  change(faults: Partial<Pick<FaultProxyOptions, "rate" | "kinds">>): void {
+    this.#options = { ...this.#options, ...faults };
   }
 
   async stop(): Promise<void> {

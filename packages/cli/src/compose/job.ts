@@ -3,6 +3,8 @@ import {
   createSink,
   createSteps,
   defaultWorkLimits,
+  guardedBlobs,
+  guardedSink,
   HostSplitter,
   type LazyEncoder,
   type Lease,
@@ -51,9 +53,9 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
     const limits = withBatchSize(defaultWorkLimits, settings.batchSize);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const context = {
-      blobs: lease.guard(await openBlobs(job.work)),
+      blobs: guardedBlobs(await openBlobs(job.work), lease.check),
       source,
-      sink,
+      sink: guardedSink(sink, lease.check),
       store,
       encoder,
       splitter,

@@ -2,13 +2,19 @@ import { fileURLToPath } from "node:url";
 import { type BatchRef, type Job, MillraceError } from "@millrace/core";
 import {
   bundleWorkflows,
+  type ContextPool,
   createContextPool,
   createEncodeSteps,
   createIoSteps,
   createSink,
   defaultWorkLimits,
   type EncodeContext,
+  guardedBlobs,
+  guardedSink,
   type IoContext,
+  type IoSteps,
+  joinWorkFolder,
+  type Lease,
   lockFolder,
   type OpenContext,
   openBlobs,
@@ -77,16 +83,19 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     queues.push({ queue: orchestrateQueue, bundlePath });
   }
   if (settings.queues.includes("io")) {
-    const pool = createContextPool<IoContext>({ nameOf, open: (job) => openIo(job, settings, say), idleMilliseconds });
+    const open = (job: Job) => openIo(job, settings, say);
+    const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
-    queues.push({ queue: ioQueue, stepsFor: () => createIoSteps(pool.of), atOnce });
+    queues.push({ queue: ioQueue, stepsFor: () => leasedIoSteps(pool), atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
     const encoder = openEncoder(model, settings, say);
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
-      return { context: { blobs: await openBlobs(job.work), encoder, onBatch }, close: async () => {} };
+      const { check } = await joinWorkFolder(job.work);
+      const blobs = guardedBlobs(await openBlobs(job.work), check);
+      return { context: { blobs, encoder, onBatch }, close: async () => {} };
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close, () => encoder.close());
@@ -107,11 +116,31 @@ function nameOf({ full: _, ...job }: Job): string {
   return JSON.stringify(job);
 }
 
+type Leased<Context> = Context & { readonly lease: Lease };
+
+/** Each step makes sure that its job is still the workers' before it reads; a job's last step gives it back. */
+function leasedIoSteps(pool: ContextPool<Leased<IoContext>>): IoSteps {
+  const steps = createIoSteps(async (job) => {
+    const context = await pool.of(job);
+    await context.lease.check();
+    return context;
+  });
+  return {
+    ...steps,
+    async commit(job) {
+      const summary = await steps.commit(job);
+      await (await pool.of(job)).lease.release();
+      return summary;
+    },
+  };
+}
+
 /** Brings the model the job names, for its tokenizer, and opens source, store and work folder. */
-async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenContext<IoContext>> {
+async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenContext<Leased<IoContext>>> {
   const model = await openModel({ ...settings, precision: job.model.precision }, job.model.reference, say);
   checkModel(job, model);
   const source = await openSource(job.source);
+  const lease = await joinWorkFolder(job.work);
   const unlock = await lockStore(job.store);
   const sink = createSink(job.store, storeOptions(settings));
   try {
@@ -123,7 +152,11 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
       await sink.close();
       await unlock();
     };
-    return { context: { blobs: await openBlobs(job.work), source, sink, store, splitter, limits }, close };
+    const guarded = {
+      blobs: guardedBlobs(await openBlobs(job.work), lease.check),
+      sink: guardedSink(sink, lease.check),
+    };
+    return { context: { ...guarded, source, store, splitter, limits, lease }, close };
   } catch (error) {
     await sink.close();
     await unlock();

@@ -1,17 +1,25 @@
-import type { BlobStore } from "@millrace/core";
-import type { Lease } from "../s3/lease.js";
+import type { Lease, LeaseOptions } from "../s3/lease.js";
 import { lockFolder } from "./folder-lock.js";
 
-export type { Lease };
+export type { Lease, LeaseOptions };
 
 /** The lease of a work folder in S3. Its client is loaded only here. @throws E_STORE_BUSY while another run holds it */
-export async function leaseS3Folder(location: string, lifetimeMilliseconds?: number): Promise<Lease> {
-  return (await import("../s3/lease.js")).leaseS3Folder(location, lifetimeMilliseconds);
+export async function leaseS3Folder(location: string, options?: LeaseOptions): Promise<Lease> {
+  return (await import("../s3/lease.js")).leaseS3Folder(location, options);
 }
 
 /** Keeps other runs out of a work folder, local or in S3. @throws E_STORE_BUSY while another run works there */
 export async function leaseWorkFolder(work: string): Promise<Lease> {
   if (work.startsWith("s3://")) return leaseS3Folder(work);
-  const release = await lockFolder(work);
-  return { guard: (blobs: BlobStore) => blobs, release };
+  // Another process takes it over only from one that is dead, which checks nothing any more.
+  return { check: async () => {}, release: await lockFolder(work) };
+}
+
+/**
+ * The lease that all workers of a Temporal server hold together, so that a run in one process keeps away. A local folder
+ * is left open: workers of one machine share it, and a lock knows one process.
+ */
+export async function joinWorkFolder(work: string): Promise<Lease> {
+  if (work.startsWith("s3://")) return leaseS3Folder(work, { sharedBy: "temporal" });
+  return { check: async () => {}, release: async () => {} };
 }

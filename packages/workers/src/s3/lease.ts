@@ -1,104 +1,178 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from "@aws-sdk/client-s3";
-import { type BlobStore, MillraceError } from "@millrace/core";
+import { MillraceError } from "@millrace/core";
 import { s3Client } from "./client.js";
 import { s3Error, s3Failure } from "./errors.js";
 import { asPrefix, parseLocation } from "./location.js";
+import { attempts, pause } from "./read.js";
 
-/** Keeps other runs out of a work folder in S3 for as long as its holder lives. */
+/** Keeps other runs out of a work folder for as long as its holder lives. */
 export interface Lease {
-  /** The folder's blobs, whose writes fail once another run has taken the lease. @throws E_STORE_BUSY */
-  guard(blobs: BlobStore): BlobStore;
+  /** To be awaited before each write: asks the server where it was not asked lately. @throws E_STORE_BUSY once it is lost */
+  check(): Promise<void>;
   release(): Promise<void>;
 }
 
-/** A lease that was not renewed for this long is of a run that died. */
+export interface LeaseOptions {
+  /** Not renewed for this long, a lease is of a run that died; 60 s by default. */
+  readonly lifetimeMilliseconds?: number;
+  /**
+   * Whoever gives the same name holds the same lease. It is then renewed by `check` alone, so that it runs out by itself
+   * when nobody works any more; a lease without a name is of one holder, which renews it until it is released.
+   */
+  readonly sharedBy?: string;
+}
+
 const defaultLifetime = 60_000;
 
-interface Place {
-  readonly Bucket: string;
-  readonly Key: string;
-}
+/** Renewals in a lifetime. */
+const renewals = 6;
 
 /**
  * Takes `<location>/lock.json`, created only where there is none, and renews it. How old another's lease is, is told by the
  * server's clock alone, so that the clocks of machines may differ.
  * @throws E_STORE_BUSY while another run holds it
  */
-export async function leaseS3Folder(location: string, lifetimeMilliseconds = defaultLifetime): Promise<Lease> {
+export async function leaseS3Folder(location: string, options: LeaseOptions = {}): Promise<Lease> {
+  const { lifetimeMilliseconds: lifetime = defaultLifetime, sharedBy } = options;
   const { bucket, path } = parseLocation(location);
-  const place: Place = { Bucket: bucket, Key: `${asPrefix(path)}lock.json` };
-  const owner = `${hostname()}/${process.pid}/${randomUUID()}`;
-  let etag: string | undefined;
-  try {
-    etag = await take(place, owner, lifetimeMilliseconds);
-  } catch (error) {
-    throw s3Error(error, `Cannot lock ${location}`, bucket);
-  }
-  if (etag === undefined) throw busy(location, lifetimeMilliseconds);
-
-  let renewals = 0;
-  let isLost = false;
-  let renewing: Promise<void> = Promise.resolve();
-  const renew = async () => {
+  const owner = sharedBy ?? `${encodeURIComponent(hostname())}/${process.pid}/${randomUUID()}`;
+  const lock = { Bucket: bucket, Key: `${asPrefix(path)}lock.json`, owner, lifetime };
+  const held = new HeldLease(lock, sharedBy !== undefined);
+  const named = async (act: () => Promise<void>) => {
     try {
-      renewals += 1;
-      etag = await put(place, { owner, renewals }, { IfMatch: etag as string });
+      await act();
     } catch (error) {
-      // Any other failure passes, or lets the lease run out, which the next renewal then finds.
-      isLost ||= isRefused(error);
+      throw s3Error(error, `Cannot lock ${location}`, bucket);
     }
+    if (held.isLost) throw busy(location, lifetime);
   };
-  const timer = setInterval(() => {
-    renewing = renewing.then(renew);
-  }, lifetimeMilliseconds / 4);
+  await named(() => held.take());
+  const timer = setInterval(() => void held.renew().catch(() => undefined), lifetime / renewals);
   timer.unref();
-  const check = () => {
-    if (isLost) throw busy(location, lifetimeMilliseconds);
-  };
+  if (sharedBy !== undefined) clearInterval(timer);
   return {
-    guard: (blobs) => guarded(blobs, check),
+    check: () => named(() => held.ensure()),
     async release() {
       clearInterval(timer);
-      await renewing;
-      // A lease that another run has taken is not ours to delete.
-      if (!isLost)
-        await s3Client()
-          .send(new DeleteObjectCommand(place))
-          .catch(() => undefined);
+      await held.release().catch(() => undefined);
     },
   };
 }
 
-/** @returns the lease's ETag, or undefined while it is another's */
-async function take(place: Place, owner: string, lifetime: number): Promise<string | undefined> {
-  try {
-    return await put(place, { owner, renewals: 0 }, { IfNoneMatch: "*" });
-  } catch (error) {
-    if (!isRefused(error)) throw error;
+/** The object that stands for a lease, and who wants it. */
+interface Lock {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly owner: string;
+  readonly lifetime: number;
+}
+
+/** What this process knows of its lease. By the clock on the wall, which goes on while a machine sleeps. */
+class HeldLease {
+  isLost = false;
+  private etag = "";
+  private count = 0;
+  private renewedAt = Number.NEGATIVE_INFINITY;
+  private renewing: Promise<void> | undefined;
+
+  constructor(
+    private readonly lock: Lock,
+    private readonly isShared: boolean,
+  ) {}
+
+  async take(): Promise<void> {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
+      this.isLost = !(await this.put({ IfNoneMatch: "*" }));
+      if (!this.isLost) return;
+      const found = await look(this.lock);
+      if (found?.owner === this.lock.owner) return this.adopt(found);
+      if (found !== undefined && found.age <= this.lock.lifetime) return;
+      this.isLost = found === undefined || !(await this.put({ IfMatch: found.etag }));
+      if (!this.isLost) return;
+      // It was given back, or another one took it, in between.
+      await pause(attempt);
+    }
   }
-  const { etag, age } = await look(place);
-  if (age <= lifetime) return undefined;
-  return put(place, { owner, renewals: 0 }, { IfMatch: etag }).catch((error: unknown) => {
-    if (isRefused(error)) return undefined;
-    throw error;
-  });
+
+  /** Does nothing while the last renewal is young. After that nobody may rely on it until the server has said so. */
+  async ensure(): Promise<void> {
+    if (this.isLost && !this.isShared) return;
+    const { lifetime } = this.lock;
+    const limit = this.isShared ? lifetime / renewals : lifetime / 2;
+    if (this.isLost || this.age > limit) await this.renew();
+  }
+
+  renew(): Promise<void> {
+    if (this.isLost && !this.isShared) return Promise.resolve();
+    this.renewing ??= this.renewOnce().finally(() => {
+      this.renewing = undefined;
+    });
+    return this.renewing;
+  }
+
+  /** Where another may have taken it meanwhile, it is left alone: it runs out by itself. */
+  async release(): Promise<void> {
+    await this.renewing?.catch(() => undefined);
+    if (this.isLost || this.age > this.lock.lifetime / 2) return;
+    this.renewedAt = Number.NEGATIVE_INFINITY;
+    const { Bucket, Key } = this.lock;
+    await s3Client().send(new DeleteObjectCommand({ Bucket, Key }));
+  }
+
+  private get age(): number {
+    return Math.abs(Date.now() - this.renewedAt);
+  }
+
+  private async renewOnce(): Promise<void> {
+    if (await this.put({ IfMatch: this.etag })) {
+      this.isLost = false;
+      return;
+    }
+    const found = await look(this.lock);
+    // The answer to a renewal may have been lost, and who shares the lease renews it, too.
+    if (found?.owner === this.lock.owner) this.adopt(found);
+    // Who worked here while a lease of one's own was gone, nobody knows; what is shared is taken anew.
+    else if (this.isShared) await this.take();
+    else this.isLost = true;
+  }
+
+  /** @returns false where the condition does not hold */
+  private async put(condition: { readonly IfMatch: string } | { readonly IfNoneMatch: "*" }): Promise<boolean> {
+    const { Bucket, Key, owner } = this.lock;
+    const askedAt = Date.now();
+    this.count += 1;
+    // The content differs each time, and so does the ETag.
+    const Body = JSON.stringify({ owner, renewals: this.count });
+    try {
+      const { ETag = "" } = await s3Client().send(
+        new PutObjectCommand({ Bucket, Key, Body, Metadata: { owner }, ...condition }),
+      );
+      [this.etag, this.renewedAt] = [ETag, askedAt];
+      return true;
+    } catch (error) {
+      // 412: the condition does not hold. 409: another write is under way. 404: what was to be replaced is gone.
+      if ([404, 409, 412].includes(s3Failure(error).status) && s3Failure(error).name !== "NoSuchBucket") return false;
+      throw error;
+    }
+  }
+
+  private adopt({ etag, age }: Found): void {
+    [this.etag, this.renewedAt, this.isLost] = [etag, Date.now() - age, false];
+  }
 }
 
-type Condition = { readonly IfMatch: string } | { readonly IfNoneMatch: "*" };
-
-/** The content differs each time, and so does the ETag. */
-async function put(place: Place, content: object, condition: Condition): Promise<string> {
-  const { ETag = "" } = await s3Client().send(
-    new PutObjectCommand({ ...place, Body: JSON.stringify(content), ...condition }),
-  );
-  return ETag;
+interface Found {
+  readonly etag: string;
+  readonly owner: string | undefined;
+  /** Milliseconds since it was written, both told by the server's own clock. */
+  readonly age: number;
 }
 
-/** The lease as it is, and its age in milliseconds by the server's own clock. */
-async function look(place: Place): Promise<{ readonly etag: string; readonly age: number }> {
-  const command = new HeadObjectCommand(place);
+/** The lease as it is; undefined where there is none. */
+async function look({ Bucket, Key }: Lock): Promise<Found | undefined> {
+  const command = new HeadObjectCommand({ Bucket, Key });
   let now = Date.now();
   command.middlewareStack.add(
     (next) => async (args) => {
@@ -109,28 +183,13 @@ async function look(place: Place): Promise<{ readonly etag: string; readonly age
     },
     { step: "deserialize", name: "serverClock" },
   );
-  const { ETag = "", LastModified } = await s3Client().send(command);
-  return { etag: ETag, age: now - (LastModified?.getTime() ?? now) };
-}
-
-/** 412: the condition does not hold. 409: another write is under way. 404: what was to be replaced is gone. */
-function isRefused(error: unknown): boolean {
-  return [404, 409, 412].includes(s3Failure(error).status);
-}
-
-function guarded(blobs: BlobStore, check: () => void): BlobStore {
-  return {
-    get: (key) => blobs.get(key),
-    list: (prefix) => blobs.list(prefix),
-    put: async (key, bytes, options) => {
-      check();
-      return blobs.put(key, bytes, options);
-    },
-    delete: async (keys) => {
-      check();
-      await blobs.delete(keys);
-    },
-  };
+  try {
+    const { ETag = "", LastModified, Metadata } = await s3Client().send(command);
+    return { etag: ETag, owner: Metadata?.owner, age: now - (LastModified?.getTime() ?? now) };
+  } catch (error) {
+    if (s3Failure(error).status === 404) return undefined;
+    throw error;
+  }
 }
 
 function busy(location: string, lifetime: number): MillraceError {
