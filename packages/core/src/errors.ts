@@ -39,6 +39,7 @@ export const errorTable = {
   E_STORE_BUSY: preflight("Another process is writing to the same work folder."),
   E_UNREACHABLE: transient("A server cannot be reached."),
   E_CREDENTIALS: preflight("A server refused the credentials, or none were found."),
+  E_CLOCK: preflight("This machine's clock is wrong, so that a server refuses what it signs."),
   E_BUCKET_MISSING: preflight("The bucket does not exist."),
   E_NAMESPACE_MISSING: preflight("The Temporal namespace does not exist."),
   E_JOB_MISSING: preflight("There is no job of that id."),

@@ -136,4 +136,28 @@ describe("requests to Qdrant", () => {
     });
     expect(writes).toHaveLength(4);
   });
+
+  const digits = () => "0002";
+  const date = () => new Date(Date.now() + 3_000).toUTCString();
+  test.each<[string, number, () => string]>([
+    ["429, seconds of several digits", 429, digits],
+    ["429, a date", 429, date],
+    ["503, seconds of several digits", 503, digits],
+    ["503, a date", 503, date],
+  ])("Retry-After is heeded whole: %s", async (_, status, retryAfter) => {
+    const plain = answers();
+    const writes: number[] = [];
+    const { uri } = await record((request) => {
+      if (!request.includes("ordering")) return plain(request);
+      writes.push(performance.now());
+      return writes.length === 1 ? { status, headers: { "Retry-After": retryAfter() }, body: {} } : plain(request);
+    });
+    const sink = createSink(uri);
+    await sink.open(schemaOf());
+    await sink.upsert(batchOf(["a"]));
+    const [first = 0, second = 0] = writes;
+    expect(writes).toHaveLength(2);
+    expect(second - first).toBeGreaterThan(1_950);
+    expect(second - first).toBeLessThan(4_000);
+  });
 });

@@ -20,6 +20,7 @@ const refused = [
   "ExpiredToken",
   "InvalidToken",
 ];
+const skewed = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
 const unreachable = [
   "ECONNREFUSED",
   "ENOTFOUND",
@@ -32,11 +33,16 @@ const unreachable = [
   "TimeoutError",
 ];
 
-/** Why S3 did not do it. @returns E_CREDENTIALS, E_BUCKET_MISSING, E_UNREACHABLE or E_IO */
+/** Why S3 did not do it. @returns E_CLOCK, E_CREDENTIALS, E_BUCKET_MISSING, E_UNREACHABLE or E_IO */
 export function s3Error(error: unknown, what: string, bucket: string): MillraceError {
   if (error instanceof MillraceError) return error;
   const { name, status } = s3Failure(error);
   const why = `${name} ${Object(error).message ?? ""}`.trim();
+  // The client corrects its signatures by the server's clock; this comes where that did not help.
+  if (skewed.includes(name)) {
+    const fix = "Set this machine's clock, or have it follow a time server.";
+    return new MillraceError("E_CLOCK", what, { why: `this machine's clock is wrong (${name})`, fix, cause: error });
+  }
   if (refused.includes(name) || status === 401 || status === 403) {
     const fix = "Check the access key, its secret and its rights on the bucket.";
     return new MillraceError("E_CREDENTIALS", what, { why, fix, cause: error });

@@ -48,10 +48,11 @@ interface Upload {
 
 async function uploadParts(upload: Upload, bytes: Uint8Array, partBytes: number) {
   const parts: { PartNumber: number; ETag: string | undefined }[] = [];
+  const errors: unknown[] = [];
   const count = Math.ceil(bytes.length / partBytes);
   let next = 0;
   const stream = async () => {
-    while (next < count) {
+    while (next < count && errors.length === 0) {
       const index = next++;
       const Body = bytes.subarray(index * partBytes, (index + 1) * partBytes);
       const PartNumber = index + 1;
@@ -59,6 +60,9 @@ async function uploadParts(upload: Upload, bytes: Uint8Array, partBytes: number)
       parts[index] = { PartNumber, ETag };
     }
   };
-  await Promise.all(Array.from({ length: partsAtOnce }, stream));
+  const streams = Array.from({ length: partsAtOnce }, () => stream().catch((error: unknown) => errors.push(error)));
+  // A part that arrives after its upload was aborted may stay: none is under way when this returns or throws.
+  await Promise.all(streams);
+  if (errors.length > 0) throw errors[0];
   return parts;
 }

@@ -9,7 +9,7 @@ import { openS3Object } from "./object.js";
 /**
  * Objects below `s3://bucket/prefix/`, those a glob such as `s3://bucket/prefix/*.jsonl` takes, or the one object of that
  * key. An object's version is its ETag.
- * @throws E_BUCKET_MISSING, E_CREDENTIALS, E_UNREACHABLE or E_IO
+ * @throws E_BUCKET_MISSING, E_CREDENTIALS, E_CLOCK, E_UNREACHABLE or E_IO
  */
 export async function openS3Source(spec: SourceSpec): Promise<Source> {
   const location = parseLocation(spec.location);

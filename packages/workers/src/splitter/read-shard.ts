@@ -53,7 +53,7 @@ export async function* readShard(reading: ShardReading): AsyncGenerator<Reading>
 
 /** A server that is down says nothing about the object: no reason to give it up, but to try the whole step again. */
 function isOfServer(error: unknown): boolean {
-  const codes: readonly ErrorCode[] = ["E_UNREACHABLE", "E_CREDENTIALS", "E_BUCKET_MISSING"];
+  const codes: readonly ErrorCode[] = ["E_UNREACHABLE", "E_CREDENTIALS", "E_CLOCK", "E_BUCKET_MISSING"];
   return error instanceof MillraceError && codes.includes(error.code);
 }
 

@@ -3,6 +3,7 @@ import { defaultTransferLimits } from "../../models/model.js";
 import { retrying, type TransferError } from "../../models/retry.js";
 import { qdrantError, transferError } from "./errors.js";
 import type { QdrantPlace } from "./place.js";
+import { hearRetryAfter, lastRetryAfter } from "./retry-after.js";
 
 export interface QdrantOptions {
   /** Sent with every request; never part of a uri or a job. */
@@ -29,6 +30,9 @@ const defaultTimeout = 60_000;
 /** Nothing is sent before the first call. */
 export function connectQdrant(place: QdrantPlace, options: QdrantOptions = {}): QdrantConnection {
   let client: Promise<QdrantClient> | undefined;
+  const asTransferError = (error: unknown) => {
+    return Promise.reject(transferError(error, lastRetryAfter(place.url)) satisfies TransferError);
+  };
   const call = async <Result>(what: string, request: Request<Result>, unreachableAttempts: number) => {
     client ??= createClient(place, options);
     const ready = await client;
@@ -51,9 +55,6 @@ async function createClient(place: QdrantPlace, { apiKey, timeoutMilliseconds }:
   const { QdrantClient: Client } = await import("@qdrant/js-client-rest");
   const headers = apiKey === undefined ? {} : { "api-key": apiKey };
   const timeout = timeoutMilliseconds ?? defaultTimeout;
+  hearRetryAfter(place.url);
   return new Client({ url: place.url, prefix: place.prefix, headers, timeout, checkCompatibility: false });
-}
-
-function asTransferError(error: unknown): Promise<never> {
-  return Promise.reject(transferError(error) satisfies TransferError);
 }
