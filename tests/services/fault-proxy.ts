@@ -28,6 +28,8 @@ export interface FaultProxyOptions {
 /** An HTTP proxy that does to requests and answers what networks and busy servers do; the same seed does the same. */
 export class FaultProxy {
   readonly counts = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>;
+  /** Requests, as method and path, that are denied for good. */
+  refuse: (request: string) => boolean = () => false;
   #options: FaultProxyOptions;
   readonly #random: () => number;
   readonly #server: Server;
@@ -70,6 +72,7 @@ export class FaultProxy {
 
   async #pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const body = await bytesOf(asked);
+    if (this.refuse(`${asked.method} ${asked.url}`)) return refuse(answer, 403);
     const kind = this.#choose(asked);
     if (kind !== undefined) this.counts[kind] += 1;
     if (kind === "reset") return void asked.socket.destroy();
@@ -101,7 +104,13 @@ async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
 
 /** The words that S3 and Qdrant have for it; each client looks at its own. */
 function refuse(answer: ServerResponse, status: number): void {
-  const code = { 412: "PreconditionFailed", 429: "SlowDown", 500: "InternalError", 503: "SlowDown" }[status];
+  const code = {
+    403: "AccessDenied",
+    412: "PreconditionFailed",
+    429: "SlowDown",
+    500: "InternalError",
+    503: "SlowDown",
+  }[status];
   const isRead = answer.req.method === "HEAD";
   const body = answer.req.url?.startsWith("/collections")
     ? JSON.stringify({ status: { error: code } })

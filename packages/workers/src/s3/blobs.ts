@@ -74,9 +74,10 @@ async function putBytes(place: Place, key: string, bytes: Uint8Array, onlyIfAbse
       else await s3Client().send(new PutObjectCommand({ ...target, Body: bytes, ...condition }));
       return true;
     } catch (error) {
-      const { status } = s3Failure(error);
+      const { status, name } = s3Failure(error);
       if (onlyIfAbsent && status === 412) return false;
-      if (status !== 409 || attempt === attempts) throw error;
+      // An upload is gone where its completion was repeated, because the first answer was lost.
+      if ((status !== 409 && name !== "NoSuchUpload") || attempt === attempts) throw error;
       await pause(attempt);
     }
   }
