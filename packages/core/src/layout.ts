@@ -1,5 +1,9 @@
 /** Where everything lies in a work folder. The same layout holds locally and in S3. */
 export const layout = {
+  /** In the work root, beside the jobs' own folders: each job by its id. */
+  jobsPrefix: "jobs/",
+  job: (id: string) => `jobs/${id}.json`,
+  idOfJob: (key: string) => key.slice("jobs/".length, -".json".length),
   planPrefix: "plan/",
   planPage: (page: number) => `plan/${padded(page)}.json`,
   batchesPrefix: "batches/",

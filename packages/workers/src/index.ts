@@ -5,6 +5,7 @@ export { encodeVectorsFile, openVectorsFile } from "./arrow/vectors-file.js";
 export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
+export { readJson, writeJson } from "./blobs/json.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
 export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-chunker.js";
