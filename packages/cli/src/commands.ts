@@ -86,6 +86,13 @@ export const commands: readonly CommandFacts[] = [
     load: () => import("./commands/plan.js"),
   },
   {
+    name: "verify",
+    parameters: "[job]",
+    summary: "check that a job's store holds each planned point once, nothing else, and the vectors of its texts",
+    settings: ["store", "work", "sample", ...model, ...engine, ...output],
+    load: () => import("./commands/verify.js"),
+  },
+  {
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",

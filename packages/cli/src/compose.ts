@@ -8,4 +8,5 @@ export { openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob } f
 export { type OpenJob, openJob } from "./compose/job.js";
 export { installedModels, measureRate, openModel } from "./compose/model.js";
 export { openRanker, openSearch } from "./compose/search.js";
+export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

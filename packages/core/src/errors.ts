@@ -5,8 +5,8 @@ interface ErrorFacts {
   /** What it means, for the documentation. */
   readonly doc: string;
   readonly scope: ErrorScope;
-  /** Process exit code when it ends a command: 1 failure, 2 usage, 3 quarantine above limit, 4 preflight. */
-  readonly exit: 1 | 2 | 3 | 4;
+  /** Process exit code when it ends a command: 1 failure, 2 usage, 3 quarantine above limit, 4 preflight, 5 a check failed. */
+  readonly exit: 1 | 2 | 3 | 4 | 5;
   /** True when the same call may succeed later without anybody changing anything. */
   readonly isRetryable: boolean;
 }
@@ -53,6 +53,7 @@ export const errorTable = {
   E_IO: transient("Reading or writing failed."),
   E_INTERNAL: failure("A defect of millrace itself."),
   E_QUARANTINE: { doc: "More rows were quarantined than allowed.", scope: "job", exit: 3, isRetryable: false },
+  E_VERIFY: { doc: "The store is not what its manifest says.", scope: "job", exit: 5, isRetryable: false },
 
   E_OBJECT_CHANGED: { doc: "The object changed after it was planned.", scope: "object", exit: 1, isRetryable: true },
   E_OBJECT_UNREADABLE: badObject("The object cannot be opened or read."),

@@ -1,5 +1,12 @@
 import type { Connection, Table } from "@lancedb/lancedb";
-import { compareKeys, type Searcher, type SearchHit, type SearchQuery, type StoredPoint } from "@millrace/core";
+import {
+  compareKeys,
+  inPieces,
+  type Searcher,
+  type SearchHit,
+  type SearchQuery,
+  type StoredPoint,
+} from "@millrace/core";
 import { checkQuery } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
@@ -7,7 +14,7 @@ import { readStoreSchema, storeMissing } from "../store-file.js";
 import { guarded, isCompactedAway } from "./errors.js";
 import { hasTable, lanceFolder, pointsTable } from "./place.js";
 import { batchToPoints, pointColumns } from "./rows.js";
-import { filtersToSql } from "./sql.js";
+import { filtersToSql, quoted } from "./sql.js";
 import { loadVendor } from "./vendor.js";
 
 /** Rows fetched beyond those asked for, so that ties at the end are seen without asking again. */
@@ -58,6 +65,8 @@ export function lanceSearcher(folder: string): Searcher {
       });
     },
     scan: () => scanStore(folder),
+    ids: (corpus) => corpusIds(folder, corpus),
+    points: (ids) => guarded("cannot read the store", folder, async () => pointsById(await table(), ids)),
     async close() {
       const open = await reader?.catch(() => undefined);
       open?.table.close();
@@ -128,6 +137,37 @@ async function* scanStore(folder: string): AsyncGenerator<StoredPoint> {
     table.close();
     connection.close();
   }
+}
+
+/** Holds one batch of ids. Reads one version of the table from beginning to end. */
+async function* corpusIds(folder: string, corpus: string): AsyncGenerator<readonly string[]> {
+  await readStoreSchema(lanceFolder(folder));
+  const { connection, table } = await guarded("cannot open the store", folder, () => openReader(folder));
+  try {
+    await table.checkout(await table.version());
+    const batches = table
+      .query()
+      .where(`corpus = ${quoted(corpus)}`)
+      .select(["id"])
+      [Symbol.asyncIterator]();
+    for (;;) {
+      const next = await guarded("cannot read the store", folder, () => batches.next());
+      if (next.done) return;
+      yield [...(next.value.getChild("id") ?? [])] as string[];
+    }
+  } finally {
+    table.close();
+    connection.close();
+  }
+}
+
+async function pointsById(table: Table, ids: readonly string[]): Promise<readonly StoredPoint[]> {
+  const points: StoredPoint[] = [];
+  for (const piece of inPieces(ids, pointsPerPage)) {
+    const query = table.query().where(`id IN (${piece.map(quoted).join(", ")})`);
+    for await (const batch of query.select([...pointColumns])) points.push(...batchToPoints(batch));
+  }
+  return points;
 }
 
 async function sortedRows(table: Table): Promise<{ readonly id: string; readonly rowId: bigint }[]> {

@@ -12,7 +12,7 @@ import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
 import { toQdrantFilter } from "./conditions.js";
-import { fromQdrantPoint, vectorName } from "./payload.js";
+import { type AnsweredPoint, fromQdrantPoint, vectorName } from "./payload.js";
 import type { QdrantPlace } from "./place.js";
 import { readStorePoint, withoutStorePoint } from "./store-point.js";
 
@@ -40,6 +40,16 @@ export function qdrantSearcher(place: QdrantPlace, options: QdrantOptions = {}):
       return query.top <= 0 ? [] : searchPoints(connection, query);
     },
     scan: () => scanPoints(connection),
+    async *ids(corpus) {
+      await readStorePoint(connection);
+      const must = [{ key: "corpus", match: { value: corpus } }];
+      for await (const page of scroll(connection, ["id"], must)) yield page.map(recordId);
+    },
+    async points(ids) {
+      const pages: StoredPoint[] = [];
+      for (const piece of inPieces(ids, pointsPerPage)) pages.push(...(await retrieve(connection, piece)));
+      return pages;
+    },
     close: async () => undefined,
   };
 }
@@ -103,14 +113,19 @@ async function* scanPoints(connection: QdrantConnection): AsyncGenerator<StoredP
   }
   const ids: string[] = [];
   for await (const page of scroll(connection, ["id"])) {
-    for (const { id, payload } of page) ids.push((payload?.id as string | undefined) ?? String(id));
+    ids.push(...page.map(recordId));
   }
   for (const piece of inPieces(ids.sort(compareKeys), pointsPerPage)) yield* await retrieve(connection, piece);
 }
 
-async function* scroll(connection: QdrantConnection, fields: true | string[]) {
+function recordId({ id, payload }: AnsweredPoint): string {
+  return (payload?.id as string | undefined) ?? String(id);
+}
+
+async function* scroll(connection: QdrantConnection, fields: true | string[], must: object[] = []) {
   const isWhole = fields === true;
-  const request = { filter: withoutStorePoint, with_payload: fields, with_vector: isWhole };
+  const filter = must.length === 0 ? withoutStorePoint : { ...withoutStorePoint, must };
+  const request = { filter, with_payload: fields, with_vector: isWhole };
   let offset: string | number | undefined;
   do {
     const at = { ...request, limit: isWhole ? pointsPerPage : idsPerPage, ...(offset === undefined ? {} : { offset }) };
