@@ -10,6 +10,7 @@ const names = [
   "search",
   "plan",
   "verify",
+  "retry",
   "eval",
   "models pull",
   "models list",

@@ -42,6 +42,7 @@ export const errorTable = {
   E_BUCKET_MISSING: preflight("The bucket does not exist."),
   E_NAMESPACE_MISSING: preflight("The Temporal namespace does not exist."),
   E_JOB_MISSING: preflight("There is no job of that id."),
+  E_JOB_UNFINISHED: preflight("An index run was interrupted, or settings were changed since: index must come first."),
   E_JOB_RUNNING: preflight("The same job is running already."),
   E_WORKER_MISSING: preflight("No worker polls a queue that the job needs."),
   E_RUNTIME: preflight("This machine lacks something the product needs."),

@@ -21,6 +21,8 @@ export const layout = {
   /** Chunks of one batch that could not be encoded. */
   quarantineOfBatch: (shard: string, index: number) => `quarantine/${shard}-${padded(index)}.jsonl`,
   isQuarantineOfBatch: (key: string) => /-[0-9a-f]{8}(\.\d+)?-\d{6,}\.jsonl$/.test(key),
+  /** The shard whose parts wrote it. */
+  shardOfQuarantine: (key: string) => /^quarantine\/(\d+-\d+-[0-9a-f]+)/.exec(key)?.[1] ?? "",
   /** Names the manifest in force; replacing this one blob is what commits a job. */
   manifestHead: "manifest/head.json",
   manifestPagesPrefix: "manifest/pages/",

@@ -34,6 +34,7 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
+export { quarantined } from "./quarantine/read-quarantine.js";
 export {
   createSearcher,
   createSink,

@@ -7,7 +7,8 @@ import { workPlace } from "./described-job.js";
 /** Keeps a job in the work root, without what is said of one run only, for commands that take a job by its name. */
 export async function rememberJob(workRoot: string, job: Job): Promise<void> {
   const blobs = await openBlobs(workRoot);
-  await writeJson(blobs, layout.job(basename(job.work)), { ...job, full: false, allowEmpty: false });
+  const { scope: _, ...lasting } = job;
+  await writeJson(blobs, layout.job(basename(job.work)), { ...lasting, full: false, allowEmpty: false });
 }
 
 /**

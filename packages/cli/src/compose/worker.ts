@@ -99,8 +99,8 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   };
 }
 
-/** All that the drivers of a job are made from; passes of one job differ in `full` alone. */
-function nameOf({ full: _, ...job }: Job): string {
+/** All that the drivers of a job are made from; passes of one job differ in `full` alone, a retry in its scope. */
+function nameOf({ full: _, scope: __, ...job }: Job): string {
   return JSON.stringify(job);
 }
 
