@@ -192,7 +192,7 @@ function openContext(job, chunker, store) {
 /** Starts a worker in this process; `working` settles when it has ended. @param {ReturnType<typeof openContext>} context */
 async function startWorker(context) {
   const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
-  const bundlePath = await bundleWorkflows({ workflowsPath, cacheDirectory: cacheFolder() });
+  const bundlePath = await bundleWorkflows({ workflowsPath, cacheDirectory: cacheFolder(), isEncrypted: false });
   const contextOf = async () => context;
   const { model } = describeJob();
   const ready = Promise.withResolvers();

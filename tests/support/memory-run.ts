@@ -1,4 +1,4 @@
-import type { BlobStore, CorpusObject, Job, Steps, Summary } from "@millrace/core";
+import type { BlobStore, CorpusObject, Job, Source, Steps, Summary } from "@millrace/core";
 import {
   createChunker,
   createSearcher,
@@ -45,8 +45,10 @@ export const rangedLimits: WorkLimits = {
 export interface MemoryRun {
   readonly corpus: MemoryCorpus;
   readonly blobs: BlobStore;
-  /** Name of a memory store. */
+  /** Name of a memory store, or a store's whole uri. */
   readonly store: string;
+  /** In place of the corpus itself, whose objects it lists under the same keys. */
+  readonly source?: Source;
   readonly limits?: WorkLimits;
   readonly faults?: readonly Fault[];
   readonly stop?: AbortSignal;
@@ -118,9 +120,10 @@ interface Parts {
   readonly encoder: FakeEncoder;
 }
 
-async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRun, { job, faults, encoder }: Parts) {
-  const blobs = faults.blobs(base);
-  const source = corpus.source(() => faults.operate(async () => {}));
+async function openSteps(run: MemoryRun, { job, faults, encoder }: Parts) {
+  const { corpus, limits = smallLimits } = run;
+  const blobs = faults.blobs(run.blobs);
+  const source = run.source ?? corpus.source(() => faults.operate(async () => {}));
   const sink = faults.sink(createSink(job.store));
   const store = await sink.open({ dimensions, distance: "cosine", fingerprint: "f", graph: "g", model: "m" });
   const drivers = { blobs, source, chunker: await chunker, store, onProgress: () => {}, limits };
@@ -157,7 +160,7 @@ function jobOf(run: MemoryRun): Job {
     chunking,
     model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
     limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 20 },
-    store: `memory:${store}`,
+    store: storeUriOf(store),
     work: "memory",
     full,
     ...(run.scope === undefined ? {} : { scope: run.scope }),
@@ -191,10 +194,14 @@ async function pointsOfRow(object: string, { id, text }: MemoryRow): Promise<Rea
   return points;
 }
 
-/** Points that are in a memory store: id → text and vector. */
+function storeUriOf(store: string): string {
+  return store.includes(":") ? store : `memory:${store}`;
+}
+
+/** Points that are in a store: id → text and vector. */
 export async function storedPoints(store: string): Promise<ReadonlyMap<string, PointText>> {
   const points = new Map<string, PointText>();
-  for await (const { record, vector } of createSearcher(`memory:${store}`).scan()) {
+  for await (const { record, vector } of createSearcher(storeUriOf(store)).scan()) {
     points.set(record.id, pointText(record.path, record.text, vector));
   }
   return points;

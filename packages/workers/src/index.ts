@@ -6,6 +6,7 @@ export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
 export { readJson, writeJson } from "./blobs/json.js";
+export { type Lease, leaseS3Folder, leaseWorkFolder } from "./blobs/lease.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
 export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-chunker.js";

@@ -149,6 +149,22 @@ describe("an object that is worked on in ranges", () => {
   });
 });
 
+describe("a source whose server goes down", () => {
+  test("ends the run, gives up no object, and the next run reads all of it", async () => {
+    const corpus = corpusOf(9);
+    let opened = 0;
+    const source = corpus.source(async (name) => {
+      if (name === "open") opened += 1;
+      if (name === "open" && opened === 4) throw new MillraceError("E_UNREACHABLE", "the server is down");
+    });
+    const run = { corpus, source, blobs: memoryBlobs(), store: "down" };
+    await expect(runInMemory(run)).rejects.toMatchObject({ code: "E_UNREACHABLE" });
+    expect(await keysUnder(run.blobs, "quarantine/")).toEqual([]);
+    const { summary } = await runInMemory(run);
+    expect(summary).toMatchObject({ documents: 18, worked: { quarantined: 0 } });
+  });
+});
+
 describe("steps whose answers are lost", () => {
   test("are done again without a trace, every one of them", async () => {
     const once = { corpus: corpusOf(9), blobs: memoryBlobs(), store: "once" };

@@ -2,6 +2,7 @@ import {
   asMillraceError,
   type CorpusObject,
   type Document,
+  type ErrorCode,
   type FieldMapping,
   MillraceError,
   type OpenObject,
@@ -40,6 +41,7 @@ export async function* readShard(reading: ShardReading): AsyncGenerator<Reading>
       yield* readObject(reading, object, place);
       yield { kind: "ended", object };
     } catch (error) {
+      if (isOfServer(error)) throw error;
       yield {
         kind: "failed",
         object,
@@ -47,6 +49,12 @@ export async function* readShard(reading: ShardReading): AsyncGenerator<Reading>
       };
     }
   }
+}
+
+/** A server that is down says nothing about the object: no reason to give it up, but to try the whole step again. */
+function isOfServer(error: unknown): boolean {
+  const codes: readonly ErrorCode[] = ["E_UNREACHABLE", "E_CREDENTIALS", "E_BUCKET_MISSING"];
+  return error instanceof MillraceError && codes.includes(error.code);
 }
 
 type Place = Pick<Shard, "fromRow" | "fromByte" | "range">;
