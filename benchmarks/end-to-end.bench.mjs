@@ -1,23 +1,19 @@
 import { spawn } from "node:child_process";
-import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createGunzip } from "node:zlib";
 import { openEncoding, openModel } from "./model.mjs";
 import { sampleMemory } from "./process-tree.mjs";
 import { writeReport } from "./report.mjs";
-import { benchmarkTexts } from "./texts.mjs";
+import { corpusLines, tldr } from "./texts.mjs";
 
 /**
  * `millrace index`, from an empty store to a committed one, beside the encoder alone on texts of the same corpus: what
  * reading, splitting, writing and committing cost. Also the memory of all processes at growing corpus sizes.
  */
 const root = fileURLToPath(new URL("..", import.meta.url));
-const tldr = join(root, "../shared/data/tldr-pages/corpus.jsonl.gz");
 const hosts = availableParallelism();
 const { values } = parseArgs({
   options: { sizes: { type: "string", default: "2000,10000" }, corpus: { type: "string", default: tldr } },
@@ -87,14 +83,4 @@ async function indexWhole(lines) {
       "event-loop delay p99, ms": Number(delay.toFixed(1)),
     },
   };
-}
-
-/** JSON lines with a `text`, from the corpus where it is at hand, else made of what the other benchmark reads. @param {string} path */
-async function corpusLines(path) {
-  if (!existsSync(path)) return (await benchmarkTexts(20_000)).texts.map((text) => JSON.stringify({ text }));
-  const bytes = createReadStream(path);
-  const input = path.endsWith(".gz") ? bytes.pipe(createGunzip()) : bytes;
-  const lines = [];
-  for await (const line of createInterface({ input })) lines.push(line);
-  return lines;
 }

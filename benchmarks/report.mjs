@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
  * @typedef {object} Report
  * @property {string} name Of the benchmark: the file is `benchmarks/results/<name>.json`.
  * @property {string} baseline The `peer` that the others are compared with.
+ * @property {string} [unit] What `tokensPerSecond` counts, where it is not tokens.
  * @property {readonly BenchmarkResult[]} results
  */
 
@@ -40,10 +41,10 @@ export async function writeReport(report) {
 }
 
 /** Fastest first, each with its ratio to the baseline. @param {Report} report */
-export function markdownTable({ baseline, results }) {
+export function markdownTable({ baseline, unit = "tokens/s", results }) {
   const reference = results.find(({ peer }) => peer === baseline);
   const measures = [...new Set(results.flatMap((result) => Object.keys(result.measures ?? {})))];
-  const header = ["system", "tokens/s", "documents/s", `against ${baseline}`, ...measures];
+  const header = ["system", unit, "documents/s", `against ${baseline}`, ...measures];
   const sorted = [...results].sort((a, b) => b.tokensPerSecond - a.tokensPerSecond);
   const rows = sorted.map((result) => [
     systemName(result),

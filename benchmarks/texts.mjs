@@ -3,8 +3,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { createGunzip } from "node:zlib";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+/** Short pages in many languages. */
+export const tldr = join(root, "../shared/data/tldr-pages/corpus.jsonl.gz");
 const scifact = join(root, "../shared/data/scifact/corpus.jsonl");
 
 /**
@@ -36,4 +39,14 @@ async function beirTexts(corpus, limit) {
     if (texts.length >= limit) break;
   }
   return texts;
+}
+
+/** JSON lines with a `text`, from the corpus where it is at hand, else made of what the other benchmarks read. */
+export async function corpusLines(path = tldr) {
+  if (!existsSync(path)) return (await benchmarkTexts(20_000)).texts.map((text) => JSON.stringify({ text }));
+  const bytes = createReadStream(path);
+  const input = path.endsWith(".gz") ? bytes.pipe(createGunzip()) : bytes;
+  const lines = [];
+  for await (const line of createInterface({ input })) lines.push(line);
+  return lines;
 }

@@ -35,9 +35,13 @@ export interface ServerCommand {
 
 /** A real server of this test run. It can be killed and started again on the same ports and files. */
 export class TestServer {
+  private readonly command: ServerCommand;
   private child: ChildProcess | undefined;
 
-  constructor(private readonly command: ServerCommand) {}
+  // Benchmarks import this file as it is, and Node strips types only.
+  constructor(command: ServerCommand) {
+    this.command = command;
+  }
 
   async start(milliseconds = 60_000): Promise<void> {
     const { program, args, env, isReady } = this.command;

@@ -1,4 +1,4 @@
-import type { BlobStore, Job, Summary } from "@millrace/core";
+import type { BlobStore, CorpusObject, Job, Source, Steps, Summary } from "@millrace/core";
 import {
   createChunker,
   createSearcher,
@@ -7,6 +7,7 @@ import {
   loadTokenizer,
   pointId,
   ShardSplitter,
+  surveyObject,
   type WorkLimits,
 } from "@millrace/workers";
 import { createEmbeddedRuntime, embedCorpus, Interrupted, type Progress } from "@millrace/workflows";
@@ -27,23 +28,37 @@ export const smallLimits: WorkLimits = {
   shard: { objects: 3, bytes: 300 },
   page: { objects: 4, bytes: 700, removed: 2 },
   part: { documents: 3, tokens: 40 },
+  range: { bytes: 1 << 20, perObject: 4, keys: 1_000 },
   group: { documents: 2, characters: 60 },
   batch: { chunks: 5, tokens: 40, characters: 300 },
   manifest: { documentsPerPage: 5, documentsPerPart: 2 },
   idsPerDelete: 2,
 };
 
+/** Limits that also cut objects of a few rows into ranges, each a shard. */
+export const rangedLimits: WorkLimits = {
+  ...smallLimits,
+  shard: { objects: 3, bytes: 100 },
+  range: { ...smallLimits.range, bytes: 60 },
+};
+
 export interface MemoryRun {
   readonly corpus: MemoryCorpus;
   readonly blobs: BlobStore;
-  /** Name of a memory store. */
+  /** Name of a memory store, or a store's whole uri. */
   readonly store: string;
+  /** In place of the corpus itself, whose objects it lists under the same keys. */
+  readonly source?: Source;
   readonly limits?: WorkLimits;
   readonly faults?: readonly Fault[];
   readonly stop?: AbortSignal;
   readonly full?: boolean;
   readonly keepVectors?: boolean;
   readonly allowEmpty?: boolean;
+  /** "id" where none is given; documents are known by their rows where it is undefined. */
+  readonly idField?: string | undefined;
+  /** Every step is done twice, as where the answer to the first was lost. */
+  readonly isRepeated?: boolean;
   /** In place of the encoder that succeeds with everything. */
   readonly encoder?: FakeEncoder;
 }
@@ -62,7 +77,8 @@ export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
   const encoder = run.encoder ?? fakeEncoder(dimensions);
   const progress: Progress[] = [];
   const job = jobOf(run);
-  const steps = await openSteps(run, { job, faults, encoder });
+  const opened = await openSteps(run, { job, faults, encoder });
+  const steps = run.isRepeated === true ? repeated(opened) : opened;
   const runtime = createEmbeddedRuntime({
     steps,
     hosts: 2,
@@ -80,15 +96,33 @@ export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
   }
 }
 
+function repeated(steps: Steps): Steps {
+  const twice = <Args extends readonly unknown[], Result>(step: (...args: Args) => Promise<Result>) => {
+    return async (...args: Args): Promise<Result> => {
+      await step(...args);
+      return step(...args);
+    };
+  };
+  const { plan, split, encode, write, commit } = steps;
+  return {
+    plan: twice(plan),
+    split: twice(split),
+    encode: twice(encode),
+    write: twice(write),
+    commit: twice(commit),
+  };
+}
+
 interface Parts {
   readonly job: Job;
   readonly faults: Faults;
   readonly encoder: FakeEncoder;
 }
 
-async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRun, { job, faults, encoder }: Parts) {
-  const blobs = faults.blobs(base);
-  const source = corpus.source(() => faults.operate(async () => {}));
+async function openSteps(run: MemoryRun, { job, faults, encoder }: Parts) {
+  const { corpus, limits = smallLimits } = run;
+  const blobs = faults.blobs(run.blobs);
+  const source = run.source ?? corpus.source(() => faults.operate(async () => {}));
   const sink = faults.sink(createSink(job.store));
   const store = await sink.open({ dimensions, distance: "cosine", fingerprint: "f", graph: "g", model: "m" });
   const drivers = { blobs, source, chunker: await chunker, store, onProgress: () => {}, limits };
@@ -107,21 +141,25 @@ async function openSteps({ corpus, blobs: base, limits = smallLimits }: MemoryRu
         last = split.catch(() => {});
         return split;
       },
+      survey: (object: CorpusObject, range: WorkLimits["range"]) =>
+        surveyObject({ source, job, onProgress: () => {} }, { object, limits: range }),
       close: async () => {},
     },
   };
   return createSteps(async () => context);
 }
 
-function jobOf({ store, full = false, keepVectors = false, allowEmpty = true }: MemoryRun): Job {
+function jobOf(run: MemoryRun): Job {
+  const { store, full = false, keepVectors = false, allowEmpty = true } = run;
+  const idField = "idField" in run ? run.idField : "id";
   return {
     corpus: corpusName,
     source: { location: "memory", include: [], exclude: [] },
-    fields: { id: "id", text: ["text"], payload: [] },
+    fields: { ...(idField === undefined ? {} : { id: idField }), text: ["text"], payload: [] },
     chunking,
     model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
     limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 20 },
-    store: `memory:${store}`,
+    store: storeUriOf(store),
     work: "memory",
     full,
     allowEmpty,
@@ -154,10 +192,14 @@ async function pointsOfRow(object: string, { id, text }: MemoryRow): Promise<Rea
   return points;
 }
 
-/** Points that are in a memory store: id → text and vector. */
+function storeUriOf(store: string): string {
+  return store.includes(":") ? store : `memory:${store}`;
+}
+
+/** Points that are in a store: id → text and vector. */
 export async function storedPoints(store: string): Promise<ReadonlyMap<string, PointText>> {
   const points = new Map<string, PointText>();
-  for await (const { record, vector } of createSearcher(`memory:${store}`).scan()) {
+  for await (const { record, vector } of createSearcher(storeUriOf(store)).scan()) {
     points.set(record.id, pointText(record.path, record.text, vector));
   }
   return points;

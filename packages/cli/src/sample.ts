@@ -1,8 +1,8 @@
-import type { Shard } from "@millrace/core";
+import { type Shard, shardBytes } from "@millrace/core";
 
 /** Shards evenly spread over the corpus that together hold about `bytes`; all of them where there are no more. */
 export function spreadSample(shards: readonly Shard[], bytes: number): readonly Shard[] {
-  const sizes = shards.map(({ objects }) => objects.reduce((sum, object) => sum + object.bytes, 0));
+  const sizes = shards.map(shardBytes);
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total <= bytes) return shards;
   const wanted = Math.max(1, Math.floor((shards.length * bytes) / total));

@@ -1,4 +1,4 @@
-import type { PlanCounts, SplitCounts } from "./steps.js";
+import type { PlanCounts, Shard, SplitCounts } from "./steps.js";
 
 export const noPlanCounts: PlanCounts = {
   newObjects: 0,
@@ -42,4 +42,9 @@ export function addCounts(left: SplitCounts, right: SplitCounts): SplitCounts {
     changedObjects: left.changedObjects + right.changedObjects,
     bytes: left.bytes + right.bytes,
   };
+}
+
+/** Stored bytes of what a shard takes. */
+export function shardBytes({ objects, range }: Pick<Shard, "objects" | "range">): number {
+  return range === undefined ? objects.reduce((sum, { bytes }) => sum + bytes, 0) : range.toByte - range.fromByte;
 }

@@ -82,7 +82,7 @@ export {
   stalePoints,
 } from "./manifest.js";
 
-export { groupObjects, type ShardLimits } from "./plan.js";
+export { groupObjects, RangeCutter, type RangeLimits, type RowRange, type Seam, type ShardLimits } from "./plan.js";
 
 export {
   type FingerprintParts,
@@ -106,7 +106,7 @@ export type {
   Summary,
 } from "./steps.js";
 
-export { addCounts, addPlanCounts, noCounts, noPlanCounts } from "./counts.js";
+export { addCounts, addPlanCounts, noCounts, noPlanCounts, shardBytes } from "./counts.js";
 
 export { layout } from "./layout.js";
 

@@ -1,6 +1,7 @@
 import type { BatchRef, Receipt, VectorsRef } from "./batch.js";
 import type { CorpusObject } from "./corpus.js";
 import type { Job } from "./job.js";
+import type { RowRange } from "./plan.js";
 
 /** A bounded set of objects, or a row range of one large object: the unit of resume. */
 export interface Shard {
@@ -11,6 +12,8 @@ export interface Shard {
   readonly fromRow: number;
   /** Stored bytes of that object that the parts before have counted. */
   readonly fromByte: number;
+  /** The rows of its one object that are the shard's, where other shards take the others. */
+  readonly range?: RowRange;
   /** Encode every document again, also those that are in the store as they are. */
   readonly isFull: boolean;
 }

@@ -2,9 +2,9 @@ import type { BatchRef, Job, PlanPage, Receipt, Shard, Split, Steps, Summary, Ve
 import { commit } from "./steps/commit.js";
 import type { EncodeContext, IoContext, StepContext, StepControl } from "./steps/context.js";
 import { encode } from "./steps/encode.js";
-import { readDoneMark, readSplitIndex, seal } from "./steps/marks.js";
+import { clearShard, readDoneMark, readSplitIndex, writeDoneMark } from "./steps/marks.js";
 import { plan } from "./steps/plan.js";
-import { write } from "./steps/write.js";
+import { writeAll } from "./steps/write.js";
 
 /** How a step comes by the drivers of its job. */
 export type ContextOf<Context> = (job: Job) => Promise<Context>;
@@ -34,9 +34,11 @@ export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
     },
     async write(job: Job, shard: Shard, vectors: readonly VectorsRef[]): Promise<readonly Receipt[]> {
       const context = await contextOf(job);
-      const receipts: Receipt[] = [];
-      for (const ref of vectors) receipts.push(await write(context, ref));
-      await seal(context, job, { shard, receipts });
+      // Where an answer was lost, the step comes again, and its files may have been cleared away.
+      const done = await readDoneMark(context.blobs, shard.id);
+      const receipts = done?.receipts ?? (await writeAll(context, vectors));
+      if (done === undefined) await writeDoneMark(context, job, { shard, receipts });
+      await clearShard(context, job, shard.id);
       return receipts;
     },
     async commit(job: Job): Promise<Summary> {

@@ -1,4 +1,4 @@
-import type { ShardLimits } from "@millrace/core";
+import type { RangeLimits, ShardLimits } from "@millrace/core";
 
 /** How large the pieces are that work is cut into. They bound memory and what an interruption costs, not what comes out. */
 export interface WorkLimits {
@@ -7,6 +7,11 @@ export interface WorkLimits {
   readonly page: { readonly objects: number; readonly bytes: number; readonly removed: number };
   /** What one part of a shard may hold: a large object is worked on in several, each resumable by itself. */
   readonly part: { readonly documents: number; readonly tokens: number };
+  /**
+   * When an object that is a shard of its own is cut into ranges, each a shard. `keys` bounds the memory of making sure that
+   * no id is in two of them: an object with more rows is worked on from front to back.
+   */
+  readonly range: RangeLimits & { readonly keys: number };
   /** What is chunked in one call: enough for the tokenizer to work on a large batch, little enough to hold in memory. */
   readonly group: { readonly documents: number; readonly characters: number };
   /**
@@ -25,6 +30,8 @@ export const defaultWorkLimits: WorkLimits = {
   shard: { objects: 256, bytes: 1 << 20 },
   page: { objects: 4_096, bytes: 64 << 20, removed: 4_096 },
   part: { documents: 8_192, tokens: 262_144 },
+  // A page of a plan travels in Temporal's history: so many ranges are a hundred kilobytes.
+  range: { bytes: 64 << 20, perObject: 256, keys: 20_000_000 },
   group: { documents: 128, characters: 1 << 18 },
   // About ten seconds of one core's encoding.
   batch: { chunks: 1_024, tokens: 65_536, characters: 32 << 20 },

@@ -2,6 +2,7 @@
 export { embedCorpus, embedCorpusFrom, type Outcome } from "./embed-corpus.js";
 export { embedShard } from "./embed-shard.js";
 export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/runtime.js";
+export { createInTurn, type InTurn } from "./in-turn.js";
 export { beginning, type Position } from "./position.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
 export type { JobProgress } from "./temporal/progress.js";

@@ -1,5 +1,5 @@
 import type { Document, FieldMapping, MillraceError, OpenObject, Row } from "@millrace/core";
-import { type ParseLimits, parseObject } from "@millrace/workers";
+import { type ParseSettings, parseObject } from "@millrace/workers";
 
 export const noFields: FieldMapping = { text: [], payload: [] };
 
@@ -30,12 +30,12 @@ export interface Parsed {
 export async function parsed(
   object: OpenObject,
   fields: FieldMapping = noFields,
-  limits: Partial<ParseLimits> = {},
+  settings: ParseSettings = {},
 ): Promise<Parsed> {
   const rows: Row[] = [];
   let thrown: MillraceError | undefined;
   try {
-    for await (const row of parseObject(object, fields, limits)) rows.push(row);
+    for await (const row of parseObject(object, fields, settings)) rows.push(row);
   } catch (error) {
     if ((error as Error).name !== "MillraceError") throw error;
     thrown = error as MillraceError;

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { memoryBlobs } from "@millrace/workers";
-import { expectedPoints, keysUnder, runInMemory, storedPoints } from "../../support/memory-run.ts";
+import {
+  expectedPoints,
+  keysUnder,
+  rangedLimits,
+  runInMemory,
+  smallLimits,
+  storedPoints,
+} from "../../support/memory-run.ts";
 import { MemoryCorpus } from "../../support/memory-source.ts";
 
 const rows = (count: number, text: string) =>
@@ -24,23 +31,26 @@ async function expected(corpus: MemoryCorpus): Promise<ReadonlyMap<string, strin
 }
 
 describe("a run that dies", () => {
-  test.each(["before", "midway", "after"] as const)(
-    "%s any of its operations is made good by the next",
-    async (when) => {
-      let isOver = false;
-      for (let at = 1; !isOver; at += at < 150 ? 13 : 1) {
-        const corpus = new MemoryCorpus();
-        const run = { corpus, blobs: memoryBlobs(), store: `crash-${when}-${at}` };
-        change(corpus, 0);
-        await runInMemory(run);
-        change(corpus, 1);
-        isOver = (await runInMemory({ ...run, faults: [{ kind: "crash", at, when }] })).end === "done";
-        change(corpus, 2);
-        await runInMemory(run);
-        expect({ at, points: await storedPoints(run.store) }).toEqual({ at, points: await expected(corpus) });
-        for (const prefix of ["plan/", "done/", "batches/", "vectors/"])
-          expect(await keysUnder(run.blobs, prefix)).toEqual([]);
-      }
-    },
-  );
+  test.each([
+    ["before", smallLimits],
+    ["midway", smallLimits],
+    ["after", smallLimits],
+    ["after", rangedLimits],
+  ] as const)("%s any of its operations is made good by the next", async (when, limits) => {
+    let isOver = false;
+    for (let at = 1; !isOver; at += at < 150 ? 13 : limits === smallLimits ? 1 : 5) {
+      const corpus = new MemoryCorpus();
+      const store = `crash-${when}-${at}-${limits.range.bytes}`;
+      const run = { corpus, blobs: memoryBlobs(), store, limits };
+      change(corpus, 0);
+      await runInMemory(run);
+      change(corpus, 1);
+      isOver = (await runInMemory({ ...run, faults: [{ kind: "crash", at, when }] })).end === "done";
+      change(corpus, 2);
+      await runInMemory(run);
+      expect({ at, points: await storedPoints(run.store) }).toEqual({ at, points: await expected(corpus) });
+      for (const prefix of ["plan/", "done/", "batches/", "vectors/"])
+        expect(await keysUnder(run.blobs, prefix)).toEqual([]);
+    }
+  });
 });

@@ -6,6 +6,7 @@ import {
   type PlanCounts,
   type Shard,
   type SplitCounts,
+  shardBytes,
 } from "@millrace/core";
 import type { CommandContext } from "../command.js";
 import { measureRate, type OpenJob, openDryRun } from "../compose.js";
@@ -107,7 +108,7 @@ function estimateWork(counted: SplitCounts, bytes: { readonly sampled: number; r
 }
 
 function sumBytes(shards: readonly Shard[]): number {
-  return shards.reduce((sum, { objects }) => sum + objects.reduce((inner, object) => inner + object.bytes, 0), 0);
+  return shards.reduce((sum, shard) => sum + shardBytes(shard), 0);
 }
 
 interface Rate {

@@ -1,13 +1,6 @@
 import { basename } from "node:path";
 import { type Job, MillraceError } from "@millrace/core";
-import {
-  type Jobs,
-  jobWorkflowId,
-  openJobs,
-  openSchedules,
-  type Schedules,
-  type TemporalPlace,
-} from "@millrace/workers";
+import { type Jobs, jobWorkflowId, openJobs, openSchedules, type Schedules } from "@millrace/workers";
 import {
   type EmbedCorpusInput,
   encodeQueue,
@@ -17,22 +10,16 @@ import {
 } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
+import { temporalPlace } from "./temporal-place.js";
 
 /** The jobs of the Temporal server that the settings name. */
 export async function openFleet(settings: Settings): Promise<Jobs> {
-  return openJobs(placeOf(settings));
+  return openJobs(temporalPlace(settings));
 }
 
 /** The schedules of the Temporal server that the settings name. */
 export async function openScheduler(settings: Settings): Promise<Schedules> {
-  return openSchedules(placeOf(settings));
-}
-
-function placeOf({ temporalAddress, temporalNamespace }: Settings): TemporalPlace {
-  return {
-    ...(temporalAddress === undefined ? {} : { address: temporalAddress }),
-    ...(temporalNamespace === undefined ? {} : { namespace: temporalNamespace }),
-  };
+  return openSchedules(temporalPlace(settings));
 }
 
 /** A job that was handed to a Temporal server. */

@@ -5,6 +5,8 @@ import {
   defaultWorkLimits,
   HostSplitter,
   type LazyEncoder,
+  type Lease,
+  leaseWorkFolder,
   lockFolder,
   openBlobs,
   type StoreOptions,
@@ -41,7 +43,7 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
 
 async function openDescribed({ settings, say, onTokens }: JobRequest, described: DescribedJob): Promise<OpenJob> {
   const { job, model, source } = described;
-  const unlock = await lockPlaces(job);
+  const lease = await lockPlaces(job);
   const sink = createSink(job.store, storeOptions(settings));
   try {
     const store = await sink.open(storeSchema(job));
@@ -49,7 +51,7 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
     const limits = withBatchSize(defaultWorkLimits, settings.batchSize);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const context = {
-      blobs: await openBlobs(job.work),
+      blobs: lease.guard(await openBlobs(job.work)),
       source,
       sink,
       store,
@@ -61,7 +63,7 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
       await sink.close();
-      await unlock();
+      await lease.release();
     };
     return {
       job,
@@ -73,7 +75,7 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
     };
   } catch (error) {
     await sink.close();
-    await unlock();
+    await lease.release();
     throw error;
   }
 }
@@ -85,15 +87,15 @@ export function storeSchema({ model, fingerprint }: Job): StoreSchema {
 }
 
 /** Work folder and store have one writer each; a store that is no folder here cannot be locked. */
-async function lockPlaces({ work, store }: Job): Promise<() => Promise<void>> {
-  const unlockWork = work.startsWith("s3://") ? async () => {} : await lockFolder(work);
+async function lockPlaces({ work, store }: Job): Promise<Lease> {
+  const lease = await leaseWorkFolder(work);
   const folder = storeFolder(store);
-  if (folder === undefined) return unlockWork;
+  if (folder === undefined) return lease;
   try {
     const unlockStore = await lockFolder(folder);
-    return async () => void (await Promise.all([unlockWork(), unlockStore()]));
+    return { ...lease, release: async () => void (await Promise.all([lease.release(), unlockStore()])) };
   } catch (error) {
-    await unlockWork();
+    await lease.release();
     throw error;
   }
 }

@@ -23,6 +23,7 @@ import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { openSplitter, storeSchema } from "./job.js";
 import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
+import { temporalPlace } from "./temporal-place.js";
 
 export interface WorkerRequest {
   readonly settings: Settings;
@@ -34,12 +35,10 @@ export interface WorkerRequest {
 
 /** Takes work from the queues until told to stop, then finishes what is under way. */
 export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest): Promise<void> {
-  const { temporalAddress, temporalNamespace } = settings;
   const work = await openQueues({ settings, say, onBatch });
   try {
     await runWorkers({
-      ...(temporalAddress === undefined ? {} : { address: temporalAddress }),
-      ...(temporalNamespace === undefined ? {} : { namespace: temporalNamespace }),
+      ...temporalPlace(settings),
       queues: work.queues,
       stop,
       graceMilliseconds,
@@ -70,7 +69,11 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   const atOnce = settings.concurrency;
   if (settings.queues.includes("orchestrate")) {
     const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
-    const bundlePath = await bundleWorkflows({ workflowsPath, cacheDirectory: settings.cacheDirectory });
+    const bundlePath = await bundleWorkflows({
+      workflowsPath,
+      cacheDirectory: settings.cacheDirectory,
+      isEncrypted: settings.temporalKey.length > 0,
+    });
     queues.push({ queue: orchestrateQueue, bundlePath });
   }
   if (settings.queues.includes("io")) {

@@ -337,6 +337,16 @@ export const settings = {
     flag: "--temporal-namespace <name>",
     env: ["MILLRACE_TEMPORAL_NAMESPACE"],
   }),
+  temporalKey: setting({
+    group: "running",
+    doc: "Keys that encrypt what jobs carry through the Temporal server, 32 bytes in base64 each; the first one encrypts",
+    schema: list,
+    default: [],
+    env: ["MILLRACE_TEMPORAL_KEY"],
+    hasCommas: true,
+    isSecret: true,
+    isFileless: true,
+  }),
   cron: setting({
     group: "running",
     doc: "When a schedule starts its job, in UTC: cron expressions such as 0 2 * * *",

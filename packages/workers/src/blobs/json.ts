@@ -36,7 +36,8 @@ export async function getBlob(
   throw damaged(key, bytes === undefined ? "gone" : "damaged");
 }
 
-function damaged(key: string, how: "gone" | "damaged", cause?: unknown): MillraceError {
+/** What to do where a file of the work folder is not what it was. */
+export function damaged(key: string, how: "gone" | "damaged", cause?: unknown): MillraceError {
   const isManifest = key.startsWith("manifest/");
   return new MillraceError("E_IO", `the file ${key} of the work folder is ${how}`, {
     fix: isManifest

@@ -1,10 +1,13 @@
-import { MillraceError, type OpenObject } from "@millrace/core";
+import { MillraceError, type OpenObject, type RowRange } from "@millrace/core";
 import { type Compression, decompress } from "./decompress.js";
 import { hasCompressionSuffix } from "./extensions.js";
 import type { ParseLimits } from "./limits.js";
 
 /** Bytes looked at to tell what a file is. */
 const headSize = 64 * 1024;
+
+/** Bytes of one read of a range: few requests where each takes its time, and little to hold. */
+const pieceSize = 8 << 20;
 
 /** An object as a format reads it: decompressed. */
 export interface Content {
@@ -26,6 +29,14 @@ export async function openContent(object: OpenObject, limits: ParseLimits): Prom
   }
   const stream = () => decompress(object, compression, limits);
   return { key: object.key, head: await firstBytes(stream()), stored: undefined, stream };
+}
+
+/** The stored bytes of a range, in pieces. An object that is compressed has no ranges. */
+export async function* rangeStream({ key, stored }: Content, { fromByte, toByte }: RowRange): AsyncGenerator<Buffer> {
+  if (stored === undefined) throw new MillraceError("E_INTERNAL", `"${key}" is compressed and was cut into ranges`);
+  for (let start = fromByte; start < toByte; start += pieceSize) {
+    yield asBuffer(await stored.read(start, Math.min(start + pieceSize, toByte)));
+  }
 }
 
 /** All bytes in one buffer. @throws E_ROW_TOO_LARGE beyond `maxBytes` */

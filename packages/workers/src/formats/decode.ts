@@ -51,7 +51,8 @@ export function assertText(head: Buffer, key: string, { allowsNul }: { readonly 
   });
 }
 
-function utf16Of(bytes: Buffer): "utf-16le" | "utf-16be" | undefined {
+/** UTF-16 where a byte order mark says so. */
+export function utf16Of(bytes: Buffer): "utf-16le" | "utf-16be" | undefined {
   if (bytes.length < 2) return undefined;
   const mark = bytes.readUInt16BE(0);
   return mark === 0xfffe ? "utf-16le" : mark === 0xfeff ? "utf-16be" : undefined;
@@ -70,7 +71,12 @@ function decodeUtf16(bytes: Buffer, encoding: "utf-16le" | "utf-16be", key: stri
 }
 
 function withoutMark(bytes: Buffer): Buffer {
-  return utf8Mark.equals(bytes.subarray(0, utf8Mark.length)) ? bytes.subarray(utf8Mark.length) : bytes;
+  return bytes.subarray(markLength(bytes));
+}
+
+/** Bytes of the UTF-8 mark that a file begins with: 3 or 0. */
+export function markLength(head: Buffer): number {
+  return utf8Mark.equals(head.subarray(0, utf8Mark.length)) ? utf8Mark.length : 0;
 }
 
 /** The decoder puts U+FFFD where bytes are wrong; one that stands in the bytes themselves is none of those. */

@@ -47,6 +47,16 @@ export function documentOf(fields: Fields, defaultKey: string, mapping: FieldMap
   };
 }
 
+/** Key of a row by its id field, whatever else the row holds; undefined where it has none. */
+export function keyIn(fields: unknown, idField: string): string | undefined {
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) return undefined;
+  try {
+    return keyOf(fields as Fields, idField);
+  } catch {
+    return undefined;
+  }
+}
+
 /** True where a row has text without any field being named. */
 export function hasDefaultTextField(fields: Fields): boolean {
   return defaultTextFields.some((name) => isPresent(fields, name));

@@ -10,10 +10,12 @@ export class LineSplitter {
   readonly #maxBytes: number;
   #held: Buffer[] = [];
   #length = 0;
-  #number = 0;
+  #number: number;
 
-  constructor(maxBytes: number) {
+  /** `before` lines stand before the first one. */
+  constructor(maxBytes: number, before = 0) {
     this.#maxBytes = maxBytes;
+    this.#number = before;
   }
 
   /** Lines the chunk completes. The chunk must not be written to afterwards. */

@@ -1,26 +1,55 @@
-import { MillraceError, type OpenObject, type Row } from "@millrace/core";
-import type { AsyncBuffer, FileMetaData } from "hyparquet";
+import { MillraceError, type OpenObject, type Row, type RowRange } from "@millrace/core";
+import type { AsyncBuffer, FileMetaData, RowGroup } from "hyparquet";
 import { type Content, collect } from "./content.js";
-import { type Fields, rowOf } from "./fields.js";
+import { type Fields, keyIn, rowOf } from "./fields.js";
 import type { ParseLimits } from "./limits.js";
 import { assertPages, compressorsWithin } from "./parquet-guards.js";
-import type { ParseOptions, Parser } from "./parser.js";
+import type { ParseOptions, Parser, SurveyOptions } from "./parser.js";
 
 /** Parquet: a row each, one row group in memory at a time, and of it only the columns that are asked for. */
-export const parquet: Parser = { name: "parquet", parse };
+export const parquet: Parser = { name: "parquet", parse, survey };
 
-async function* parse(content: Content, { fields, limits }: ParseOptions): AsyncGenerator<Row> {
+async function* parse(content: Content, { fields, limits, range }: ParseOptions): AsyncGenerator<Row> {
   if (content.head.length === 0) return;
   const file = await fileOf(content, limits);
   const reader = await openParquet(content.key, file);
   const columns = wantedColumns(reader.columns, fields);
   let row = 0;
-  for (let group = 0; group < reader.metadata.row_groups.length; group += 1) {
+  for (const [group, { num_rows }] of reader.metadata.row_groups.entries()) {
+    if (range !== undefined && !(row >= range.fromRow && row < range.toRow)) {
+      row += Number(num_rows);
+      continue;
+    }
     for (const values of await readGroup(reader, { group, firstRow: row, columns, limits })) {
       yield rowOf(Object.fromEntries(columns.map((column, index) => [column, values[index]])) as Fields, row, fields);
       row += 1;
     }
   }
+}
+
+/** Cuts between row groups, by what the footer says; ids are read from their own column alone. */
+async function survey(content: Content, options: SurveyOptions): Promise<readonly RowRange[] | undefined> {
+  const { fields, limits, cutter, keys, onProgress } = options;
+  if (content.stored === undefined || content.head.length === 0) return undefined;
+  const reader = await openParquet(content.key, rangesOf(content.stored));
+  const columns = fields.id !== undefined && reader.columns.includes(fields.id) ? [fields.id] : [];
+  const at = { row: 0, byte: 0, line: 0 };
+  for (const [group, rowGroup] of reader.metadata.row_groups.entries()) {
+    onProgress();
+    if (cutter.isDueAt(at.row, at.byte)) cutter.cutAt({ ...at });
+    for (const [value] of await readGroup(reader, { group, firstRow: at.row, columns, limits })) {
+      const key = fields.id === undefined ? undefined : keyIn({ [fields.id]: value }, fields.id);
+      if (key !== undefined && !keys.add(key)) return undefined;
+    }
+    at.row += Number(rowGroup.num_rows);
+    at.byte = Math.min(content.stored.bytes, at.byte + storedBytes(rowGroup));
+    if (!(at.row >= 0 && at.byte >= 0)) return undefined;
+  }
+  return cutter.endAt({ ...at, byte: content.stored.bytes });
+}
+
+function storedBytes({ columns }: RowGroup): number {
+  return columns.reduce((sum, { meta_data }) => sum + Number(meta_data?.total_compressed_size ?? 0), 0);
 }
 
 interface ParquetReader {

@@ -5,11 +5,17 @@ import {
   MillraceError,
   type OpenObject,
   type Row,
+  type RowRange,
 } from "@millrace/core";
 import { type Content, openContent } from "./content.js";
 import { defaultLimits, type ParseLimits } from "./limits.js";
-import type { Parser } from "./parser.js";
+import type { ParseOptions, Parser } from "./parser.js";
 import { parserFor } from "./registry.js";
+
+/** Limits, where others than the usual ones are meant, and the range where not the whole object is. */
+export interface ParseSettings extends Partial<ParseLimits> {
+  readonly range?: RowRange | undefined;
+}
 
 /**
  * Rows of an object, whatever its compression and format. Rows are numbered from 0 in the object's order; a bad row, and
@@ -19,11 +25,12 @@ import { parserFor } from "./registry.js";
 export async function* parseObject(
   object: OpenObject,
   fields: FieldMapping,
-  limits: Partial<ParseLimits> = {},
+  { range, ...limits }: ParseSettings = {},
 ): AsyncGenerator<Row> {
   const allLimits = { ...defaultLimits, ...limits };
   const content = await openContent(object, allLimits);
-  yield* parseContent(parserFor(content), content, { fields, limits: allLimits });
+  const options = { fields, limits: allLimits, ...(range === undefined ? {} : { range }) };
+  yield* parseContent(parserFor(content), content, options);
 }
 
 /** The format of an object: by its extension, else by what its bytes begin with; anything else is text. */
@@ -38,11 +45,7 @@ export async function formatFor(object: OpenObject): Promise<Format> {
   };
 }
 
-async function* parseContent(
-  parser: Parser,
-  content: Content,
-  options: { fields: FieldMapping; limits: ParseLimits },
-): AsyncGenerator<Row> {
+async function* parseContent(parser: Parser, content: Content, options: ParseOptions): AsyncGenerator<Row> {
   const keys = new Set<string>();
   try {
     for await (const row of parser.parse(content, options)) {

@@ -1,5 +1,5 @@
-import { type BlobStore, type Job, layout } from "@millrace/core";
-import { readJson } from "../blobs/json.js";
+import { type BlobStore, type Job, layout, type Summary } from "@millrace/core";
+import { readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
 
 /** One page of a manifest: JSON lines of `ManifestPart`. Pages are named by their content, so unchanged ones are kept. */
@@ -21,12 +21,19 @@ export interface ManifestHead {
   readonly objects: number;
   readonly documents: number;
   readonly points: number;
+  /** What the job that put it in force did. */
+  readonly summary?: Summary;
 }
 
 /** What the manifest in force says of `store`, or of an empty one when it was made for another or not at all. */
 export async function readManifestHead(blobs: BlobStore, store: string): Promise<ManifestHead> {
   const head = await readJson<ManifestHead>(blobs, layout.manifestHead);
   return head?.store === store ? head : emptyManifest;
+}
+
+/** Puts a manifest in force, in place of the one before. */
+export async function writeManifestHead(blobs: BlobStore, head: ManifestHead): Promise<void> {
+  await writeJson(blobs, layout.manifestHead, head);
 }
 
 /** Digest of all that decides what documents an object gives, besides its bytes. */

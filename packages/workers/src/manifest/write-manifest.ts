@@ -1,11 +1,10 @@
 import { type BlobStore, inPieces, layout, type ManifestPart } from "@millrace/core";
-import { writeJson } from "../blobs/json.js";
 import { sha256 } from "../identity/digest.js";
 import type { WorkLimits } from "../work-limits.js";
 import type { ManifestHead, ManifestPageRef } from "./manifest-head.js";
 import type { ManifestObject } from "./read-manifest.js";
 
-/** Writes a manifest page by page; nothing is in force before `commit`. */
+/** Writes the pages of a manifest; a head that names them puts them in force. */
 export class ManifestWriter {
   private readonly pages: ManifestPageRef[] = [];
   private lines: ManifestPart[] = [];
@@ -32,18 +31,11 @@ export class ManifestWriter {
     }
   }
 
-  /** Puts what was added in force, in place of the manifest before. */
-  async commit(of: {
-    readonly store: string;
-    readonly corpus: string;
-    readonly fingerprint: string;
-    readonly reading: string;
-  }): Promise<ManifestHead> {
+  /** Writes the last page. @returns all pages in order, and what they hold; nothing is in force yet. */
+  async end(): Promise<Pick<ManifestHead, "pages" | "objects" | "documents" | "points">> {
     await this.flush();
     const { pages, objects, documents, points } = this;
-    const head: ManifestHead = { ...of, pages, objects, documents, points };
-    await writeJson(this.blobs, layout.manifestHead, head);
-    return head;
+    return { pages, objects, documents, points };
   }
 
   private async flush(): Promise<void> {

@@ -4,16 +4,25 @@ import { checkKey } from "../blobs/keys.js";
 import { s3Client } from "./client.js";
 import { s3Error, s3Failure } from "./errors.js";
 import { asPrefix, decodeKey, parseLocation } from "./location.js";
+import { putInParts } from "./multipart.js";
 import { attempts, pause, readBody } from "./read.js";
 
 /** Keys of one DeleteObjects call: the protocol's limit. */
 const deleteSize = 1_000;
 
+/** A blob larger than this goes in parts of this size. */
+const defaultPartBytes = 64 << 20;
+
+export interface S3BlobOptions {
+  /** 64 MiB by default; S3 takes no less than 5 MiB. */
+  readonly partBytes?: number;
+}
+
 /** Blobs below `s3://bucket/prefix`. @throws E_CONFIG when that is not a location */
-export function s3Blobs(location: string): BlobStore {
+export function s3Blobs(location: string, { partBytes = defaultPartBytes }: S3BlobOptions = {}): BlobStore {
   const { bucket, path } = parseLocation(location);
   const prefix = asPrefix(path);
-  const place = { bucket, keyOf: (key: string) => `${prefix}${key}` };
+  const place = { bucket, partBytes, keyOf: (key: string) => `${prefix}${key}` };
   return {
     get: (key) => named(() => getBytes(place, key), `Cannot read "${key}" of ${location}`, bucket),
     put: (key, bytes, options) =>
@@ -32,6 +41,7 @@ export function s3Blobs(location: string): BlobStore {
 
 interface Place {
   readonly bucket: string;
+  readonly partBytes: number;
   keyOf(key: string): string;
 }
 
@@ -53,12 +63,15 @@ async function getBytes({ bucket, keyOf }: Place, key: string): Promise<Uint8Arr
   }
 }
 
-async function putBytes({ bucket, keyOf }: Place, key: string, bytes: Uint8Array, onlyIfAbsent = false) {
+async function putBytes(place: Place, key: string, bytes: Uint8Array, onlyIfAbsent = false) {
   checkKey(key);
-  const condition = onlyIfAbsent ? { IfNoneMatch: "*" } : {};
+  const { partBytes } = place;
+  const target = { Bucket: place.bucket, Key: place.keyOf(key) };
+  const condition = onlyIfAbsent ? ({ IfNoneMatch: "*" } as const) : {};
   for (let attempt = 1; ; attempt++) {
     try {
-      await s3Client().send(new PutObjectCommand({ Bucket: bucket, Key: keyOf(key), Body: bytes, ...condition }));
+      if (bytes.length > partBytes) await putInParts({ ...target, bytes, partBytes, condition });
+      else await s3Client().send(new PutObjectCommand({ ...target, Body: bytes, ...condition }));
       return true;
     } catch (error) {
       const { status } = s3Failure(error);

@@ -27,6 +27,8 @@ const unreachable = [
   "EHOSTUNREACH",
   "ENETUNREACH",
   "ETIMEDOUT",
+  "ECONNRESET",
+  "EPIPE",
   "TimeoutError",
 ];
 
@@ -43,7 +45,8 @@ export function s3Error(error: unknown, what: string, bucket: string): MillraceE
     const fix = "Create the bucket, or correct its name.";
     return new MillraceError("E_BUCKET_MISSING", `The bucket "${bucket}" does not exist`, { fix, cause: error });
   }
-  if (unreachable.includes(name)) {
+  // What a server still answers after many attempts says that it is not up, or not yet.
+  if (unreachable.includes(name) || status >= 500) {
     const fix = "Check the endpoint (AWS_ENDPOINT_URL), that the server runs, and the network.";
     return new MillraceError("E_UNREACHABLE", what, { why, fix, cause: error });
   }

@@ -1,6 +1,8 @@
-import { type Job, MillraceError, type Shard, type Split } from "@millrace/core";
+import { type CorpusObject, type Job, MillraceError, type RowRange, type Shard, type Split } from "@millrace/core";
 import { type Host, startHost } from "../hosts/host.js";
 import type { Splitter } from "../steps/context.js";
+import type { WorkLimits } from "../work-limits.js";
+import { HostSurveyor } from "./host-surveyor.js";
 import type { SplitRequest } from "./split-shard.js";
 import type { SplitterSettings } from "./splitter-host.js";
 
@@ -24,13 +26,20 @@ export class HostSplitter implements Splitter {
   private watchdog: NodeJS.Timeout | undefined;
   /** One shard at a time; calls queue up behind each other. */
   private last: Promise<unknown> = Promise.resolve();
+  private readonly surveyor: HostSurveyor;
 
-  constructor(private readonly options: HostSplitterOptions) {}
+  constructor(private readonly options: HostSplitterOptions) {
+    this.surveyor = new HostSurveyor(options.job, options.hangMilliseconds ?? defaultHangMilliseconds);
+  }
 
   split(_job: Job, shard: Shard): Promise<Split> {
     const split = this.last.then(() => this.splitUntilDone(shard));
     this.last = split.catch(() => {});
     return split;
+  }
+
+  survey(object: CorpusObject, limits: WorkLimits["range"]): Promise<readonly RowRange[]> {
+    return this.surveyor.survey({ object, limits });
   }
 
   /** Process id of the host, while one lives. */
@@ -39,6 +48,7 @@ export class HostSplitter implements Splitter {
   }
 
   async close(): Promise<void> {
+    await this.surveyor.close();
     await this.last;
     clearTimeout(this.watchdog);
     await this.host?.stop();

@@ -2,9 +2,11 @@ import {
   asMillraceError,
   type CorpusObject,
   type Document,
+  type ErrorCode,
   type FieldMapping,
   MillraceError,
   type OpenObject,
+  type RowRange,
   type Shard,
   type SizeLimits,
   type Source,
@@ -34,11 +36,12 @@ export interface ShardReading {
 export async function* readShard(reading: ShardReading): AsyncGenerator<Reading> {
   for (const [index, object] of reading.shard.objects.entries()) {
     yield { kind: "begun", object };
-    const { fromRow, fromByte } = index === 0 ? reading.shard : beginning;
+    const place = index === 0 ? reading.shard : beginning;
     try {
-      yield* readObject(reading, object, { fromRow, fromByte });
+      yield* readObject(reading, object, place);
       yield { kind: "ended", object };
     } catch (error) {
+      if (isOfServer(error)) throw error;
       yield {
         kind: "failed",
         object,
@@ -48,14 +51,20 @@ export async function* readShard(reading: ShardReading): AsyncGenerator<Reading>
   }
 }
 
-type Place = Pick<Shard, "fromRow" | "fromByte">;
+/** A server that is down says nothing about the object: no reason to give it up, but to try the whole step again. */
+function isOfServer(error: unknown): boolean {
+  const codes: readonly ErrorCode[] = ["E_UNREACHABLE", "E_CREDENTIALS", "E_BUCKET_MISSING"];
+  return error instanceof MillraceError && codes.includes(error.code);
+}
+
+type Place = Pick<Shard, "fromRow" | "fromByte" | "range">;
 
 const beginning: Place = { fromRow: 0, fromByte: 0 };
 
 async function* readObject(
   { source, fields, limits, poisoned, onBytes }: ShardReading,
   object: CorpusObject,
-  { fromRow, fromByte }: Place,
+  { fromRow, fromByte, range }: Place,
 ): AsyncGenerator<Reading> {
   if (poisoned.includes(object.key)) {
     throw new MillraceError("E_OBJECT_UNREADABLE", `reading ${object.key} kills the reader each time`, {
@@ -63,9 +72,10 @@ async function* readObject(
     });
   }
   onBytes(0, fromByte);
-  const open = countingBytes(await source.open(object), fromByte, onBytes);
+  const toByte = range?.toByte ?? object.bytes;
+  const open = countingBytes(await source.open(object), { fromByte, toByte }, onBytes);
   try {
-    for await (const row of parseObject(open, fields, limits)) {
+    for await (const row of parseObject(open, fields, { ...limits, range })) {
       if (row.row < fromRow) continue;
       if ("document" in row) yield { kind: "document", object, ...row };
       else yield { kind: "bad-row", object, ...row };
@@ -75,11 +85,15 @@ async function* readObject(
   }
 }
 
-/** The same object, telling how far it was read beyond `fromByte`; what is read twice counts once. */
-function countingBytes(open: OpenObject, fromByte: number, onBytes: ShardReading["onBytes"]): OpenObject {
+/** The same object, telling how far it was read within the bytes named; what is read twice counts once. */
+function countingBytes(
+  open: OpenObject,
+  { fromByte, toByte }: Pick<RowRange, "fromByte" | "toByte">,
+  onBytes: ShardReading["onBytes"],
+): OpenObject {
   let furthest = fromByte;
   const reached = (position: number) => {
-    const more = Math.max(0, position - furthest);
+    const more = Math.max(0, Math.min(position, toByte) - furthest);
     furthest += more;
     onBytes(more, furthest);
   };

@@ -211,20 +211,23 @@ export class ShardPart {
     this.quarantine.push({ object: key, version, ...at, code: error.code, reason: error.message });
   }
 
-  /** The reading proves nothing of what it did not reach; an object that was not reached at all is left as it was. */
+  /**
+   * The reading proves nothing of what it did not reach; an object that was not reached at all is left as it was. Of one that
+   * others read parts of, it must be known that this part is missing.
+   */
   private breakOff(object: CorpusObject, error: MillraceError): void {
     const hasChanged = error.code === "E_OBJECT_CHANGED";
     if (hasChanged) this.counts.changedObjects += 1;
     else this.reject(object, error, {});
-    if (hasChanged && this.nextRow === 0) this.readings.pop();
+    if (hasChanged && this.nextRow === 0 && this.shard.range === undefined) this.readings.pop();
     else if (this.current !== undefined) this.current.version = "";
   }
 
   private rest(fromByte: number): Shard | undefined {
     if (this.objectsLeft === 0) return undefined;
-    const { id, isFull } = this.shard;
-    const objects = this.shard.objects.slice(-this.objectsLeft);
-    return { id: nextPartId(id), objects, fromRow: this.nextRow, fromByte, isFull };
+    const { id, ...shard } = this.shard;
+    const objects = shard.objects.slice(-this.objectsLeft);
+    return { ...shard, id: nextPartId(id), objects, fromRow: this.nextRow, fromByte };
   }
 }
 

@@ -17,7 +17,12 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson } from "../blobs/json.js";
 import { pointId } from "../identity/point-id.js";
-import { readManifestHead } from "../manifest/manifest-head.js";
+import {
+  type ManifestHead,
+  type ManifestPageRef,
+  readManifestHead,
+  writeManifestHead,
+} from "../manifest/manifest-head.js";
 import { joinParts, type ManifestObject, manifestObjects } from "../manifest/read-manifest.js";
 import { ManifestWriter } from "../manifest/write-manifest.js";
 import { defaultWorkLimits } from "../work-limits.js";
@@ -32,6 +37,8 @@ import type { StoredPage } from "./plan.js";
 export async function commit(context: IoContext, job: Job): Promise<Summary> {
   const { blobs, sink, store, limits = defaultWorkLimits } = context;
   const head = await readManifestHead(blobs, store);
+  const reading = await plannedReading(blobs);
+  if (reading === undefined) return committedBefore(blobs, head);
   const worked = new Worked();
   const writer = new ManifestWriter(blobs, limits.manifest);
   let deletedPoints = 0;
@@ -40,31 +47,29 @@ export async function commit(context: IoContext, job: Job): Promise<Summary> {
     if (change.entry !== undefined) await writer.add(change.entry);
   }
   await sink.finish();
-  const { pages, objects, documents, points } = await writer.commit({
-    store,
-    corpus: job.corpus,
-    fingerprint: job.fingerprint,
-    reading: await plannedReading(blobs),
-  });
-  await clearAway(blobs, new Set(pages.map((page) => page.key)));
-  return {
-    objects,
-    documents,
-    points,
-    deletedPoints,
-    changedObjects: worked.counts.changedObjects,
-    worked: worked.counts,
-  };
+  const { pages, ...counts } = await writer.end();
+  const { objects, documents, points } = counts;
+  const { changedObjects } = worked.counts;
+  const summary: Summary = { objects, documents, points, deletedPoints, changedObjects, worked: worked.counts };
+  const { corpus, fingerprint } = job;
+  await writeManifestHead(blobs, { store, corpus, fingerprint, reading, pages, ...counts, summary });
+  await clearAway(blobs, pages);
+  return summary;
+}
+
+/** Where a commit's answer was lost, it comes again and finds its plan cleared away: what it said is in the manifest. */
+async function committedBefore(blobs: BlobStore, { pages, summary }: ManifestHead): Promise<Summary> {
+  if (summary === undefined) throw pageGone(0);
+  await clearAway(blobs, pages);
+  return summary;
 }
 
 /**
  * How the plan meant its objects to be read. A plan that was interrupted may be finished by a job that reads otherwise:
  * the manifest then keeps the plan's word, and the next plan reads everything again.
  */
-async function plannedReading(blobs: BlobStore): Promise<string> {
-  const first = await readJson<StoredPage>(blobs, layout.planPage(0));
-  if (first === undefined) throw pageGone(0);
-  return first.reading;
+async function plannedReading(blobs: BlobStore): Promise<string | undefined> {
+  return (await readJson<StoredPage>(blobs, layout.planPage(0)))?.reading;
 }
 
 /** What the plan found of an object: its new reading, or that it is gone. */
@@ -156,10 +161,17 @@ async function requireDone(blobs: BlobStore, shard: Shard): Promise<DoneMark> {
 /** Adds up what the shards did. */
 class Worked {
   counts: SplitCounts = noCounts;
+  /** The object whose ranges have counted it as changed. */
+  private changed: string | undefined;
 
-  add({ split, receipts }: DoneMark): void {
+  add({ shard, split, receipts }: DoneMark): void {
     const poisoned = receipts.reduce((sum, receipt) => sum + receipt.quarantined, 0);
     const counts = { ...split.counts, quarantined: split.counts.quarantined + poisoned };
+    if (shard.range !== undefined && counts.changedObjects > 0) {
+      const object = shard.objects[0]?.key;
+      if (object === this.changed) counts.changedObjects = 0;
+      this.changed = object;
+    }
     this.counts = addCounts(this.counts, counts);
   }
 }
@@ -183,8 +195,9 @@ async function deletePoints(context: IoContext, job: Job, { object, stale }: Obj
 }
 
 /** The plan goes first: while it is there, a run would take the job for one that was interrupted. */
-async function clearAway(blobs: BlobStore, pagesInForce: ReadonlySet<string>): Promise<void> {
+async function clearAway(blobs: BlobStore, pages: readonly ManifestPageRef[]): Promise<void> {
+  const inForce = new Set(pages.map(({ key }) => key));
   await deletePrefix(blobs, layout.planPrefix);
   await deletePrefix(blobs, layout.donePrefix);
-  await deletePrefix(blobs, layout.manifestPagesPrefix, (key) => !pagesInForce.has(key));
+  await deletePrefix(blobs, layout.manifestPagesPrefix, (key) => !inForce.has(key));
 }

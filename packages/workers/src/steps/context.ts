@@ -1,4 +1,15 @@
-import type { BatchRef, BlobStore, Encoder, Job, Shard, Sink, Source, Split } from "@millrace/core";
+import type {
+  BatchRef,
+  BlobStore,
+  CorpusObject,
+  Encoder,
+  Job,
+  RowRange,
+  Shard,
+  Sink,
+  Source,
+  Split,
+} from "@millrace/core";
 import type { WorkLimits } from "../work-limits.js";
 
 /** What all steps but `encode` work with; drivers are chosen by whoever composes them. */
@@ -38,5 +49,7 @@ export interface StepContext extends IoContext, EncodeContext {}
 
 export interface Splitter {
   split(job: Job, shard: Shard): Promise<Split>;
+  /** Ranges that give the same rows as the whole object; empty where it is to be split from front to back. */
+  survey(object: CorpusObject, limits: WorkLimits["range"]): Promise<readonly RowRange[]>;
   close(): Promise<void>;
 }

@@ -17,8 +17,8 @@ export async function encode(context: EncodeContext, batch: BatchRef, signal?: A
   const earlier = await readJson<VectorsRef>(blobs, indexKey);
   if (earlier !== undefined) return earlier;
 
-  context.onBatch?.(batch);
   const { table, tokenIds } = openBatchFile(await getBlob(blobs, batch));
+  context.onBatch?.(batch);
   const onRun = ({ length, rows }: TokenBatchPlan) => context.onTokens?.(length * rows.length);
   const { vectors, failed } = await encodeRows(encoder, tokenIds, {
     onRun,

@@ -7,7 +7,7 @@ import {
   type Shard,
   type Split,
 } from "@millrace/core";
-import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
+import { damaged, deletePrefix, readJson, writeJson } from "../blobs/json.js";
 
 /** What splitting a shard leaves behind: its batches, and the documents it read. */
 export interface SplitIndex {
@@ -31,17 +31,21 @@ export async function readDoneMark(blobs: BlobStore, shard: string): Promise<Don
   return readJson<DoneMark>(blobs, layout.done(shard));
 }
 
-/** Writes the done mark, then clears away the files it makes unnecessary. */
-export async function seal(
+/** Says that every point of the shard is acknowledged. */
+export async function writeDoneMark(
   { blobs }: { readonly blobs: BlobStore },
   job: Job,
   { shard, receipts }: Pick<DoneMark, "shard" | "receipts">,
 ): Promise<void> {
   const index = await readSplitIndex(blobs, shard.id);
-  if (index === undefined) return;
+  if (index === undefined) throw damaged(layout.splitIndex(shard.id), "gone");
   const mark: DoneMark = { ...index, shard, fingerprint: job.fingerprint, receipts };
   await writeJson(blobs, layout.done(shard.id), mark);
-  await deletePrefix(blobs, `${layout.batchesPrefix}${shard.id}/`);
-  const vectors = `${layout.vectorsPrefix}${shard.id}/`;
+}
+
+/** Clears away the files that a shard's done mark makes unnecessary. */
+export async function clearShard({ blobs }: { readonly blobs: BlobStore }, job: Job, shard: string): Promise<void> {
+  await deletePrefix(blobs, `${layout.batchesPrefix}${shard}/`);
+  const vectors = `${layout.vectorsPrefix}${shard}/`;
   await deletePrefix(blobs, vectors, (key) => !job.keepVectors || layout.isVectorsIndex(key));
 }

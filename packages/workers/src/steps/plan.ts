@@ -9,6 +9,7 @@ import {
   type ObjectChange,
   type PlanCounts,
   type PlanPage,
+  type Shard,
   type Source,
 } from "@millrace/core";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
@@ -18,11 +19,15 @@ import { knownObjects } from "../manifest/read-manifest.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
 import type { IoContext } from "./context.js";
 
-/** Lists what is new, changed or gone since the manifest in force; a page that was planned before is returned as it was. */
+/**
+ * Lists what is new, changed or gone since the manifest in force; a page that was planned before is returned as it was, unless its
+ * ranges were made for another reading of the objects.
+ */
 export async function plan(context: IoContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
   const { blobs } = context;
   const earlier = await readJson<StoredPage>(blobs, layout.planPage(page));
-  if (earlier?.store === context.store && earlier.cursor === cursor) return { ...earlier.plan, isResumed: true };
+  if (earlier?.store === context.store && earlier.cursor === cursor && isReadAlike(earlier, job))
+    return { ...earlier.plan, isResumed: true };
   if (page === 0) await sweep(context, job);
   const fresh = await planFresh(context, job, page, cursor);
   const stored: StoredPage = {
@@ -46,6 +51,11 @@ export interface StoredPage {
   readonly plan: PlanPage;
 }
 
+/** By another id field, a document's key might come twice in ranges that were made when it did not. */
+function isReadAlike({ reading, plan }: StoredPage, job: Job): boolean {
+  return reading === readingDigest(job) || plan.shards.every(({ range }) => range === undefined);
+}
+
 /**
  * What a commit had no time to clear away must not be taken for work of the new plan. Vectors that the user keeps stay,
  * but lose the index by which a step would find them: a new plan encodes anew.
@@ -62,12 +72,8 @@ async function sweepQuarantine(blobs: BlobStore, isFull: boolean): Promise<void>
   await deletePrefix(blobs, layout.quarantinePrefix, (key) => isFull || !layout.isQuarantineOfBatch(key));
 }
 
-async function planFresh(
-  { blobs, source, store, limits = defaultWorkLimits }: IoContext,
-  job: Job,
-  page: number,
-  cursor?: string,
-): Promise<PlanPage> {
+async function planFresh(context: IoContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
+  const { blobs, source, store, limits = defaultWorkLimits } = context;
   const head = await readManifestHead(blobs, store);
   const found = new FoundChanges(job.full || head.reading !== readingDigest(job), limits.page);
   for await (const change of diffListing(source.list(cursor), knownObjects(blobs, head, cursor))) {
@@ -78,10 +84,12 @@ async function planFresh(
   const basis = canonicalJson([store, head.pages.map(({ key }) => key)]);
   return {
     page,
-    shards: groupObjects(found.todo, limits.shard).map((objects, index) => {
+    shards: (await pieces(context, found.todo)).map((piece, index) => {
       // What a shard's batches hold depends on the manifest too; with it in the name, kept vectors are not overwritten.
-      const digest = sha256(basis + canonicalJson(objects)).slice(0, 8);
-      return { id: `${padded(page)}-${padded(index)}-${digest}`, objects, fromRow: 0, fromByte: 0, isFull: job.full };
+      const content = piece.range === undefined ? piece.objects : { ...piece, reading: readingDigest(job) };
+      const digest = sha256(basis + canonicalJson(content)).slice(0, 8);
+      const { fromRow = 0, fromByte = 0 } = piece.range ?? {};
+      return { id: `${padded(page)}-${padded(index)}-${digest}`, ...piece, fromRow, fromByte, isFull: job.full };
     }),
     removed: found.removed,
     counts: found.counts(),
@@ -89,6 +97,22 @@ async function planFresh(
     isFull: job.full,
     ...(found.isFull ? { next: found.lastKey } : {}),
   };
+}
+
+/** What the shards of a page take, in order. An object that is more than a shard by itself is cut into ranges where it can be. */
+async function pieces(
+  { splitter, limits = defaultWorkLimits }: IoContext,
+  todo: readonly CorpusObject[],
+): Promise<readonly Pick<Shard, "objects" | "range">[]> {
+  const all: Pick<Shard, "objects" | "range">[] = [];
+  for (const objects of groupObjects(todo, limits.shard)) {
+    const [object, ...others] = objects;
+    const isLarge = object !== undefined && others.length === 0 && object.bytes > limits.range.bytes;
+    const ranges = isLarge ? await splitter.survey(object, limits.range) : [];
+    if (ranges.length === 0) all.push({ objects });
+    for (const range of ranges) all.push({ objects, range });
+  }
+  return all;
 }
 
 /** A page that is full of removals has seen nothing of the listing that follows. */

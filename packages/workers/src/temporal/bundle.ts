@@ -6,19 +6,27 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
 import { writeAtomically } from "../blobs/atomic-file.js";
+import { encodedFailuresPath } from "./data-converter.js";
 
 export interface WorkflowsPlace {
   /** The compiled module that names the workflows. */
   readonly workflowsPath: string;
   readonly cacheDirectory: string;
+  /** Failures are encoded with the payloads. */
+  readonly isEncrypted: boolean;
 }
 
 /** Bundles the workflows once per version of them: bundling takes seconds of each worker's start. @returns its path */
-export async function bundleWorkflows({ workflowsPath, cacheDirectory }: WorkflowsPlace): Promise<string> {
+export async function bundleWorkflows({ workflowsPath, cacheDirectory, isEncrypted }: WorkflowsPlace): Promise<string> {
   const folders = [dirname(dirname(workflowsPath)), dirname(fileURLToPath(import.meta.resolve("@millrace/core")))];
-  const path = join(cacheDirectory, "workflows", `${await digestOf(folders)}.js`);
+  const kind = isEncrypted ? "encrypted" : "plain";
+  const path = join(cacheDirectory, "workflows", `${await digestOf(folders)}-${kind}.js`);
   if (existsSync(path)) return path;
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger("ERROR") });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    logger: new DefaultLogger("ERROR"),
+    ...(isEncrypted ? { failureConverterPath: encodedFailuresPath } : {}),
+  });
   await writeAtomically({ path, write: (file) => file.writeFile(code) });
   return path;
 }

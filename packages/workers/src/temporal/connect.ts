@@ -2,6 +2,8 @@ import { MillraceError } from "@millrace/core";
 import { Client, Connection, isGrpcServiceError } from "@temporalio/client";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 
+import { dataConverter } from "./data-converter.js";
+
 /** How long a server may take to answer the first call. */
 const connectTimeout = "5 seconds";
 
@@ -9,6 +11,8 @@ const connectTimeout = "5 seconds";
 export interface TemporalPlace {
   readonly address?: string;
   readonly namespace?: string;
+  /** 32 bytes each, in base64: the first one encrypts what jobs carry, all of them decrypt. Without one it is in plain. */
+  readonly keys?: readonly string[];
 }
 
 /** A place with everything Temporal's own configuration adds: address, namespace, TLS, API key. */
@@ -24,11 +28,12 @@ export function resolvePlace({ address, namespace }: TemporalPlace) {
 /** Connects, and makes sure that the namespace is there. @throws E_UNREACHABLE, E_CREDENTIALS, E_NAMESPACE_MISSING */
 export async function connectTemporal(place: TemporalPlace): Promise<Client> {
   const { connection: options, namespace, address } = resolvePlace(place);
+  const converter = dataConverter(place.keys ?? []);
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ ...options, connectTimeout });
     await connection.workflowService.describeNamespace({ namespace });
-    return new Client({ connection, namespace });
+    return new Client({ connection, namespace, ...converter });
   } catch (error) {
     await connection?.close();
     throw temporalError(error, { address, namespace });

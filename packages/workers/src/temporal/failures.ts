@@ -27,6 +27,7 @@ export function toFailure(error: unknown): ApplicationFailure {
 /** The error a failed workflow carries innermost, as it was thrown; undefined where it carries none of ours. */
 export function fromFailure(error: unknown): MillraceError | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof MillraceError) return cause;
     if (!(cause instanceof ApplicationFailure) || !isCode(cause.type)) continue;
     const [details] = (cause.details ?? []) as FailureDetails[];
     return new MillraceError(cause.type, details?.what ?? cause.message, { ...details, cause: error });

@@ -12,6 +12,8 @@ export interface ListedJob {
   readonly workflow: string;
   readonly startedAt: Date;
   readonly closedAt?: Date;
+  /** Events of its history; a long job goes on in a new one, which is listed beside it. */
+  readonly events: number;
 }
 
 /** What to start: a workflow of the orchestrate queue, under the id by which its job cannot run twice. */
@@ -101,14 +103,16 @@ interface Execution {
   readonly type: string;
   readonly startTime: Date;
   readonly closeTime?: Date;
+  readonly historyLength?: number;
 }
 
-function listed({ workflowId: id, status, type, startTime, closeTime }: Execution): ListedJob {
+function listed({ workflowId: id, status, type, startTime, closeTime, historyLength = 0 }: Execution): ListedJob {
   return {
     id: id.slice(idPrefix.length),
     status: status.name,
     workflow: type,
     startedAt: startTime,
+    events: historyLength,
     ...(closeTime === undefined ? {} : { closedAt: closeTime }),
   };
 }

@@ -1,6 +1,7 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
 import { type ControlledSteps, createActivities } from "./activities.js";
 import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
+import { dataConverter } from "./data-converter.js";
 
 /** A queue this process takes work from. */
 export type QueueToPoll =
@@ -23,7 +24,13 @@ export interface WorkerOptions extends TemporalPlace {
 /** Polls the queues until told to stop. @throws E_UNREACHABLE and its kin when the server is not there at the start */
 export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...place }: WorkerOptions): Promise<void> {
   const { connection: options, namespace, address } = resolvePlace(place);
-  Runtime.install({ logger: new DefaultLogger("ERROR"), shutdownSignals: [] });
+  const converter = dataConverter(place.keys ?? []);
+  Runtime.install({
+    logger: new DefaultLogger("ERROR"),
+    // Left to itself, the native part writes its log to stdout, which is for data.
+    telemetryOptions: { logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } } },
+    shutdownSignals: [],
+  });
   const connection = await NativeConnection.connect(options).catch((error: unknown) => {
     throw temporalError(error, { address, namespace });
   });
@@ -33,6 +40,7 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
         Worker.create({
           connection,
           namespace,
+          ...converter,
           taskQueue: queue.queue,
           shutdownGraceTime: graceMilliseconds,
           stickyQueueScheduleToStartTimeout: stickyTimeout,

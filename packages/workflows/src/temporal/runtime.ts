@@ -1,5 +1,6 @@
 import type { CorpusSteps, ShardSteps } from "@millrace/core";
 import { condition, proxyActivities, workflowInfo } from "@temporalio/workflow";
+import { createInTurn } from "../in-turn.js";
 import type { Progress, Runtime, Windows } from "../runtime.js";
 import { ioQueue } from "./queues.js";
 
@@ -47,13 +48,14 @@ export function createTemporalRuntime({ encodeQueue, batches, isPaused, report }
     heartbeatTimeout,
     retry,
   });
+  const inTurn = createInTurn();
   return {
     steps: {
-      plan: corpus.plan,
-      split: shard.split,
-      encode: engine.encode,
-      write: shard.write,
-      commit: corpus.commit,
+      plan: (...args) => inTurn(corpus.plan(...args)),
+      split: (...args) => inTurn(shard.split(...args)),
+      encode: (...args) => inTurn(engine.encode(...args)),
+      write: (...args) => inTurn(shard.write(...args)),
+      commit: (...args) => inTurn(corpus.commit(...args)),
     },
     windows: windowsFor(batches),
     checkpoint: () => condition(() => !isPaused()),
