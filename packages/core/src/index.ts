@@ -57,7 +57,16 @@ export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
-export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";
+export type {
+  Filter,
+  Generation,
+  Generations,
+  Searcher,
+  SearchHit,
+  SearchQuery,
+  Sink,
+  StoredPoint,
+} from "./sink.js";
 
 export type { BlobStore } from "./blobs.js";
 
@@ -104,3 +113,15 @@ export { layout } from "./layout.js";
 export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
 
 export { cosineSimilarity } from "./similarity.js";
+
+export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
+
+export {
+  type FoundPoint,
+  type FoundPoints,
+  leastCosine,
+  type Mismatch,
+  type VerifyOptions,
+  type VerifyReport,
+  verdictOf,
+} from "./verify.js";

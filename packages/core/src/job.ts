@@ -38,12 +38,14 @@ export interface Job {
   readonly model: ModelSpec;
   /** How large a row, or an object that is read whole, may be. */
   readonly limits: SizeLimits;
-  /** Where the points go: `lancedb:<folder>`, `jsonl:<folder>`, `parquet:<folder>`, `memory:<name>`. */
+  /** Where the points go, such as `lancedb:<folder>` or `qdrant://<host>:<port>/<collection>`; `#<generation>` may follow. */
   readonly store: string;
   /** Where plans, batches, vectors, marks and the manifest lie: a folder, `s3://bucket/prefix`. */
   readonly work: string;
   /** Read every object again and encode every document again. */
   readonly full: boolean;
+  /** What is to be read: everything that is new or has changed where it is not given, else only what is in quarantine. */
+  readonly scope?: "quarantined";
   /** Let a source that lists nothing empty the store. Without it that is an error: an unmounted folder lists nothing too. */
   readonly allowEmpty: boolean;
   /** Keep the Arrow files of chunks and vectors after their points are acknowledged. */

@@ -5,6 +5,7 @@ export { encodeVectorsFile, openVectorsFile } from "./arrow/vectors-file.js";
 export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
+export { readJson, writeJson } from "./blobs/json.js";
 export { joinWorkFolder, type Lease, type LeaseOptions, leaseS3Folder, leaseWorkFolder } from "./blobs/lease.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
@@ -34,26 +35,35 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
+export { quarantined } from "./quarantine/read-quarantine.js";
 export {
+  createGenerations,
   createSearcher,
   createSink,
+  generationOf,
   parseStoreUri,
+  type StoreAddress,
   type StoreDriver,
   type StoreOptions,
   storeDrivers,
   storeFolder,
   storeUri,
+  storeWithGeneration,
 } from "./sinks/create.js";
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
+export { generationName } from "./sinks/generation.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";
 export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter.js";
 export { ShardSplitter, type SplitRequest } from "./splitter/split-shard.js";
 export { type Surveying, type SurveyRequest, surveyObject } from "./splitter/survey-object.js";
+export { type ComparedIds, compareIds, type IdsToCompare } from "./steps/compare-ids.js";
 export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
+export { IdDraw } from "./steps/draw-ids.js";
 export { type Check, guardedBlobs, guardedSink } from "./steps/guarded.js";
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
+export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
 export type { TemporalPlace } from "./temporal/connect.js";
 export { jobWorkflowId } from "./temporal/ids.js";
