@@ -83,6 +83,7 @@ export {
   precisions,
   type SizeLimits,
   type SourceSpec,
+  storeSchema,
 } from "./job.js";
 
 export type {

@@ -14,6 +14,7 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
+import { lastCommit } from "../kept-vectors/log.js";
 import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
@@ -99,7 +100,8 @@ async function planFresh(context: IoContext, job: Job, page: number, cursor?: st
   }
   if (page === 0 && found.listed === 0 && retry === undefined && (await isEmpty(source)))
     refuseEmpty(job, head.objects);
-  const basis = canonicalJson([store, head.pages.map(({ key }) => key), ...(retry?.files ?? [])]);
+  const kept = job.keepVectors ? [await lastCommit(blobs)] : [];
+  const basis = canonicalJson([store, head.pages.map(({ key }) => key), ...(retry?.files ?? []), ...kept]);
   return {
     page,
     shards: (await pieces(context, found.todo)).map((piece, index) => {
