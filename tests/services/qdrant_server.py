@@ -22,6 +22,7 @@ API_KEY = sys.argv[3] if len(sys.argv) > 3 else None
 DISTANCES = {name: getattr(edge.Distance, name) for name in ("Cosine", "Dot", "Euclid", "Manhattan")}
 LOCK = threading.RLock()
 COLLECTIONS = {}
+ALIASES_FILE = os.path.join(FOLDER, ".aliases.json")
 
 
 class Refused(Exception):
@@ -51,10 +52,7 @@ class Collection:
             self.save()
 
     def save(self):
-        path = os.path.join(self.folder, "config.json")
-        with open(path + ".tmp", "w", encoding="utf-8") as file:
-            json.dump(self.config, file)
-        os.replace(path + ".tmp", path)
+        save_json(os.path.join(self.folder, "config.json"), self.config)
 
     def update(self, operation):
         with LOCK:
@@ -62,10 +60,63 @@ class Collection:
         return {"operation_id": 0, "status": "completed"}
 
 
+def save_json(path, content):
+    with open(path + ".tmp", "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    os.replace(path + ".tmp", path)
+
+
+def aliases():
+    """Names of collections by alias, as they are on the disk."""
+    if not os.path.exists(ALIASES_FILE):
+        return {}
+    with open(ALIASES_FILE, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def exists(name):
+    return os.path.exists(os.path.join(FOLDER, name, "config.json"))
+
+
+def change_aliases(body):
+    """All actions or none."""
+    with LOCK:
+        changed = aliases()
+        for action in body["actions"]:
+            ((kind, names),) = action.items()
+            if kind == "create_alias":
+                if not exists(names["collection_name"]):
+                    raise Refused(404, f"Not found: Collection `{names['collection_name']}` doesn't exist!")
+                if exists(names["alias_name"]):
+                    raise Refused(409, f"Wrong input: Collection `{names['alias_name']}` already exists!")
+                changed[names["alias_name"]] = names["collection_name"]
+            elif kind == "delete_alias":
+                changed.pop(names["alias_name"], None)
+            elif kind == "rename_alias":
+                if names["old_alias_name"] not in changed:
+                    raise Refused(404, f"Not found: Alias {names['old_alias_name']} does not exists!")
+                changed[names["new_alias_name"]] = changed.pop(names["old_alias_name"])
+            else:
+                raise Refused(400, f"Format error in JSON body: unknown action {kind}")
+        save_json(ALIASES_FILE, changed)
+    return True
+
+
+def list_aliases(name=None):
+    with LOCK:
+        found = [item for item in aliases().items() if name in (None, item[1])]
+    return {"aliases": [{"alias_name": alias, "collection_name": target} for alias, target in found]}
+
+
+def list_collections():
+    return {"collections": [{"name": name} for name in sorted(os.listdir(FOLDER)) if exists(name)]}
+
+
 def collection(name):
     with LOCK:
+        name = aliases().get(name, name)
         if name not in COLLECTIONS:
-            if not os.path.exists(os.path.join(FOLDER, name, "config.json")):
+            if not exists(name):
                 raise Refused(404, f"Not found: Collection `{name}` doesn't exist!")
             COLLECTIONS[name] = Collection(name)
         return COLLECTIONS[name]
@@ -125,14 +176,21 @@ def create(name, body):
     with LOCK:
         if os.path.exists(os.path.join(FOLDER, name)):
             raise Refused(409, f"Wrong input: Collection `{name}` already exists!")
+        if name in aliases():
+            alias_exists = "Alias with the same name already exists"
+            raise Refused(400, f"Bad request: Can't create collection with name {name}. {alias_exists}")
         COLLECTIONS[name] = Collection(name, body)
     return True
 
 
 def drop(name):
+    """By its own name only, with its aliases."""
     with LOCK:
+        if not exists(name):
+            return False
         target = collection(name)
         del COLLECTIONS[name]
+        save_json(ALIASES_FILE, {alias: of for alias, of in aliases().items() if of != name})
         target.shard.close()
         shutil.rmtree(target.folder)
     return True
@@ -238,6 +296,12 @@ ROUTES = {
 
 
 def answer(method, path, body):
+    if (method, path) == ("GET", "/aliases"):
+        return list_aliases()
+    if (method, path) == ("GET", "/collections"):
+        return list_collections()
+    if (method, path) == ("POST", "/collections/aliases"):
+        return change_aliases(body)
     match = re.fullmatch(r"/collections/([^/]+)(?:/(.*))?", path)
     if match is None:
         raise Refused(404, "no such route")
@@ -246,6 +310,8 @@ def answer(method, path, body):
         return create(name, body)
     if (method, rest) == ("DELETE", ""):
         return drop(name)
+    if (method, rest) == ("GET", "aliases"):
+        return list_aliases(name)
     route = ROUTES.get((method, rest))
     if route is None:
         raise Refused(404, "no such route")

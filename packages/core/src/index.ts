@@ -57,7 +57,16 @@ export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
-export type { Filter, Searcher, SearchHit, SearchQuery, Sink, StoredPoint } from "./sink.js";
+export type {
+  Filter,
+  Generation,
+  Generations,
+  Searcher,
+  SearchHit,
+  SearchQuery,
+  Sink,
+  StoredPoint,
+} from "./sink.js";
 
 export type { BlobStore } from "./blobs.js";
 

@@ -39,7 +39,7 @@ export interface Job {
   readonly model: ModelSpec;
   /** How large a row, or an object that is read whole, may be. */
   readonly limits: SizeLimits;
-  /** Where the points go: `lancedb:<folder>`, `jsonl:<folder>`, `parquet:<folder>`, `memory:<name>`. */
+  /** Where the points go, such as `lancedb:<folder>` or `qdrant://<host>:<port>/<collection>`; `#<generation>` may follow. */
   readonly store: string;
   /** Where plans, batches, vectors, marks and the manifest lie: a folder, `s3://bucket/prefix`. */
   readonly work: string;

@@ -59,3 +59,25 @@ export interface Searcher {
   points?(ids: readonly string[]): Promise<readonly StoredPoint[]>;
   close(): Promise<void>;
 }
+
+/** One filling of a store. A store may hold several under one name; the live one answers searches and takes writes. */
+export interface Generation {
+  /** Empty for a Qdrant collection that has the store's own name: it stays live, as no other can be promoted beside it. */
+  readonly name: string;
+  readonly schema: StoredSchema;
+  readonly isLive: boolean;
+}
+
+/**
+ * The generations of one store. A sink or searcher that is open stays with the generation it began with, whatever is
+ * promoted meanwhile; a searcher of one that was dropped answers E_STORE_MISSING.
+ */
+export interface Generations {
+  /** In ascending order of name; empty where there is no store. */
+  list(): Promise<readonly Generation[]>;
+  /** Makes a generation the live one, atomically: a search sees the one before or this one. @throws E_STORE_MISSING */
+  promote(name: string): Promise<void>;
+  /** Deletes a generation that is not live; one that is not there is ignored. @throws E_USAGE for the live one. */
+  drop(name: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -40,16 +40,21 @@ export type {
 export { findModel, listModels, pullModel } from "./models/store.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
+  createGenerations,
   createSearcher,
   createSink,
+  generationOf,
   parseStoreUri,
+  type StoreAddress,
   type StoreDriver,
   type StoreOptions,
   storeDrivers,
   storeFolder,
   storeUri,
+  storeWithGeneration,
 } from "./sinks/create.js";
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
+export { generationName } from "./sinks/generation.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import type { PointBatch } from "@millrace/core";
-import { createSearcher, createSink, parseStoreUri } from "@millrace/workers";
+import { createGenerations, createSearcher, createSink, parseStoreUri, storeUri } from "@millrace/workers";
 import { batchOf, schemaOf } from "../../conformance/sink-points.ts";
 import { asOrdinaryUser, onSmallDisk } from "../../support/failing-places.ts";
 
@@ -25,6 +25,15 @@ describe("a store's uri", () => {
     expect(parseStoreUri("./a:b")).toEqual({ driver: "lancedb", place: "./a:b" });
     expect(parseStoreUri("C:\\store")).toEqual({ driver: "lancedb", place: "C:\\store" });
     expect(parseStoreUri("memory:x:y")).toEqual({ driver: "memory", place: "x:y" });
+  });
+
+  test.each(["jsonl", "parquet"])("%s holds one generation", (driver) => {
+    const expected = { code: "E_CONFIG", message: expect.stringContaining("one generation only") };
+    for (const call of [createSink, createSearcher, storeUri]) {
+      expect(() => call(`${driver}:folder#next`)).toThrow(expect.objectContaining(expected));
+    }
+    expect(() => createGenerations(`${driver}:folder`)).toThrow(expect.objectContaining(expected));
+    expect(storeUri(`${driver}:/c#/folder`)).toBe(`${driver}:/c#/folder`);
   });
 
   test.each(["redis:x", "s3://bucket/x", "toString:x", "jsonl:", ""])("%j is E_CONFIG", (uri) => {

@@ -4,7 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { createSearcher } from "@millrace/workers";
+import { createGenerations, createSearcher, createSink } from "@millrace/workers";
+import { batchOf } from "../../conformance/sink-points.ts";
 
 const root = await mkdtemp(join(tmpdir(), "millrace-kill-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -30,6 +31,34 @@ describe.each([
     }
     expect(acknowledged).toBeGreaterThan(5);
   });
+});
+
+test("lancedb after kill -9 of a promotion has one of the generations live, whole", async () => {
+  const uri = `lancedb:${join(root, "generations")}`;
+  const schema = { dimensions: 4, distance: "cosine", graph: "g", model: "m" } as const;
+  for (const [index, name] of ["one", "two"].entries()) {
+    const sink = createSink(`${uri}#${name}`);
+    await sink.open({ ...schema, fingerprint: name });
+    await sink.upsert(batchOf(Array.from({ length: index + 1 }, (_, point) => `${point}`)));
+    await sink.close();
+  }
+  await createGenerations(uri).promote("one");
+  const seen = new Set<string>();
+  for (let kill = 0; kill < 12; kill += 1) {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "promote-loop.mjs"), uri, "two", "one"]);
+    await once(child.stdout, "data");
+    await new Promise((resolve) => setTimeout(resolve, 60 * Math.random()));
+    child.kill("SIGKILL");
+    await once(child, "close");
+    const live = (await createGenerations(uri).list()).filter(({ isLive }) => isLive);
+    expect(live).toHaveLength(1);
+    const searcher = createSearcher(uri);
+    expect((await searcher.schema()).fingerprint).toBe(live[0]?.name);
+    expect(await searcher.count()).toBe(live[0]?.name === "one" ? 1 : 2);
+    await searcher.close();
+    seen.add(live[0]?.name ?? "");
+  }
+  expect(seen.size).toBe(2);
 });
 
 /** @returns the last batch that was acknowledged, −1 where none was. */

@@ -1,8 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { createSearcher, createSink } from "@millrace/workers";
+import { createGenerations, createSearcher, createSink, storeFolder, storeUri } from "@millrace/workers";
+import { describeGenerations } from "../../conformance/generations.ts";
 import { describeSink } from "../../conformance/sink.ts";
 import { batchOf, recordOf, schemaOf } from "../../conformance/sink-points.ts";
 
@@ -14,6 +16,8 @@ describeSink("lancedb", async () => {
   const uri = `lancedb:${await newFolder()}`;
   return { sink: () => createSink(uri), searcher: () => createSearcher(uri), isSearchable: true };
 });
+
+describeGenerations("lancedb", async () => `lancedb:${await newFolder()}`);
 
 describe("lancedb", () => {
   test("a searcher that stays open sees later writes and compactions", async () => {
@@ -30,6 +34,61 @@ describe("lancedb", () => {
     }
     await searcher.close();
     await sink.close();
+  });
+
+  test("a store of one generation is kept as earlier versions know it, and takes a second one", async () => {
+    const folder = await newFolder();
+    const sink = createSink(folder);
+    await sink.open(schemaOf());
+    await sink.upsert(batchOf(["a"]));
+    await sink.close();
+    const description = async () => JSON.parse(await readFile(join(folder, "store.json"), "utf8"));
+    const first = await description();
+    expect(first).toMatchObject({ format: 1, driver: "lancedb", ...schemaOf() });
+    expect(existsSync(join(folder, "points.lance"))).toBe(true);
+    const next = createSink(`${folder}#next`);
+    await next.open(schemaOf({ dimensions: 5 }));
+    await next.close();
+    const { format: _, driver, ...schema } = first;
+    expect(await description()).toMatchObject({
+      format: 2,
+      driver,
+      live: "ffffffff",
+      generations: { ffffffff: { table: "points", ...schema }, next: { table: "points-next" } },
+    });
+    expect(await createSearcher(folder).count()).toBe(1);
+    const generations = createGenerations(folder);
+    await generations.drop("next");
+    expect(await description()).toEqual(first);
+    const tables = (await readdir(folder)).filter((name) => name !== "__manifest");
+    expect(tables.sort()).toEqual(["points.lance", "store.json"]);
+  });
+
+  test.each([
+    { live: "gone" },
+    { live: 7 },
+    { generations: null },
+    { generations: { ffffffff: { ...schemaOf(), identity: "i", table: "../points" } } },
+    { generations: { ffffffff: { table: "points" } } },
+    { generations: { ffffffff: null } },
+  ])("a description with %j is damaged", async (change) => {
+    const folder = await newFolder();
+    const generations = { ffffffff: { ...schemaOf(), identity: "i", table: "points" } };
+    await mkdir(folder, { recursive: true });
+    const write = (content: object) => writeFile(join(folder, "store.json"), JSON.stringify(content));
+    await write({ format: 2, driver: "lancedb", live: "ffffffff", generations, ...change });
+    await expect(createGenerations(folder).list()).rejects.toMatchObject({ code: "E_STORE" });
+    await expect(createSink(folder).open(schemaOf())).rejects.toMatchObject({ code: "E_STORE" });
+    await write({ format: 2, driver: "lancedb", live: "ffffffff", generations });
+    await expect(createSink(`jsonl:${folder}`).open(schemaOf())).rejects.toMatchObject({ code: "E_CONFIG" });
+    await createSink(folder).open(schemaOf());
+  });
+
+  test("a folder whose own name has a # ends with a slash", async () => {
+    const folder = `${await newFolder()} c#`;
+    expect(storeUri(`${folder}/`)).toBe(`lancedb:${folder}/`);
+    expect(storeUri(`${folder}/#x`)).toBe(`lancedb:${folder}/#x`);
+    expect(storeFolder(storeUri(`${folder}/#x`))).toBe(folder);
   });
 
   test("a large store gets an index, and what it passes by is still found", async () => {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test } from "@jest/globals";
-import { createSearcher, createSink } from "@millrace/workers";
+import { createGenerations, createSearcher, createSink } from "@millrace/workers";
 import { batchOf, schemaOf } from "../../conformance/sink-points.ts";
 
 interface Recorded {
@@ -43,22 +43,34 @@ const info = {
   payload_schema: {},
   config: { params: { vectors }, hnsw_config: { m: 0 } },
 };
-const storePoint = { id: "x", payload: { millrace: { format: 1, ...schemaOf(), identity: "i" } } };
+const live = "docs-ffffffff";
+const storePointOf = (name: string) => {
+  const generation = { store: "docs", name };
+  return { id: "x", payload: { millrace: { format: 1, ...schemaOf(), identity: "i", generation } } };
+};
 
-/** As a server would whose collection is made by the first PUT. */
+/** As a server would whose collection is made by the first PUT, and named by the first change of aliases. */
 function answers(): (request: string) => Answer {
-  let isThere = false;
+  let [isThere, isNamed] = [false, false];
   return (request) => {
-    if (request === "GET /collections/docs" && !isThere) return { status: 404, body: { status: { error: "none" } } };
-    if (request === "PUT /collections/docs") isThere = true;
-    return { status: 200, body: { status: "ok", result: resultOf(request) } };
+    if (request === `PUT /collections/${live}`) isThere = true;
+    if (request === "POST /collections/aliases") isNamed = true;
+    if (/^GET .collections.docs/.test(request) && !(isThere && request.endsWith(live))) {
+      return { status: 404, body: { status: { error: "none" } } };
+    }
+    const aliases = isNamed ? [{ alias_name: "docs", collection_name: live }] : [];
+    const result = request === "GET /aliases" ? { aliases } : resultOf(request);
+    return { status: 200, body: { status: "ok", result } };
   };
 }
 
 function resultOf(request: string): unknown {
-  if (request === "GET /collections/docs") return info;
-  if (request === "POST /collections/docs/points") return [storePoint];
-  if (request.startsWith("POST /collections/docs/points/query")) return { points: [] };
+  if (request === `GET /collections/${live}`) return info;
+  if (/^(POST .collections.aliases|PUT .collections.[^/]*|DELETE .*)$/.test(request)) return true;
+  if (request === "GET /collections") return { collections: [{ name: live }, { name: "docs-next" }, { name: "else" }] };
+  const [, points] = /^POST .collections.docs-(\w+).points$/.exec(request) ?? [];
+  if (points !== undefined) return [storePointOf(points)];
+  if (request.endsWith("/points/query")) return { points: [] };
   return { operation_id: 0, status: "completed" };
 }
 
@@ -76,34 +88,47 @@ describe("requests to Qdrant", () => {
     ];
     await createSearcher(uri, { apiKey: "key" }).search({ vector: Float32Array.of(1, 0, 0, 0), top: 3, filters });
     expect(requests.map(({ request }) => request)).toEqual([
+      "GET /aliases",
       "GET /collections/docs",
-      "PUT /collections/docs",
-      "GET /collections/docs",
-      "POST /collections/docs/points",
-      "PUT /collections/docs/index?wait=true",
-      "PUT /collections/docs/index?wait=true",
-      "PUT /collections/docs/index?wait=true",
-      "PUT /collections/docs/points?wait=true",
-      "PUT /collections/docs/points?wait=true&ordering=weak",
-      "POST /collections/docs/points/delete?wait=true&ordering=weak",
-      "GET /collections/docs",
-      "PATCH /collections/docs",
-      "GET /collections/docs",
-      "POST /collections/docs/points",
-      "POST /collections/docs/points/query",
-      "POST /collections/docs/points/query",
+      `GET /collections/${live}`,
+      `PUT /collections/${live}`,
+      `GET /collections/${live}`,
+      `PUT /collections/${live}/points?wait=true`,
+      `PUT /collections/${live}/index?wait=true`,
+      `PUT /collections/${live}/index?wait=true`,
+      `PUT /collections/${live}/index?wait=true`,
+      "GET /aliases",
+      "POST /collections/aliases",
+      "GET /aliases",
+      `PUT /collections/${live}/points?wait=true&ordering=weak`,
+      `POST /collections/${live}/points/delete?wait=true&ordering=weak`,
+      `GET /collections/${live}`,
+      `PATCH /collections/${live}`,
+      `GET /collections/${live}`,
+      "GET /aliases",
+      `POST /collections/${live}/points`,
+      `POST /collections/${live}/points/query`,
+      `POST /collections/${live}/points/query`,
     ]);
     expect(new Set(requests.map(({ apiKey }) => apiKey))).toEqual(new Set(["key"]));
     const bodies = requests.map(({ body }) => body);
-    expect(bodies[1]).toEqual({ vectors, on_disk_payload: true, hnsw_config: { m: 0 } });
-    const fields = bodies.slice(4, 7).map(({ field_name, field_schema }) => `${field_name} ${field_schema}`);
+    expect(bodies[3]).toEqual({ vectors, on_disk_payload: true, hnsw_config: { m: 0 } });
+    expect(bodies[5]?.points).toMatchObject([
+      {
+        vector: {},
+        payload: { millrace: { format: 1, ...schemaOf(), generation: { store: "docs", name: "ffffffff" } } },
+      },
+    ]);
+    const create = { create_alias: { alias_name: "docs", collection_name: live } };
+    expect(bodies[10]).toEqual({ actions: [create] });
+    const fields = bodies.slice(6, 9).map(({ field_name, field_schema }) => `${field_name} ${field_schema}`);
     expect(fields).toEqual(["corpus keyword", "path keyword", "document keyword"]);
-    const [point] = (bodies[8]?.points ?? []) as Record<string, unknown>[];
+    const [point] = (bodies[12]?.points ?? []) as Record<string, unknown>[];
     expect(Object.keys(point ?? {}).sort()).toEqual(["id", "payload", "vector"]);
     expect(point?.payload).toMatchObject({ corpus: "c", path: "a/b.md", ordinal: 0, text: "text", payload: {} });
-    expect(bodies[9]).toEqual({ points: [point?.id] });
-    expect(bodies[11]).toEqual({ hnsw_config: { m: 16 } });
-    expect(bodies[14]).toEqual({
+    expect(bodies[13]).toEqual({ points: [point?.id] });
+    expect(bodies[15]).toEqual({ hnsw_config: { m: 16 } });
+    expect(bodies[19]).toEqual({
       query: [1, 0, 0, 0],
       using: "text",
       limit: 19,
@@ -112,6 +137,34 @@ describe("requests to Qdrant", () => {
       params: { exact: false },
       filter: { must: [{ key: "path", match: { value: "a.md" } }] },
     });
+  });
+
+  test("to promote a generation, both names change in one request", async () => {
+    const { requests, uri } = await record(answers());
+    await createSink(uri).open(schemaOf());
+    requests.length = 0;
+    const generations = createGenerations(uri);
+    expect((await generations.list()).map(({ name, isLive }) => [name, isLive])).toEqual([
+      ["ffffffff", true],
+      ["next", false],
+    ]);
+    await generations.promote("next");
+    await generations.drop("next");
+    expect(requests.map(({ request }) => request)).toEqual([
+      "GET /collections",
+      "GET /aliases",
+      `POST /collections/${live}/points`,
+      "POST /collections/docs-next/points",
+      "POST /collections/docs-next/points",
+      "GET /aliases",
+      "POST /collections/aliases",
+      "POST /collections/docs-next/points",
+      "GET /aliases",
+      "DELETE /collections/docs-next",
+    ]);
+    const removed = { delete_alias: { alias_name: "docs" } };
+    const created = { create_alias: { alias_name: "docs", collection_name: "docs-next" } };
+    expect(requests[6]?.body).toEqual({ actions: [removed, created] });
   });
 
   test("a busy server is given the time it asks for; a refusal is not repeated", async () => {

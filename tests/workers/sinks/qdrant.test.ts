@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { createSearcher, createSink, storeFolder, storeUri } from "@millrace/workers";
+import { createGenerations, createSearcher, createSink, storeFolder, storeUri } from "@millrace/workers";
+import { describeGenerations } from "../../conformance/generations.ts";
 import { describeSink, scanned } from "../../conformance/sink.ts";
 import { batchOf, recordOf, schemaOf } from "../../conformance/sink-points.ts";
 import { startQdrant } from "../../services/qdrant-server.ts";
@@ -40,6 +41,8 @@ if (qdrant === undefined) {
     return { sink: () => createSink(uri), searcher: () => createSearcher(uri), isSearchable: true };
   });
 
+  describeGenerations("qdrant", async () => newUri());
+
   describe("qdrant", () => {
     test("points as encoders make them are kept once, and scanned in order over many pages", async () => {
       const uri = newUri();
@@ -76,11 +79,65 @@ if (qdrant === undefined) {
       await expect(opening).rejects.toMatchObject({ code: "E_STORE_SCHEMA" });
     });
 
+    test("a collection with the store's own name stays its only live generation", async () => {
+      const uri = newUri();
+      const name = uri.split("/").at(-1);
+      const vectors = { text: { size: 4, distance: "Cosine" } };
+      await fetch(`${qdrant.url}/collections/${name}`, { method: "PUT", body: JSON.stringify({ vectors }) });
+      const fill = async (place: string, id: string) => {
+        const sink = createSink(place);
+        await sink.open(schemaOf());
+        await sink.upsert(batchOf([id], id));
+        await sink.close();
+      };
+      await fill(uri, "a");
+      await fill(`${uri}#next`, "b");
+      const generations = createGenerations(uri);
+      const list = async () => (await generations.list()).map(({ name, isLive }) => [name, isLive]);
+      expect(await list()).toEqual([
+        ["", true],
+        ["next", false],
+      ]);
+      await expect(generations.promote("next")).rejects.toMatchObject({
+        code: "E_STORE",
+        message: expect.stringContaining("Delete that collection and promote again"),
+      });
+      await expect(generations.drop("")).rejects.toMatchObject({ code: "E_USAGE" });
+      expect((await scanned(createSearcher(uri))).map(({ record }) => record.text)).toEqual(["a"]);
+      await fetch(`${qdrant.url}/collections/${name}`, { method: "DELETE" });
+      await generations.promote("next");
+      expect((await scanned(createSearcher(uri))).map(({ record }) => record.text)).toEqual(["b"]);
+    });
+
+    test("a collection that only looks like a generation of the store is not touched", async () => {
+      const uri = newUri();
+      await createSink(uri).open(schemaOf());
+      await createSink(`${uri}-x`).open(schemaOf());
+      const opening = createSink(`${uri}#x-ffffffff`).open(schemaOf());
+      await expect(opening).rejects.toMatchObject({ code: "E_STORE_SCHEMA" });
+      await expect(createGenerations(uri).promote("x-ffffffff")).rejects.toMatchObject({ code: "E_STORE_MISSING" });
+    });
+
+    test("what is live survives a killed server", async () => {
+      const fragile = await startQdrant();
+      try {
+        const uri = `${fragile?.uri}/docs`;
+        for (const place of [uri, `${uri}#next`]) await createSink(place).open(schemaOf());
+        await createGenerations(uri).promote("next");
+        await fragile?.server.kill();
+        await fragile?.server.start();
+        const live = (await createGenerations(uri).list()).find(({ isLive }) => isLive);
+        expect(live?.name).toBe("next");
+      } finally {
+        await fragile?.stop();
+      }
+    });
+
     test("a collection made anew has another identity", async () => {
       const uri = newUri();
       const first = await createSink(uri).open(schemaOf());
       expect(await createSink(uri).open(schemaOf())).toBe(first);
-      await fetch(`${qdrant.url}/collections/${uri.split("/").at(-1)}`, { method: "DELETE" });
+      await fetch(`${qdrant.url}/collections/${uri.split("/").at(-1)}-ffffffff`, { method: "DELETE" });
       expect(await createSink(uri).open(schemaOf())).not.toBe(first);
     });
 

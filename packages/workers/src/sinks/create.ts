@@ -1,12 +1,16 @@
-import { resolve } from "node:path";
-import { MillraceError, type Searcher, type Sink } from "@millrace/core";
+import { basename, resolve } from "node:path";
+import { type Generations, MillraceError, type Searcher, type Sink } from "@millrace/core";
 import { exportSearcher, exportSink } from "./export/export.js";
 import { jsonlFormat } from "./export/jsonl.js";
 import { parquetFormat } from "./export/parquet.js";
+import { type GenerationPlace, joinGeneration, splitGeneration } from "./generation.js";
+import { lanceGenerations } from "./lancedb/generations.js";
 import { lanceSearcher } from "./lancedb/searcher.js";
 import { lanceSink } from "./lancedb/sink.js";
 import { memorySearcher, memorySink } from "./memory/memory.js";
+import { memoryGenerations } from "./memory/stores.js";
 import type { QdrantOptions } from "./qdrant/client.js";
+import { qdrantGenerations } from "./qdrant/generations.js";
 import { parseQdrantPlace, type QdrantScheme, qdrantPlace } from "./qdrant/place.js";
 import { qdrantSearcher } from "./qdrant/searcher.js";
 import { qdrantSink } from "./qdrant/sink.js";
@@ -18,55 +22,88 @@ export type StoreDriver = (typeof storeDrivers)[number];
 /** What is not part of a uri, since uris are shown and kept: keys, and limits of this process. */
 export type StoreOptions = QdrantOptions;
 
-/** Both halves of a store at one place. */
+/** A store at one place. */
 interface Driver {
-  readonly sink: (place: string, options: StoreOptions) => Sink;
-  readonly searcher: (place: string, options: StoreOptions) => Searcher;
+  readonly sink: (place: GenerationPlace, options: StoreOptions) => Sink;
+  readonly searcher: (place: GenerationPlace, options: StoreOptions) => Searcher;
+  /** Undefined where a store holds one generation only. */
+  readonly generations?: (place: string, options: StoreOptions) => Generations;
   /** The place in full, so that one store has one name. */
   readonly fullPlace: (place: string) => string;
 }
 
 const drivers: Readonly<Record<StoreDriver, Driver>> = {
   lancedb: {
-    sink: (place) => lanceSink(resolve(place)),
-    searcher: (place) => lanceSearcher(resolve(place)),
-    fullPlace: (place) => resolve(place),
+    sink: ({ place, generation }) => lanceSink({ folder: resolve(place), generation }),
+    searcher: ({ place, generation }) => lanceSearcher({ folder: resolve(place), generation }),
+    generations: (place) => lanceGenerations(resolve(place)),
+    fullPlace: fullFolder,
   },
   jsonl: {
-    sink: (place) => exportSink(resolve(place), jsonlFormat),
-    searcher: (place) => exportSearcher(resolve(place), jsonlFormat),
-    fullPlace: (place) => resolve(place),
+    sink: ({ place }) => exportSink(resolve(place), jsonlFormat),
+    searcher: ({ place }) => exportSearcher(resolve(place), jsonlFormat),
+    fullPlace: fullFolder,
   },
   parquet: {
-    sink: (place) => exportSink(resolve(place), parquetFormat),
-    searcher: (place) => exportSearcher(resolve(place), parquetFormat),
-    fullPlace: (place) => resolve(place),
+    sink: ({ place }) => exportSink(resolve(place), parquetFormat),
+    searcher: ({ place }) => exportSearcher(resolve(place), parquetFormat),
+    fullPlace: fullFolder,
   },
-  memory: { sink: memorySink, searcher: memorySearcher, fullPlace: (place) => place },
+  memory: {
+    sink: memorySink,
+    searcher: memorySearcher,
+    generations: memoryGenerations,
+    fullPlace: (place) => place,
+  },
   qdrant: qdrantDriver("qdrant"),
   "qdrant+https": qdrantDriver("qdrant+https"),
 };
 
 /**
  * The sink for `lancedb:<folder>`, `jsonl:<folder>`, `parquet:<folder>`, `memory:<name>`, `qdrant://<host>/<collection>`
- * (or `qdrant+https:`), or a bare folder, which is LanceDB's. Nothing is touched before `open`.
+ * (or `qdrant+https:`), or a bare folder, which is LanceDB's. `#<generation>` behind it means that one instead of the
+ * live one. Nothing is touched before `open`.
  * @throws E_CONFIG for another scheme.
  */
 export function createSink(uri: string, options: StoreOptions = {}): Sink {
-  const { driver, place } = parseStoreUri(uri);
+  const { driver, ...place } = parseStoreUri(uri);
   return drivers[driver].sink(place, options);
 }
 
 /** The searcher for the same uris. An export counts and scans but cannot be searched. @throws E_CONFIG */
 export function createSearcher(uri: string, options: StoreOptions = {}): Searcher {
-  const { driver, place } = parseStoreUri(uri);
+  const { driver, ...place } = parseStoreUri(uri);
   return drivers[driver].searcher(place, options);
+}
+
+/**
+ * All generations of the store, whichever of them the uri names. Of a store in a folder, the caller keeps other
+ * processes out. @throws E_CONFIG for an export, which holds one.
+ */
+export function createGenerations(uri: string, options: StoreOptions = {}): Generations {
+  const { driver, place } = parseStoreUri(uri);
+  const generations = drivers[driver].generations?.(place, options);
+  if (generations === undefined) throw oneGenerationOnly(uri);
+  return generations;
 }
 
 /** The uri in full: driver and absolute folder or server, so that one store has one name. @throws E_CONFIG */
 export function storeUri(uri: string): string {
-  const { driver, place } = parseStoreUri(uri);
-  return `${driver}:${drivers[driver].fullPlace(place)}`;
+  const { driver, place, generation } = parseStoreUri(uri);
+  return joinGeneration({ place: `${driver}:${drivers[driver].fullPlace(place)}`, generation });
+}
+
+/** The same store's uri with a generation, in place of the one it names; undefined for the live one. @throws E_CONFIG */
+export function storeWithGeneration(uri: string, generation: string | undefined): string {
+  const { driver, place } = parseStoreUri(storeUri(uri));
+  const named = joinGeneration({ place: `${driver}:${place}`, generation });
+  parseStoreUri(named);
+  return named;
+}
+
+/** The generation a uri names; undefined for the live one. @throws E_CONFIG */
+export function generationOf(uri: string): string | undefined {
+  return parseStoreUri(uri).generation;
 }
 
 /** The folder of a store on this machine; undefined for one in memory or on a server. @throws E_CONFIG */
@@ -75,22 +112,41 @@ export function storeFolder(uri: string): string | undefined {
   return driver === "lancedb" || driver === "jsonl" || driver === "parquet" ? resolve(place) : undefined;
 }
 
+/** A store's uri, taken apart. */
+export interface StoreAddress extends GenerationPlace {
+  readonly driver: StoreDriver;
+}
+
 /** A single letter before the colon is a Windows drive, not a scheme. @throws E_CONFIG */
-export function parseStoreUri(uri: string): { readonly driver: StoreDriver; readonly place: string } {
+export function parseStoreUri(uri: string): StoreAddress {
   const [, scheme, rest] = /^([A-Za-z][A-Za-z0-9+.-]+):(.*)$/s.exec(uri) ?? [];
   const driver = scheme === undefined ? "lancedb" : storeDrivers.find((name) => name === scheme);
-  const place = rest ?? uri;
-  if (driver === undefined || place === "") {
+  const address = splitGeneration(rest ?? uri);
+  if (driver === undefined || address.place === "") {
     const fix = `Use one of ${storeDrivers.map((name) => `${name}:`).join(", ")} with a folder or name, or a bare folder`;
     throw new MillraceError("E_CONFIG", "the store's uri is not known", { why: JSON.stringify(uri), fix });
   }
-  return { driver, place };
+  if (address.generation !== undefined && drivers[driver].generations === undefined) throw oneGenerationOnly(uri);
+  return { driver, ...address };
+}
+
+function oneGenerationOnly(uri: string): MillraceError {
+  const fix = "Use a lancedb: or qdrant: store, or another folder for each";
+  return new MillraceError("E_CONFIG", "an export holds one generation only", { why: uri, fix });
+}
+
+/** A folder whose own name has a `#` keeps the slash that tells it from a generation. */
+function fullFolder(place: string): string {
+  const folder = resolve(place);
+  return basename(folder).includes("#") ? `${folder}/` : folder;
 }
 
 function qdrantDriver(scheme: QdrantScheme): Driver {
+  const storeAt = ({ place, generation }: GenerationPlace) => ({ place: parseQdrantPlace(scheme, place), generation });
   return {
-    sink: (place, options) => qdrantSink(parseQdrantPlace(scheme, place), options),
-    searcher: (place, options) => qdrantSearcher(parseQdrantPlace(scheme, place), options),
+    sink: (place, options) => qdrantSink(storeAt(place), options),
+    searcher: (place, options) => qdrantSearcher(storeAt(place), options),
+    generations: (place, options) => qdrantGenerations(parseQdrantPlace(scheme, place), options),
     fullPlace: (place) => qdrantPlace(scheme, place),
   };
 }

@@ -10,9 +10,10 @@ import {
 import { checkQuery } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
-import { readStoreSchema, storeMissing } from "../store-file.js";
+import { storeMissing } from "../store-file.js";
+import { foundIn, type LanceGeneration, nameOf, readCatalog } from "./catalog.js";
 import { guarded, isCompactedAway } from "./errors.js";
-import { hasTable, lanceFolder, pointsTable } from "./place.js";
+import { hasTable, type LancePlace } from "./place.js";
 import { batchToPoints, pointColumns } from "./rows.js";
 import { filtersToSql, quoted } from "./sql.js";
 import { loadVendor } from "./vendor.js";
@@ -34,13 +35,19 @@ interface Reader {
   readonly table: Table;
 }
 
-/** Searches the LanceDB table below the folder. Every call sees the store as it is then, also while it is written. */
-export function lanceSearcher(folder: string): Searcher {
-  const place = lanceFolder(folder);
+/** Searches one generation of the store, the one that is live at the first call; sees it as it is then, also while it is written. */
+export function lanceSearcher(place: LancePlace): Searcher {
+  const { folder } = place;
+  let generation = place.generation;
   let reader: Promise<Reader> | undefined;
-  const table = async () => {
-    await readStoreSchema(place);
-    reader ??= openReader(folder).catch((error: unknown) => {
+  const stored = async () => {
+    const catalog = await readCatalog(folder);
+    const found = foundIn(catalog, generation ?? catalog.live, place);
+    generation ??= catalog.live;
+    return found;
+  };
+  const tableOf = async ({ table }: LanceGeneration) => {
+    reader ??= openReader(folder, table).catch((error: unknown) => {
       reader = undefined;
       throw error;
     });
@@ -48,37 +55,40 @@ export function lanceSearcher(folder: string): Searcher {
   };
   return {
     async schema() {
-      const schema = await readStoreSchema(place);
-      if (!hasTable(folder)) throw storeMissing(folder);
+      const { schema, table } = await stored();
+      if (!hasTable(folder, table)) throw storeMissing(nameOf(place));
       return schema;
     },
-    count: () => guarded("cannot count points", folder, async () => (await table()).countRows()),
+    count: () => guarded("cannot count points", folder, async () => (await tableOf(await stored())).countRows()),
     async search(query) {
-      const schema = await readStoreSchema(place);
-      checkQuery(query, schema);
+      const found = await stored();
+      checkQuery(query, found.schema);
       checkFilters(query.filters);
       if (query.top <= 0) return [];
-      const attempt = () => guarded("cannot search the store", folder, async () => searchTable(await table(), query));
+      const search = async () => searchTable(await tableOf(found), query);
+      const attempt = () => guarded("cannot search the store", folder, search);
       return attempt().catch((error: unknown) => {
         if (isCompactedAway(error)) return attempt();
         throw error;
       });
     },
-    scan: () => scanStore(folder),
-    ids: (corpus) => corpusIds(folder, corpus),
-    points: (ids) => guarded("cannot read the store", folder, async () => pointsById(await table(), ids)),
+    scan: () => scanStore(folder, stored),
+    ids: (corpus) => corpusIds(folder, stored, corpus),
+    points: (ids) =>
+      guarded("cannot read the store", folder, async () => pointsById(await tableOf(await stored()), ids)),
     async close() {
       const open = await reader?.catch(() => undefined);
       open?.table.close();
       open?.connection.close();
       reader = undefined;
+      generation = place.generation;
     },
   };
 }
 
-async function openReader(folder: string): Promise<Reader> {
+async function openReader(folder: string, table: string): Promise<Reader> {
   const connection = await loadVendor().lancedb.connect(folder, { readConsistencyInterval: 0 });
-  return { connection, table: await connection.openTable(pointsTable) };
+  return { connection, table: await connection.openTable(table) };
 }
 
 /**
@@ -124,9 +134,11 @@ async function nearest({ table, query, limit, bypassIndex }: NearestRequest) {
 }
 
 /** Holds the ids and one page of points. Reads one version of the table from beginning to end. */
-async function* scanStore(folder: string): AsyncGenerator<StoredPoint> {
-  await readStoreSchema(lanceFolder(folder));
-  const { connection, table } = await guarded("cannot open the store", folder, () => openReader(folder));
+async function* scanStore(folder: string, stored: () => Promise<LanceGeneration>): AsyncGenerator<StoredPoint> {
+  const generation = await stored();
+  const { connection, table } = await guarded("cannot open the store", folder, () =>
+    openReader(folder, generation.table),
+  );
   try {
     const rows = await guarded("cannot read the store", folder, () => sortedRows(table));
     for (let start = 0; start < rows.length; start += pointsPerPage) {
@@ -140,9 +152,15 @@ async function* scanStore(folder: string): AsyncGenerator<StoredPoint> {
 }
 
 /** Holds one batch of ids. Reads one version of the table from beginning to end. */
-async function* corpusIds(folder: string, corpus: string): AsyncGenerator<readonly string[]> {
-  await readStoreSchema(lanceFolder(folder));
-  const { connection, table } = await guarded("cannot open the store", folder, () => openReader(folder));
+async function* corpusIds(
+  folder: string,
+  stored: () => Promise<LanceGeneration>,
+  corpus: string,
+): AsyncGenerator<readonly string[]> {
+  const generation = await stored();
+  const { connection, table } = await guarded("cannot open the store", folder, () =>
+    openReader(folder, generation.table),
+  );
   try {
     await table.checkout(await table.version());
     const batches = table

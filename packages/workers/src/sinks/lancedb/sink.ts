@@ -3,11 +3,11 @@ import { inPieces, type PointBatch, type Sink, type StoreSchema } from "@millrac
 import type { Schema } from "apache-arrow";
 import { checkBatch, opened } from "../check.js";
 import { createMutex } from "../mutex.js";
-import { openStoreFolder } from "../store-file.js";
+import { type LanceGeneration, openGeneration } from "./catalog.js";
 import { guarded } from "./errors.js";
 import { createKnownIds, type KnownIds } from "./known-ids.js";
 import { compactAfterJob, compactNow, writesBetweenCompactions } from "./maintenance.js";
-import { hasTable, lanceFolder, pointsTable } from "./place.js";
+import type { LancePlace } from "./place.js";
 import { pointsSchema, pointsToTable } from "./rows.js";
 import { quoted } from "./sql.js";
 import { loadVendor } from "./vendor.js";
@@ -21,6 +21,9 @@ const idsPerDelete = 2048;
 /** LanceDB's own limits are 6 GB and 1 GB; a writer reads back next to nothing. */
 const cacheBytes = 64n * 1024n * 1024n;
 
+/** A generation that is described has its table before another sink of this process looks. */
+const oneOpening = createMutex();
+
 interface Writer {
   readonly connection: Connection;
   readonly table: Table;
@@ -33,18 +36,22 @@ interface Writer {
 }
 
 /**
- * Points in a LanceDB table `points` below the folder. All writes pass one mutex: LanceDB itself would store rows twice
+ * Points in a LanceDB table below the folder, one for each generation. All writes pass one mutex: LanceDB itself would store rows twice
  * when two merges insert the same new ids at once.
  */
-export function lanceSink(folder: string): Sink {
+export function lanceSink(place: LancePlace): Sink {
+  const { folder } = place;
   const serially = createMutex();
   let writer: Writer | undefined;
   return {
     open: (schema) =>
       serially(async () => {
-        const { identity } = await openStoreFolder(lanceFolder(folder), schema, hasTable(folder));
-        writer ??= await guarded("cannot open the store", folder, () => openWriter(folder, schema));
-        return identity;
+        const opening = async () => {
+          const generation = await openGeneration(place, schema);
+          writer ??= await guarded("cannot open the store", folder, () => openWriter(folder, generation));
+          return generation.schema.identity;
+        };
+        return oneOpening(opening);
       }),
     upsert: (batch) => serially(() => guarded("cannot write points", folder, () => upsertBatch(opened(writer), batch))),
     delete: (ids) => serially(() => guarded("cannot delete points", folder, () => deleteIds(opened(writer), ids))),
@@ -58,11 +65,11 @@ export function lanceSink(folder: string): Sink {
   };
 }
 
-async function openWriter(folder: string, schema: StoreSchema): Promise<Writer> {
+async function openWriter(folder: string, { schema, table: name }: LanceGeneration): Promise<Writer> {
   const { lancedb, arrow } = loadVendor();
   const columns = pointsSchema(arrow, schema.dimensions);
   const connection = await lancedb.connect(folder, { session: new lancedb.Session(cacheBytes, cacheBytes) });
-  const table = await connection.createEmptyTable(pointsTable, columns, { existOk: true });
+  const table = await connection.createEmptyTable(name, columns, { existOk: true });
   const knownIds = await readKnownIds(table);
   return { connection, table, schema, columns, knownIds, writes: 0, deleted: 0 };
 }

@@ -1,33 +1,31 @@
 import { randomUUID } from "node:crypto";
-import { compareKeys, type Searcher, type Sink, type StoredPoint, type StoredSchema } from "@millrace/core";
+import { compareKeys, type Searcher, type Sink } from "@millrace/core";
 import { checkBatch, checkQuery, checkSchema, opened } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
+import { type GenerationPlace, generationName, joinGeneration } from "../generation.js";
 import { rankHits } from "../ranking.js";
 import { storeMissing } from "../store-file.js";
-
-interface MemoryStore {
-  schema: StoredSchema;
-  readonly points: Map<string, StoredPoint>;
-}
-
-/** Stores live as long as the process, so that a sink and a searcher of the same name meet. */
-const stores = new Map<string, MemoryStore>();
+import { keepMemoryStore, type MemoryGeneration, memoryStore } from "./stores.js";
 
 /** Points in this process's memory, under a name. The reference for filters, scores and ties. */
-export function memorySink(name: string): Sink {
-  let store: MemoryStore | undefined;
+export function memorySink({ place, generation }: GenerationPlace): Sink {
+  let open: MemoryGeneration | undefined;
   return {
     async open(schema) {
-      const existing = stores.get(name);
-      if (existing !== undefined) checkSchema(existing.schema, schema, `memory:${name}`);
+      const store = memoryStore(place);
+      const name = generation ?? store.live ?? generationName(schema.fingerprint);
+      const existing = store.generations.get(name);
+      if (existing !== undefined) checkSchema(existing.schema, schema, `memory:${place}`);
       const identity = existing?.schema.identity ?? randomUUID();
-      store = existing ?? { schema: { ...schema, identity }, points: new Map() };
-      store.schema = { ...schema, identity };
-      stores.set(name, store);
+      open = existing ?? { schema: { ...schema, identity }, points: new Map() };
+      open.schema = { ...schema, identity };
+      store.generations.set(name, open);
+      if (generation === undefined) store.live = name;
+      keepMemoryStore(place, store);
       return identity;
     },
     async upsert(batch) {
-      const { schema, points } = opened(store);
+      const { schema, points } = opened(open);
       checkBatch(batch, schema.dimensions);
       batch.records.forEach((record, row) => {
         const vector = batch.vectors.slice(row * schema.dimensions, (row + 1) * schema.dimensions);
@@ -35,23 +33,26 @@ export function memorySink(name: string): Sink {
       });
     },
     async delete(ids) {
-      const { points } = opened(store);
+      const { points } = opened(open);
       for (const id of ids) points.delete(id);
     },
     async finish() {
-      opened(store);
+      opened(open);
     },
     async close() {
-      store = undefined;
+      open = undefined;
     },
   };
 }
 
-/** Searches the memory store of that name by comparing every vector. */
-export function memorySearcher(name: string): Searcher {
+/** Searches one generation of the memory store, the one that is live at the first call, by comparing every vector. */
+export function memorySearcher({ place, generation }: GenerationPlace): Searcher {
+  let name = generation;
   const store = () => {
-    const existing = stores.get(name);
-    if (existing === undefined) throw storeMissing(`memory:${name}`);
+    const { live, generations } = memoryStore(place);
+    const existing = generations.get(name ?? live ?? "");
+    if (existing === undefined) throw storeMissing(`memory:${joinGeneration({ place, generation })}`);
+    name ??= live;
     return existing;
   };
   return {
@@ -69,6 +70,8 @@ export function memorySearcher(name: string): Searcher {
     async *scan() {
       yield* [...store().points.values()].sort((a, b) => compareKeys(a.record.id, b.record.id));
     },
-    close: async () => undefined,
+    async close() {
+      name = generation;
+    },
   };
 }

@@ -5,7 +5,13 @@ import type { Schemas } from "@qdrant/js-client-rest";
 import { checkSchema } from "../check.js";
 import type { QdrantConnection } from "./client.js";
 import { vectorName } from "./payload.js";
-import { findStorePoint, undefinedWhenMissing, writeStorePoint } from "./store-point.js";
+import {
+  findStorePoint,
+  type GenerationOwner,
+  type StoreDescription,
+  undefinedWhenMissing,
+  writeStorePoint,
+} from "./store-point.js";
 
 type CollectionInfo = Schemas["CollectionInfo"];
 
@@ -15,21 +21,40 @@ const indexedFields = ["corpus", "path", "document"];
 /** Edges of a point in the search graph, Qdrant's own default; 0 while a new collection is filled: no graph is built. */
 const graphEdges = 16;
 
+/** Between creating a collection and describing it lies one request. */
+const maxCreationMilliseconds = 2_000;
+
 /** How long `finish` waits for the graph; searches are right before, only slower. */
 const maxWaitMilliseconds = 30 * 60_000;
 
-/** Creates the collection, or checks the one that is there. @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT, E_STORE … */
-export async function openCollection(connection: QdrantConnection, schema: StoreSchema): Promise<StoredSchema> {
-  const info = (await findCollection(connection)) ?? (await createCollection(connection, schema));
-  const stored = await findStorePoint(connection);
-  if (stored !== undefined) checkSchema(stored, schema, connection.place.name);
+/** What a collection is to be. */
+export interface WantedCollection {
+  readonly schema: StoreSchema;
+  /** Undefined for a collection that is a store by itself. */
+  readonly generation?: GenerationOwner;
+}
+
+/**
+ * Creates the collection, or checks the one that is there. Of several processes that create it at once, the one that
+ * Qdrant lets do it gives the store its identity; the others wait for that.
+ * @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT, E_STORE …
+ */
+export async function openCollection(connection: QdrantConnection, wanted: WantedCollection): Promise<StoredSchema> {
+  const { schema, generation } = wanted;
+  const before = await findCollection(connection);
+  const isCreator = before === undefined && (await createCollection(connection, schema));
+  const info = before ?? (await findCollection(connection));
+  if (info === undefined) throw new MillraceError("E_STORE", "the collection vanished", { why: connection.place.name });
+  const stored = isCreator ? undefined : await awaitStorePoint(connection, info);
+  if (stored !== undefined) checkSchema(stored.schema, schema, connection.place.name);
   checkVectors(connection, info, schema);
-  if (stored === undefined && (info.points_count ?? 0) > 0) throw foreignCollection(connection);
+  const isForeign = stored === undefined ? (info.points_count ?? 0) > 0 : !isOf(stored, generation);
+  if (isForeign) throw foreignCollection(connection);
+  const opened = { ...schema, identity: stored?.schema.identity ?? randomUUID() };
+  await writeStorePoint(connection, { schema: opened, generation: generation ?? stored?.generation });
   for (const field of indexedFields) {
     if (info.payload_schema[field] === undefined) await createIndex(connection, field);
   }
-  const opened = { ...schema, identity: stored?.identity ?? randomUUID() };
-  await writeStorePoint(connection, opened);
   return opened;
 }
 
@@ -49,21 +74,35 @@ export async function buildGraph(connection: QdrantConnection): Promise<void> {
   }
 }
 
-function findCollection(connection: QdrantConnection): Promise<CollectionInfo | undefined> {
+/** Undefined where there is neither a collection nor an alias of that name. */
+export function findCollection(connection: QdrantConnection): Promise<CollectionInfo | undefined> {
   return connection.read("cannot open the store", (client, collection) =>
     client.getCollection(collection).catch(undefinedWhenMissing),
   );
 }
 
-async function createCollection(connection: QdrantConnection, { dimensions }: StoreSchema): Promise<CollectionInfo> {
+/** @returns false where it is there by now. */
+async function createCollection(connection: QdrantConnection, { dimensions }: StoreSchema): Promise<boolean> {
   const vectors = { [vectorName]: { size: dimensions, distance: "Cosine" as const, on_disk: true } };
   const settings = { vectors, on_disk_payload: true, hnsw_config: { m: 0 } };
-  await connection.read("cannot create the store", (client, collection) =>
-    client.createCollection(collection, settings).catch(ignoreWhenThere),
+  return connection.read("cannot create the store", (client, collection) =>
+    client.createCollection(collection, settings).catch(falseWhenThere),
   );
-  const info = await findCollection(connection);
-  if (info === undefined) throw new MillraceError("E_STORE", "the collection vanished", { why: connection.place.name });
-  return info;
+}
+
+/** A creator that died, or a collection made by hand, leaves it to the next. */
+async function awaitStorePoint(connection: QdrantConnection, info: CollectionInfo) {
+  const deadline = performance.now() + maxCreationMilliseconds;
+  for (;;) {
+    const stored = await findStorePoint(connection);
+    if (stored !== undefined || (info.points_count ?? 0) > 0 || performance.now() > deadline) return stored;
+    await sleep(50);
+  }
+}
+
+/** A collection that is opened by its own name may be anybody's; one of a store's generations is that store's. */
+function isOf({ generation }: StoreDescription, wanted: GenerationOwner | undefined): boolean {
+  return wanted === undefined || (generation?.store === wanted.store && generation.name === wanted.name);
 }
 
 async function createIndex(connection: QdrantConnection, field: string): Promise<void> {
@@ -89,7 +128,8 @@ function foreignCollection({ place }: QdrantConnection): MillraceError {
 
 const otherStore = "Name another collection in --store; it is created where it does not exist";
 
-/** A request repeated after its answer was lost finds its own collection. */
-function ignoreWhenThere(error: unknown): undefined {
+/** Also for a request repeated after its answer was lost, which finds its own collection. */
+function falseWhenThere(error: unknown): boolean {
   if ((error as { status?: unknown }).status !== 409) throw error;
+  return false;
 }

@@ -11,6 +11,13 @@ export interface QdrantPlace {
   readonly name: string;
 }
 
+/** A store: the collection or alias of its name, or one of its generations. */
+export interface QdrantStore {
+  readonly place: QdrantPlace;
+  /** Undefined for the live one. */
+  readonly generation?: string | undefined;
+}
+
 /** Port of Qdrant's REST interface. */
 const defaultPort = 6333;
 
@@ -28,6 +35,11 @@ export function parseQdrantPlace(scheme: QdrantScheme, place: string): QdrantPla
   const port = address.port === "" ? standardPort(protocol, place) : address.port;
   const url = `${protocol}://${address.hostname}:${port}`;
   const prefix = names.map((name) => `/${name}`).join("");
+  return collectionPlace({ url, prefix, collection });
+}
+
+/** The place of another collection of the same server. */
+export function collectionPlace({ url, prefix, collection }: Omit<QdrantPlace, "name">): QdrantPlace {
   return { url, prefix, collection, name: `${url}${prefix}/collections/${collection}` };
 }
 

@@ -12,8 +12,9 @@ import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
 import { toQdrantFilter } from "./conditions.js";
+import { findGeneration } from "./generation.js";
 import { type AnsweredPoint, fromQdrantPoint, vectorName } from "./payload.js";
-import type { QdrantPlace } from "./place.js";
+import type { QdrantStore } from "./place.js";
 import { readStorePoint, withoutStorePoint } from "./store-point.js";
 
 /** Points fetched beyond those asked for, so that ties at the end are seen without asking again. */
@@ -25,32 +26,44 @@ const scoreError = 1e-5;
 const pointsPerPage = 256;
 const idsPerPage = 4096;
 
-/** Searches a collection of a Qdrant server. Every call sees the store as it is then. */
-export function qdrantSearcher(place: QdrantPlace, options: QdrantOptions = {}): Searcher {
+/** Searches one generation of a store, the one that is live at the first call; sees it as it is then. */
+export function qdrantSearcher({ place, generation }: QdrantStore, options: QdrantOptions = {}): Searcher {
   const connection = connectQdrant(place, options);
+  let found: QdrantConnection | undefined;
+  const stored = async () => {
+    const collection = found ?? (await findGeneration(connection, generation));
+    const schema = await readStorePoint(collection);
+    found = collection;
+    return { collection, schema };
+  };
   return {
-    schema: () => readStorePoint(connection),
+    schema: async () => (await stored()).schema,
     async count() {
-      await readStorePoint(connection);
-      return countPoints(connection);
+      return countPoints((await stored()).collection);
     },
     async search(query) {
-      checkQuery(query, await readStorePoint(connection));
+      const { collection, schema } = await stored();
+      checkQuery(query, schema);
       checkFilters(query.filters);
-      return query.top <= 0 ? [] : searchPoints(connection, query);
+      return query.top <= 0 ? [] : searchPoints(collection, query);
     },
-    scan: () => scanPoints(connection),
+    async *scan() {
+      yield* scanPoints((await stored()).collection);
+    },
+    async close() {
+      found = undefined;
+    },
     async *ids(corpus) {
-      await readStorePoint(connection);
+      const { collection } = await stored();
       const must = [{ key: "corpus", match: { value: corpus } }];
-      for await (const page of scroll(connection, ["id"], must)) yield page.map(recordId);
+      for await (const page of scroll(collection, ["id"], must)) yield page.map(recordId);
     },
     async points(ids) {
+      const { collection } = await stored();
       const pages: StoredPoint[] = [];
-      for (const piece of inPieces(ids, pointsPerPage)) pages.push(...(await retrieve(connection, piece)));
+      for (const piece of inPieces(ids, pointsPerPage)) pages.push(...(await retrieve(collection, piece)));
       return pages;
     },
-    close: async () => undefined,
   };
 }
 
@@ -105,7 +118,6 @@ async function countPoints(connection: QdrantConnection, filter: object = withou
 
 /** Qdrant scrolls in the order of its own ids, which is that of the records' where all of those are UUIDs. */
 async function* scanPoints(connection: QdrantConnection): AsyncGenerator<StoredPoint> {
-  await readStorePoint(connection);
   const withOtherIds = { must_not: [...withoutStorePoint.must_not, { is_empty: { key: "id" } }] };
   if ((await countPoints(connection, withOtherIds)) === 0) {
     for await (const page of scroll(connection, true)) yield* page.map(fromQdrantPoint);

@@ -1,10 +1,11 @@
-import { inPieces, type PointBatch, type Sink, type StoreSchema } from "@millrace/core";
+import { inPieces, type PointBatch, type Sink } from "@millrace/core";
 import { asUuid } from "../../identity/point-id.js";
 import { checkBatch, opened } from "../check.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
-import { buildGraph, openCollection } from "./collection.js";
+import { buildGraph } from "./collection.js";
+import { type OpenGeneration, openGeneration } from "./generation.js";
 import { jsonBytes, type QdrantPoint, toQdrantPoint } from "./payload.js";
-import type { QdrantPlace } from "./place.js";
+import type { QdrantStore } from "./place.js";
 
 /** Points in one request, and requests at once: measured best against a server on the same machine. */
 const pointsPerRequest = 256;
@@ -15,30 +16,32 @@ const maxRequestBytes = 8 * 2 ** 20;
 
 const idsPerDelete = 1024;
 
-/** Points in a collection of a Qdrant server. A write returns once the server has it in its log. */
-export function qdrantSink(place: QdrantPlace, options: QdrantOptions = {}): Sink {
+/**
+ * Points in a collection of a Qdrant server: a generation's own, or the one that the store's name stands for when it is
+ * opened. A write returns once the server has it in its log.
+ */
+export function qdrantSink({ place, generation }: QdrantStore, options: QdrantOptions = {}): Sink {
   const connection = connectQdrant(place, options);
-  let schema: StoreSchema | undefined;
+  let store: OpenGeneration | undefined;
   return {
-    async open(wanted) {
-      const stored = await openCollection(connection, wanted);
-      schema = stored;
-      return stored.identity;
+    async open(schema) {
+      store = await openGeneration(connection, generation, schema);
+      return store.schema.identity;
     },
     async upsert(batch) {
-      checkBatch(batch, opened(schema).dimensions);
-      await atOnce(pointPieces(batch), (points) => upsertPoints(connection, points));
+      const { collection, schema } = opened(store);
+      checkBatch(batch, schema.dimensions);
+      await atOnce(pointPieces(batch), (points) => upsertPoints(collection, points));
     },
     async delete(ids) {
-      opened(schema);
-      await atOnce(inPieces(ids, idsPerDelete), (piece) => deletePoints(connection, piece));
+      const { collection } = opened(store);
+      await atOnce(inPieces(ids, idsPerDelete), (piece) => deletePoints(collection, piece));
     },
     async finish() {
-      opened(schema);
-      await buildGraph(connection);
+      await buildGraph(opened(store).collection);
     },
     async close() {
-      schema = undefined;
+      store = undefined;
     },
   };
 }

@@ -14,30 +14,51 @@ export const storePointId = "5e0d1c9a-8f4b-5d6e-a7c3-1b2f3a4c5d6e";
 /** Leaves the describing point out of counts and scans. */
 export const withoutStorePoint = { must_not: [{ has_id: [storePointId] }] };
 
-/** The schema of the store, or undefined where the collection is missing or not one of this product's. */
-export async function findStorePoint(connection: QdrantConnection): Promise<StoredSchema | undefined> {
+/** What the describing point says. */
+export interface StoreDescription {
+  readonly schema: StoredSchema;
+  /** Undefined in a collection that is a store by itself. */
+  readonly generation: GenerationOwner | undefined;
+}
+
+/** A collection's name does not tell where the store's ends and the generation's begins. */
+export interface GenerationOwner {
+  readonly store: string;
+  readonly name: string;
+}
+
+/** What the store says of itself, or undefined where the collection is missing or not one of this product's. */
+export async function findStorePoint(connection: QdrantConnection): Promise<StoreDescription | undefined> {
   const points = await connection.read("cannot read the store", (client, collection) =>
     client.retrieve(collection, { ids: [storePointId], with_payload: true }).catch(undefinedWhenMissing),
   );
-  const content = points?.[0]?.payload?.millrace as (StoredSchema & { readonly format: number }) | undefined;
+  const content = points?.[0]?.payload?.millrace as (StoredSchema & StorePointFields) | undefined;
   if (content === undefined) return undefined;
   if (content.format !== storeFormat) {
     const why = `${connection.place.name} is of format ${content.format}, this version knows ${storeFormat}`;
     throw new MillraceError("E_STORE", "the store was made by another version", { why });
   }
-  const { dimensions, distance, fingerprint, graph, model, identity } = content;
-  return { dimensions, distance, fingerprint, graph, model, identity };
+  const { dimensions, distance, fingerprint, graph, model, identity, generation } = content;
+  return { schema: { dimensions, distance, fingerprint, graph, model, identity }, generation };
+}
+
+interface StorePointFields {
+  readonly format: number;
+  readonly generation?: GenerationOwner;
 }
 
 /** @throws E_STORE_MISSING */
 export async function readStorePoint(connection: QdrantConnection): Promise<StoredSchema> {
-  const schema = await findStorePoint(connection);
-  if (schema === undefined) throw storeMissing(connection.place.name);
-  return schema;
+  const description = await findStorePoint(connection);
+  if (description === undefined) throw storeMissing(connection.place.name);
+  return description.schema;
 }
 
-export async function writeStorePoint(connection: QdrantConnection, schema: StoredSchema): Promise<void> {
-  const payload = { millrace: { format: storeFormat, ...schema } };
+export async function writeStorePoint(
+  connection: QdrantConnection,
+  { schema, generation }: StoreDescription,
+): Promise<void> {
+  const payload = { millrace: { format: storeFormat, ...schema, ...(generation === undefined ? {} : { generation }) } };
   const points = [{ id: storePointId, vector: {}, payload }];
   await connection.write("cannot write to the store", (client, collection) =>
     client.upsert(collection, { points, wait: true }),
