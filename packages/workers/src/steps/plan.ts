@@ -7,6 +7,7 @@ import {
   layout,
   MillraceError,
   type ObjectChange,
+  oldestOf,
   type PlanCounts,
   type PlanPage,
   type Shard,
@@ -149,6 +150,7 @@ class FoundChanges {
   lastKey = "";
   private readonly byKind = { new: 0, changed: 0, unchanged: 0, removed: 0 };
   private bytes = 0;
+  private oldest: Pick<PlanCounts, "oldestChange"> = {};
 
   constructor(
     private readonly isEverythingChanged: boolean,
@@ -159,6 +161,9 @@ class FoundChanges {
     this.lastKey = change.kind === "removed" ? change.key : change.object.key;
     const kind = change.kind === "unchanged" && this.isEverythingChanged ? "changed" : change.kind;
     this.byKind[kind] += 1;
+    // What is only read again because everything is has not changed.
+    if (change.kind === "new" || change.kind === "changed")
+      this.oldest = oldestOf([this.oldest.oldestChange, change.object.modified]);
     if (change.kind === "removed") this.removed.push(change.key);
     else if (kind !== "unchanged") {
       this.todo.push(change.object);
@@ -186,6 +191,7 @@ class FoundChanges {
       unchangedObjects: this.byKind.unchanged,
       removedObjects: this.byKind.removed,
       bytes: this.bytes,
+      ...this.oldest,
     };
   }
 }
