@@ -100,6 +100,13 @@ export const commands: readonly CommandFacts[] = [
     load: () => import("./commands/retry.js"),
   },
   {
+    name: "load",
+    parameters: "<vectors>",
+    summary: "fill a store from the vectors that index --keep-vectors kept, without encoding; a folder or s3:// place",
+    settings: ["store", ...output],
+    load: () => import("./commands/load.js"),
+  },
+  {
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",

@@ -92,6 +92,7 @@ export {
   precisions,
   type SizeLimits,
   type SourceSpec,
+  storeSchema,
 } from "./job.js";
 
 export type {
@@ -106,7 +107,7 @@ export type {
   Summary,
 } from "./steps.js";
 
-export { addCounts, addPlanCounts, noCounts, noPlanCounts, shardBytes } from "./counts.js";
+export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
 export { layout } from "./layout.js";
 
@@ -119,6 +120,7 @@ export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
 export {
   type FoundPoint,
   type FoundPoints,
+  type Freshness,
   leastCosine,
   type Mismatch,
   type VerifyOptions,

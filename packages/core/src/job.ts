@@ -1,5 +1,6 @@
 import type { Chunking } from "./chunk.js";
 import type { FieldMapping } from "./format.js";
+import type { StoreSchema } from "./point.js";
 
 /** What to read: a folder, one file, a glob, or a spooled standard input. */
 export interface SourceSpec {
@@ -52,6 +53,12 @@ export interface Job {
   readonly keepVectors: boolean;
   /** Digest of everything that changes a vector. */
   readonly fingerprint: string;
+}
+
+/** What a store must know of a job's vectors. */
+export function storeSchema({ model, fingerprint }: Job): StoreSchema {
+  const { dimensions, graph, reference } = model;
+  return { dimensions, distance: "cosine", fingerprint, graph, model: reference };
 }
 
 /** Everything that changes a vector; its digest is the job's and the store's fingerprint. */

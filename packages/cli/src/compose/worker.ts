@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { BatchRef, Job } from "@millrace/core";
+import { type BatchRef, type Job, storeSchema } from "@millrace/core";
 import {
   bundleWorkflows,
   createContextPool,
@@ -21,7 +21,7 @@ import {
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
-import { openSplitter, storeSchema } from "./job.js";
+import { openSplitter } from "./job.js";
 import { checkModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 

@@ -288,7 +288,7 @@ export const settings = {
   }),
   keepVectors: setting({
     group: "running",
-    doc: "Keep the Arrow files of chunks and vectors",
+    doc: "Keep the Arrow files of vectors, for load; a run without it lets go of all that were kept",
     schema: z.boolean(),
     default: false,
     flag: "--keep-vectors",
