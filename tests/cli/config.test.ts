@@ -16,7 +16,7 @@ import {
   showSettings,
 } from "millrace";
 
-const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python", "temporalAddress"];
+const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python", "temporalAddress", "temporalKey"];
 const variable = (name: string) => `\${${name}}`;
 
 describe("settings", () => {
@@ -253,6 +253,6 @@ describe("settings", () => {
       /one of structure, truncate; default structure.*\[env: MILLRACE_CHUNKING_STRATEGY\]/,
     );
     expect(include?.parseArg?.("b", ["a"] as never)).toEqual(["a", "b"]);
-    expect(commandOptions(settingKeys)).toHaveLength(settingKeys.length - 3);
+    expect(commandOptions(settingKeys)).toHaveLength(settingKeys.length - 4);
   });
 });
