@@ -9,6 +9,8 @@ const names = [
   "index",
   "search",
   "plan",
+  "verify",
+  "retry",
   "eval",
   "models pull",
   "models list",
@@ -31,7 +33,7 @@ describe("help", () => {
       expect(performance.now() - startedAt).toBeLessThan(longestHelpMilliseconds);
       expect([code, stderr]).toEqual([0, ""]);
       expect(stdout).toContain(`Usage: millrace ${name}`.trimEnd());
-      for (const exit of [0, 1, 2, 3, 4, 130]) expect(stdout).toMatch(new RegExp(`\\b${exit} \\w+`));
+      for (const exit of [0, 1, 2, 3, 4, 5, 130]) expect(stdout).toMatch(new RegExp(`\\b${exit} \\w+`));
       const entries = stdout.split("\n").filter((line) => /^ {2}\S/.test(line));
       for (const entry of entries) expect(entry).toMatch(/^ {2}\S.* {2,}\S|^ {2}\S{1,40}( [<[]\S+)*$/);
       expect(stdout).not.toContain("…");

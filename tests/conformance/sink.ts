@@ -108,6 +108,26 @@ export function describeSink(name: string, make: () => Promise<StoreUnderTest>):
       expect(stored.map(bits)).toEqual(expected.map(bits));
     });
 
+    test("lists the ids of one corpus and takes points by their ids, as a scan has them", async () => {
+      const { store, sink } = await opened();
+      const points = oddPoints();
+      await sink.upsert(toBatch(points));
+      await sink.close();
+      const searcher = store.searcher();
+      const all = await scanned(searcher);
+      for (const corpus of [...new Set(points.map(({ record }) => record.corpus)), "it's absent"]) {
+        const ids: string[] = [];
+        for await (const page of searcher.ids?.(corpus) ?? []) ids.push(...page);
+        const expected = all.filter(({ record }) => record.corpus === corpus).map(({ record }) => record.id);
+        if (searcher.ids !== undefined) expect(ids.sort()).toEqual([...expected].sort());
+      }
+      const some = all.filter((_, index) => index % 2 === 0);
+      const found = await searcher.points?.([...some.map(({ record }) => record.id), "it's absent"]);
+      const byId = (left: StoredPoint, right: StoredPoint) => (left.record.id < right.record.id ? -1 : 1);
+      if (found !== undefined) expect([...found].sort(byId)).toEqual([...some].sort(byId));
+      await searcher.close();
+    });
+
     test("finish is idempotent, and a store opened again sees and continues everything", async () => {
       const { store, sink } = await opened();
       await sink.upsert(batchOf(["a", "b"]));

@@ -53,6 +53,7 @@ export interface MemoryRun {
   readonly faults?: readonly Fault[];
   readonly stop?: AbortSignal;
   readonly full?: boolean;
+  readonly scope?: Job["scope"];
   readonly keepVectors?: boolean;
   readonly allowEmpty?: boolean;
   /** "id" where none is given; documents are known by their rows where it is undefined. */
@@ -162,6 +163,7 @@ function jobOf(run: MemoryRun): Job {
     store: storeUriOf(store),
     work: "memory",
     full,
+    ...(run.scope === undefined ? {} : { scope: run.scope }),
     allowEmpty,
     keepVectors,
     fingerprint: "f",
@@ -227,6 +229,17 @@ export async function manifestIds(blobs: BlobStore): Promise<readonly string[]> 
     }
   }
   return ids;
+}
+
+/** Objects that the quarantine names. */
+export async function quarantinedObjects(blobs: BlobStore): Promise<ReadonlySet<string>> {
+  const objects = new Set<string>();
+  for (const key of await keysUnder(blobs, "quarantine/")) {
+    for (const line of (await textOf(blobs, key)).split("\n").filter((line) => line !== "")) {
+      objects.add((JSON.parse(line) as { object: string }).object);
+    }
+  }
+  return objects;
 }
 
 /** Keys under a prefix. */

@@ -1,4 +1,4 @@
-import type { BlobStore } from "@millrace/core";
+import { type BlobStore, MillraceError } from "@millrace/core";
 import { memoryBlobs } from "@millrace/workers";
 import { randomNumbers } from "./corpus.ts";
 import type { Fault } from "./faults.ts";
@@ -8,6 +8,7 @@ import {
   type MemoryOutcome,
   manifestIds,
   type PointText,
+  quarantinedObjects,
   rangedLimits,
   runInMemory,
   smallLimits,
@@ -66,6 +67,7 @@ class History {
     else if (dice < 0.58) this.repair();
     else if (dice < 0.61) this.deleteStore();
     else if (dice < 0.64) await this.deleteWork();
+    else if (dice < 0.7) await this.retry();
     else if (dice < 0.88) await this.disturbed();
     else await this.complete();
   }
@@ -155,9 +157,39 @@ class History {
       const call = this.pick([() => this.replace(), () => this.changeRow(), () => this.remove()]);
       faults.push({ kind: "call", at: at(), call });
     }
-    const { end, operations } = await this.run({ faults, stop: stop.signal });
-    this.log.push(`${end} after ${operations}`);
+    const scope = this.random() < 0.25 ? { scope: "quarantined" as const } : {};
+    const { end, operations } = await this.run({ faults, stop: stop.signal, ...scope }).catch(unlessUnfinished);
+    this.log.push(`${"scope" in scope ? "retry " : ""}${end} after ${operations}`);
     this.certain = undefined;
+  }
+
+  /** Takes up what is in quarantine and nothing else; the next complete run finds the rest as if it had not been. */
+  private async retry(): Promise<void> {
+    const before = await this.stored();
+    const named = await quarantinedObjects(this.blobs);
+    const { end, progress } = await this.run({ scope: "quarantined", isRepeated: false }).catch(unlessUnfinished);
+    this.log.push(`retry ${named.size} objects: ${end}`);
+    this.certain = undefined;
+    const after = await this.stored();
+    if (end === "unfinished") return assertEqual("points after a retry that was refused", [...after], [...before]);
+    if (progress.some((event) => event.kind === "planned" && event.isResumed)) return;
+    const others = (points: ReadonlyMap<string, PointText>) =>
+      [...points].filter(([, point]) => !named.has((JSON.parse(point) as [string])[0])).sort();
+    assertEqual("points of what was not in quarantine", others(after), others(before));
+    const left = await quarantinedObjects(this.blobs);
+    for (const object of named) {
+      const { rows, failsAfter } = this.corpus.objects.get(object) ?? { rows: [], failsAfter: undefined };
+      const isFaulty = failsAfter !== undefined || new Set(rows.map(({ id }) => id)).size < rows.length;
+      assertEqual(
+        `whether ${object} is still in quarantine`,
+        left.has(object),
+        isFaulty || !this.corpus.objects.has(object),
+      );
+      for (const row of isFaulty ? [] : rows) {
+        for (const [id, point] of await expectedPoints(object, row))
+          assertEqual("a healed point", after.get(id), point);
+      }
+    }
   }
 
   private async complete(): Promise<void> {
@@ -240,6 +272,12 @@ class History {
     const { exact } = await this.model();
     if (encodedRows < exact.size) throw new Error(`a full run encoded ${encodedRows} of ${exact.size} rows`);
   }
+}
+
+/** Outcome of a retry that may not run before the index run that was interrupted, or that never was. */
+function unlessUnfinished(error: unknown): Omit<MemoryOutcome, "end"> & { readonly end: "unfinished" } {
+  if (!(error instanceof MillraceError) || error.code !== "E_JOB_UNFINISHED") throw error;
+  return { end: "unfinished", operations: 0, encodedRows: 0, progress: [] };
 }
 
 function assertEqual(what: string, actual: unknown, expected: unknown): void {

@@ -98,6 +98,20 @@ export const commands: readonly CommandFacts[] = [
     load: () => import("./commands/plan.js"),
   },
   {
+    name: "verify",
+    parameters: "[job]",
+    summary: "check that a job's store holds each planned point once, nothing else, and the vectors of its texts",
+    settings: ["store", "work", "sample", ...model, ...engine, ...output],
+    load: () => import("./commands/verify.js"),
+  },
+  {
+    name: "retry",
+    parameters: "[job]",
+    summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
+    settings: ["store", "work", "maxQuarantined", ...model, ...engine, ...output],
+    load: () => import("./commands/retry.js"),
+  },
+  {
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",

@@ -1,3 +1,4 @@
+export { chooseJobs, type JobQuery, type StoredJob } from "./compose/choose-jobs.js";
 export { initialConfig } from "./config/initial.js";
 export { commandOptions } from "./config/options.js";
 export { settingsSchema } from "./config/schema.js";

@@ -66,7 +66,7 @@ const refuse = (command: string) => (error: CommanderError) => {
 
 const exitCodes = `
 Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 more rows quarantined than --max-quarantined
-            4 something needed is missing · 130 stopped by Ctrl-C, run again to go on`;
+            4 something needed is missing · 5 what was checked does not hold · 130 stopped by Ctrl-C, run again to go on`;
 
 function addCommand(program: Command, facts: CommandFacts, run: Run): void {
   const [first, second] = facts.name.split(" ") as [string, string | undefined];

@@ -5,8 +5,8 @@ interface ErrorFacts {
   /** What it means, for the documentation. */
   readonly doc: string;
   readonly scope: ErrorScope;
-  /** Process exit code when it ends a command: 1 failure, 2 usage, 3 quarantine above limit, 4 preflight. */
-  readonly exit: 1 | 2 | 3 | 4;
+  /** Process exit code when it ends a command: 1 failure, 2 usage, 3 quarantine above limit, 4 preflight, 5 a check failed. */
+  readonly exit: 1 | 2 | 3 | 4 | 5;
   /** True when the same call may succeed later without anybody changing anything. */
   readonly isRetryable: boolean;
 }
@@ -42,6 +42,7 @@ export const errorTable = {
   E_BUCKET_MISSING: preflight("The bucket does not exist."),
   E_NAMESPACE_MISSING: preflight("The Temporal namespace does not exist."),
   E_JOB_MISSING: preflight("There is no job of that id."),
+  E_JOB_UNFINISHED: preflight("An index run was interrupted, or settings were changed since: index must come first."),
   E_JOB_RUNNING: preflight("The same job is running already."),
   E_WORKER_MISSING: preflight("No worker polls a queue that the job needs."),
   E_RUNTIME: preflight("This machine lacks something the product needs."),
@@ -53,6 +54,7 @@ export const errorTable = {
   E_IO: transient("Reading or writing failed."),
   E_INTERNAL: failure("A defect of millrace itself."),
   E_QUARANTINE: { doc: "More rows were quarantined than allowed.", scope: "job", exit: 3, isRetryable: false },
+  E_VERIFY: { doc: "The store is not what its manifest says.", scope: "job", exit: 5, isRetryable: false },
 
   E_OBJECT_CHANGED: { doc: "The object changed after it was planned.", scope: "object", exit: 1, isRetryable: true },
   E_OBJECT_UNREADABLE: badObject("The object cannot be opened or read."),

@@ -123,3 +123,15 @@ export { layout } from "./layout.js";
 export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
 
 export { cosineSimilarity } from "./similarity.js";
+
+export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
+
+export {
+  type FoundPoint,
+  type FoundPoints,
+  leastCosine,
+  type Mismatch,
+  type VerifyOptions,
+  type VerifyReport,
+  verdictOf,
+} from "./verify.js";

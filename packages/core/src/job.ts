@@ -47,6 +47,8 @@ export interface Job {
   readonly work: string;
   /** Read every object again and encode every document again. */
   readonly full: boolean;
+  /** What is to be read: everything that is new or has changed where it is not given, else only what is in quarantine. */
+  readonly scope?: "quarantined";
   /** Let a source that lists nothing empty the store. Without it that is an error: an unmounted folder lists nothing too. */
   readonly allowEmpty: boolean;
   /** Keep the Arrow files of chunks and vectors after their points are acknowledged. */

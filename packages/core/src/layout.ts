@@ -1,5 +1,9 @@
 /** Where everything lies in a work folder. The same layout holds locally and in S3. */
 export const layout = {
+  /** In the work root, beside the jobs' own folders: each job by its id. */
+  jobsPrefix: "jobs/",
+  job: (id: string) => `jobs/${id}.json`,
+  idOfJob: (key: string) => key.slice("jobs/".length, -".json".length),
   planPrefix: "plan/",
   planPage: (page: number) => `plan/${padded(page)}.json`,
   batchesPrefix: "batches/",
@@ -17,6 +21,8 @@ export const layout = {
   /** Chunks of one batch that could not be encoded. */
   quarantineOfBatch: (shard: string, index: number) => `quarantine/${shard}-${padded(index)}.jsonl`,
   isQuarantineOfBatch: (key: string) => /-[0-9a-f]{8}(\.\d+)?-\d{6,}\.jsonl$/.test(key),
+  /** The shard whose parts wrote it. */
+  shardOfQuarantine: (key: string) => /^quarantine\/(\d+-\d+-[0-9a-f]+)/.exec(key)?.[1] ?? "",
   /** Names the manifest in force; replacing this one blob is what commits a job. */
   manifestHead: "manifest/head.json",
   manifestPagesPrefix: "manifest/pages/",

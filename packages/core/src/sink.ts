@@ -53,6 +53,10 @@ export interface Searcher {
   search(query: SearchQuery): Promise<readonly SearchHit[]>;
   /** Every point, in ascending order of id. */
   scan(): AsyncIterable<StoredPoint>;
+  /** Ids of one corpus' points, some at a time, in any order and as often as they are stored; cheaper than `scan`. */
+  ids?(corpus: string): AsyncIterable<readonly string[]>;
+  /** The points of these ids, as far as they are there; cheaper than `scan` for a few. */
+  points?(ids: readonly string[]): Promise<readonly StoredPoint[]>;
   close(): Promise<void>;
 }
 

@@ -16,6 +16,8 @@ export interface Shard {
   readonly range?: RowRange;
   /** Encode every document again, also those that are in the store as they are. */
   readonly isFull: boolean;
+  /** Documents, each with its object's key, to be encoded again although they are in the store as they are. */
+  readonly redo?: readonly (readonly [object: string, document: string])[];
 }
 
 export interface PlanCounts {

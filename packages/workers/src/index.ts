@@ -5,6 +5,7 @@ export { encodeVectorsFile, openVectorsFile } from "./arrow/vectors-file.js";
 export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
+export { readJson, writeJson } from "./blobs/json.js";
 export { type Lease, leaseS3Folder, leaseWorkFolder } from "./blobs/lease.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
@@ -34,6 +35,7 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
+export { quarantined } from "./quarantine/read-quarantine.js";
 export {
   createGenerations,
   createSearcher,
@@ -56,8 +58,11 @@ export type { SplitterDrivers } from "./splitter/drivers.js";
 export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter.js";
 export { ShardSplitter, type SplitRequest } from "./splitter/split-shard.js";
 export { type Surveying, type SurveyRequest, surveyObject } from "./splitter/survey-object.js";
+export { type ComparedIds, compareIds, type IdsToCompare } from "./steps/compare-ids.js";
 export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
+export { IdDraw } from "./steps/draw-ids.js";
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
+export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps } from "./steps.js";
 export type { TemporalPlace } from "./temporal/connect.js";
 export { jobWorkflowId } from "./temporal/ids.js";

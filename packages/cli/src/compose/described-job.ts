@@ -124,7 +124,8 @@ function collectionOf(settings: Settings): CollectionSettings {
   };
 }
 
-function workPlace(work: string, name: string): string {
+/** Where a job of this name has its work: below the work root. */
+export function workPlace(work: string, name: string): string {
   return work.startsWith("s3://") ? `${work.replace(/\/+$/, "")}/${name}` : resolve(work, name);
 }
 

@@ -10,6 +10,7 @@ import {
 } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
+import { rememberJob } from "./stored-jobs.js";
 import { temporalPlace } from "./temporal-place.js";
 
 /** The jobs of the Temporal server that the settings name. */
@@ -38,6 +39,7 @@ export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
     const { id, input } = await describeForFleet(request);
     const needs = [ioQueue, encodeQueue(input.job.model, input.device)];
     await jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs });
+    await rememberJob(request.settings.work, input.job);
     return { id, job: input.job, jobs };
   } catch (error) {
     await jobs.close();
@@ -55,6 +57,7 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
     const input: RefreshCorpusInput = { ...job, workflowId: jobWorkflowId(id) };
     const timing = { cron, ...(every === undefined ? {} : { everyMilliseconds: parseDuration(every) }) };
     await schedules.create({ name, timing, workflow: "refreshCorpus", queue: orchestrateQueue, input });
+    await rememberJob(request.settings.work, input.job);
     return id;
   } finally {
     await schedules.close();

@@ -9,13 +9,15 @@ import {
   leaseWorkFolder,
   lockFolder,
   openBlobs,
+  openSource,
   type StoreOptions,
   storeFolder,
   type WorkLimits,
   withBatchSize,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
-import { type OpenModel, openEncoder, type Say, storeOptions } from "./model.js";
+import { type OpenModel, openEncoder, openJobModel, type Say, storeOptions } from "./model.js";
+import { rememberJob } from "./stored-jobs.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
@@ -41,7 +43,20 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
   }
 }
 
-async function openDescribed({ settings, say, onTokens }: JobRequest, described: DescribedJob): Promise<OpenJob> {
+/** What of a request says how a job is opened, not what it is. */
+export type JobSurroundings = Pick<JobRequest, "settings" | "say" | "onTokens">;
+
+/** Opens a job that was run before. @param reference where the same model is, if not where the job says */
+export async function openStoredJob(
+  surroundings: JobSurroundings,
+  job: Job,
+  reference: string | undefined,
+): Promise<OpenJob> {
+  const model = await openJobModel(surroundings, job, reference);
+  return openDescribed(surroundings, { job, model, source: await openSource(job.source) });
+}
+
+async function openDescribed({ settings, say, onTokens }: JobSurroundings, described: DescribedJob): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
@@ -60,6 +75,7 @@ async function openDescribed({ settings, say, onTokens }: JobRequest, described:
       limits,
       onTokens,
     };
+    await rememberJob(settings.work, job);
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
       await sink.close();

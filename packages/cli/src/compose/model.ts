@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { CompiledModel } from "@millrace/compiler";
-import type { Tokenizer } from "@millrace/core";
+import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
   createLazyEncoder,
@@ -51,6 +51,26 @@ export async function openModel(settings: Settings, reference: string, say: Say)
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
   return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+}
+
+/** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */
+export async function openJobModel(
+  { settings, say }: { readonly settings: Settings; readonly say: Say },
+  job: Job,
+  reference: string = job.model.reference,
+): Promise<OpenModel> {
+  const model = await openModel({ ...settings, precision: job.model.precision }, reference, say);
+  checkModel(job, model);
+  return model;
+}
+
+/** @throws E_MODEL_DIGEST */
+export function checkModel({ model }: Job, { compiled }: OpenModel): void {
+  if (model.graph === compiled.graphDigest) return;
+  throw new MillraceError("E_MODEL_DIGEST", `${model.reference} is another model here than where the job was started`, {
+    why: `its graph has sha256 ${compiled.graphDigest.slice(0, 12)}…, the job's has ${model.graph.slice(0, 12)}…`,
+    fix: "Bring the same revision to every machine.",
+  });
 }
 
 export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): LazyEncoder {

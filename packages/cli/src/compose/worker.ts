@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type BatchRef, type Job, MillraceError } from "@millrace/core";
+import type { BatchRef, Job } from "@millrace/core";
 import {
   bundleWorkflows,
   createContextPool,
@@ -22,7 +22,7 @@ import {
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { openSplitter, storeSchema } from "./job.js";
-import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
+import { checkModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 
 export interface WorkerRequest {
@@ -102,15 +102,14 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   };
 }
 
-/** All that the drivers of a job are made from; passes of one job differ in `full` alone. */
-function nameOf({ full: _, ...job }: Job): string {
+/** All that the drivers of a job are made from; passes of one job differ in `full` alone, a retry in its scope. */
+function nameOf({ full: _, scope: __, ...job }: Job): string {
   return JSON.stringify(job);
 }
 
 /** Brings the model the job names, for its tokenizer, and opens source, store and work folder. */
 async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenContext<IoContext>> {
-  const model = await openModel({ ...settings, precision: job.model.precision }, job.model.reference, say);
-  checkModel(job, model);
+  const model = await openJobModel({ settings, say }, job);
   const source = await openSource(job.source);
   const unlock = await lockStore(job.store);
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
@@ -135,12 +134,4 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
 async function lockStore(store: string): Promise<() => Promise<void>> {
   const folder = storeFolder(store);
   return folder === undefined ? async () => {} : lockFolder(folder);
-}
-
-function checkModel({ model }: Job, { compiled }: OpenModel): void {
-  if (model.graph === compiled.graphDigest) return;
-  throw new MillraceError("E_MODEL_DIGEST", `${model.reference} is another model here than where the job was started`, {
-    why: `its graph has sha256 ${compiled.graphDigest.slice(0, 12)}…, the job's has ${model.graph.slice(0, 12)}…`,
-    fix: "Bring the same revision to every machine.",
-  });
 }

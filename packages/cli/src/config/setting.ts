@@ -7,6 +7,7 @@ export const settingGroups = [
   "chunking",
   "running",
   "searching",
+  "checking",
   "output",
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];

@@ -490,6 +490,15 @@ export const settings = {
     env: ["MILLRACE_FILTER"],
   }),
 
+  sample: setting({
+    group: "checking",
+    doc: "Stored vectors that verify compares with what the model gives for their text; 0 needs no model",
+    schema: count,
+    default: 32,
+    flag: "--sample <n>",
+    env: ["MILLRACE_SAMPLE"],
+  }),
+
   json: setting({
     group: "output",
     doc: "Write results and events as JSON lines",

@@ -38,13 +38,14 @@ export async function getBlob(
 
 /** What to do where a file of the work folder is not what it was. */
 export function damaged(key: string, how: "gone" | "damaged", cause?: unknown): MillraceError {
-  const isManifest = key.startsWith("manifest/");
-  return new MillraceError("E_IO", `the file ${key} of the work folder is ${how}`, {
-    fix: isManifest
-      ? "Delete manifest/head.json there and run again: every object is read again, nothing is stored twice."
-      : "Delete the work folder's plan, batches and vectors folders and run again: the manifest is kept.",
-    cause,
-  });
+  return new MillraceError("E_IO", `the file ${key} of the work folder is ${how}`, { fix: repairs(key), cause });
+}
+
+function repairs(key: string): string {
+  if (key.startsWith("jobs/")) return "Delete it: the next index command of that job writes it anew.";
+  return key.startsWith("manifest/")
+    ? "Delete manifest/head.json there and run again: every object is read again, nothing is stored twice."
+    : "Delete the work folder's plan, batches and vectors folders and run again: the manifest is kept.";
 }
 
 /** Deletes every blob under a prefix, or those of them that `isWanted` says, a thousand at a time. */

@@ -31,6 +31,11 @@ export async function readManifestHead(blobs: BlobStore, store: string): Promise
   return head?.store === store ? head : emptyManifest;
 }
 
+/** The manifest in force, whatever store it speaks of; an empty one where there is none. */
+export async function readAnyManifestHead(blobs: BlobStore): Promise<ManifestHead> {
+  return (await readJson<ManifestHead>(blobs, layout.manifestHead)) ?? emptyManifest;
+}
+
 /** Puts a manifest in force, in place of the one before. */
 export async function writeManifestHead(blobs: BlobStore, head: ManifestHead): Promise<void> {
   await writeJson(blobs, layout.manifestHead, head);

@@ -150,7 +150,7 @@ export class ShardPart {
     this.counts.documents += 1;
     const hash = contentHash(document);
     const known = this.known.get(document.key);
-    if (known?.hash === hash && !this.shard.isFull) {
+    if (known?.hash === hash && !this.isToEncode(reading.object.key, document.key)) {
       this.counts.unchangedDocuments += 1;
       reading.documents.push(known);
       return;
@@ -160,6 +160,12 @@ export class ShardPart {
     const isGroupFull =
       this.pending.length >= this.documentsPerGroup || this.pendingCharacters >= this.limits.group.characters;
     if (isGroupFull) await this.flush();
+  }
+
+  /** Whether a document is encoded although the store holds it. */
+  private isToEncode(object: string, document: string): boolean {
+    const { isFull, redo = [] } = this.shard;
+    return isFull || redo.some(([key, inside]) => key === object && inside === document);
   }
 
   private async flush(): Promise<void> {

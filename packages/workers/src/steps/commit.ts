@@ -25,6 +25,7 @@ import {
 } from "../manifest/manifest-head.js";
 import { joinParts, type ManifestObject, manifestObjects } from "../manifest/read-manifest.js";
 import { ManifestWriter } from "../manifest/write-manifest.js";
+import { type ObjectReadings, SettledQuarantine } from "../quarantine/settled.js";
 import { defaultWorkLimits } from "../work-limits.js";
 import type { IoContext } from "./context.js";
 import { type DoneMark, readDoneMark } from "./marks.js";
@@ -40,13 +41,20 @@ export async function commit(context: IoContext, job: Job): Promise<Summary> {
   const reading = await plannedReading(blobs);
   if (reading === undefined) return committedBefore(blobs, head);
   const worked = new Worked();
+  const settled = await SettledQuarantine.open(blobs);
+  const onDone = (mark: DoneMark) => {
+    worked.add(mark);
+    settled.takeShard(mark.shard);
+  };
   const writer = new ManifestWriter(blobs, limits.manifest);
   let deletedPoints = 0;
-  for await (const change of mergeReadings(manifestObjects(blobs, head), readings(blobs, worked))) {
+  for await (const change of mergeReadings(manifestObjects(blobs, head), readings(blobs, onDone))) {
     deletedPoints += await deletePoints(context, job, change);
+    if (change.readings !== undefined) settled.takeObject(change.object, change.readings);
     if (change.entry !== undefined) await writer.add(change.entry);
   }
   await sink.finish();
+  await settled.clear(blobs);
   const { pages, ...counts } = await writer.end();
   const { objects, documents, points } = counts;
   const { changedObjects } = worked.counts;
@@ -80,6 +88,8 @@ interface ObjectCommit {
   readonly object: string;
   readonly entry?: ManifestObject;
   readonly stale: readonly StalePoints[];
+  /** Of an object that the plan took up. */
+  readonly readings?: ObjectReadings;
 }
 
 /** Merges the old manifest with the new readings, both in key order, holding one object of each. */
@@ -107,19 +117,20 @@ function reconciled(
   old: readonly ManifestDocument[],
   reading: ManifestObject | undefined,
 ): ObjectCommit {
-  if (reading === undefined) return { object, stale: reconcileObject(old, [], true).stale };
+  const readings = { old, fresh: reading };
+  if (reading === undefined) return { object, stale: reconcileObject(old, [], true).stale, readings };
   const { documents, stale } = reconcileObject(old, reading.documents, reading.version !== "");
-  return { object, entry: { ...reading, documents }, stale };
+  return { object, entry: { ...reading, documents }, stale, readings };
 }
 
 /** Every object the plan touched, in key order: pages, their shards and removals merged. */
-async function* readings(blobs: BlobStore, worked: Worked): AsyncGenerator<Reading> {
+async function* readings(blobs: BlobStore, onDone: OnDone): AsyncGenerator<Reading> {
   for (let page = 0; ; page += 1) {
     const stored = await readJson<StoredPage>(blobs, layout.planPage(page));
     if (stored === undefined) throw pageGone(page);
     const { plan } = stored;
     const removed = [...plan.removed];
-    for await (const reading of joinParts(partsOf(blobs, plan.shards, worked))) {
+    for await (const reading of joinParts(partsOf(blobs, plan.shards, onDone))) {
       while (removed[0] !== undefined && compareKeys(removed[0], reading.object) < 0) yield gone(removed);
       yield { object: reading.object, reading };
     }
@@ -139,11 +150,14 @@ function gone(removed: string[]): Reading {
   return { object: removed.shift() as string, reading: undefined };
 }
 
-async function* partsOf(blobs: BlobStore, shards: readonly Shard[], worked: Worked): AsyncGenerator<ManifestPart> {
+/** Told each part of a shard, which is done. */
+type OnDone = (mark: DoneMark) => void;
+
+async function* partsOf(blobs: BlobStore, shards: readonly Shard[], onDone: OnDone): AsyncGenerator<ManifestPart> {
   for (const planned of shards) {
     for (let shard: Shard | undefined = planned; shard !== undefined; ) {
       const mark: DoneMark = await requireDone(blobs, shard);
-      worked.add(mark);
+      onDone(mark);
       yield* mark.parts;
       shard = mark.split.rest;
     }

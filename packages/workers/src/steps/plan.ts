@@ -18,6 +18,7 @@ import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
 import type { IoContext } from "./context.js";
+import { Retry } from "./retry.js";
 
 /**
  * Lists what is new, changed or gone since the manifest in force; a page that was planned before is returned as it was, unless its
@@ -27,12 +28,13 @@ export async function plan(context: IoContext, job: Job, page: number, cursor?: 
   const { blobs } = context;
   const earlier = await readJson<StoredPage>(blobs, layout.planPage(page));
   if (earlier?.store === context.store && earlier.cursor === cursor && isReadAlike(earlier, job))
-    return { ...earlier.plan, isResumed: true };
+    return resumed(earlier, job);
   if (page === 0) await sweep(context, job);
   const fresh = await planFresh(context, job, page, cursor);
   const stored: StoredPage = {
     store: context.store,
     reading: readingDigest(job),
+    ...(job.scope === undefined ? {} : { scope: job.scope }),
     ...(cursor === undefined ? {} : { cursor }),
     plan: fresh,
   };
@@ -48,7 +50,19 @@ export interface StoredPage {
   readonly reading: string;
   /** Where the page before it ended: behind another one, planned anew, the page means nothing either. */
   readonly cursor?: string;
+  /** What the plan was to take up. */
+  readonly scope?: Job["scope"];
   readonly plan: PlanPage;
+}
+
+/** A retry must not take up all that a run which was interrupted had planned. */
+function resumed({ plan, scope }: StoredPage, job: Job): PlanPage {
+  if (job.scope !== undefined && scope === undefined)
+    throw new MillraceError("E_JOB_UNFINISHED", "an index run of this job was interrupted", {
+      why: "what it has begun must be finished before anything else",
+      fix: "Run index again, then retry.",
+    });
+  return { ...plan, isResumed: true };
 }
 
 /** By another id field, a document's key might come twice in ranges that were made when it did not. */
@@ -64,7 +78,7 @@ async function sweep({ blobs }: IoContext, job: Job): Promise<void> {
   const prefixes = [layout.planPrefix, layout.donePrefix, layout.batchesPrefix];
   for (const prefix of prefixes) await deletePrefix(blobs, prefix);
   await deletePrefix(blobs, layout.vectorsPrefix, (key) => !job.keepVectors || layout.isVectorsIndex(key));
-  await sweepQuarantine(blobs, job.full);
+  if (job.scope === undefined) await sweepQuarantine(blobs, job.full);
 }
 
 /** Objects with bad rows are read again and say so again; chunks that could not be encoded are tried again by --full. */
@@ -75,13 +89,17 @@ async function sweepQuarantine(blobs: BlobStore, isFull: boolean): Promise<void>
 async function planFresh(context: IoContext, job: Job, page: number, cursor?: string): Promise<PlanPage> {
   const { blobs, source, store, limits = defaultWorkLimits } = context;
   const head = await readManifestHead(blobs, store);
-  const found = new FoundChanges(job.full || head.reading !== readingDigest(job), limits.page);
+  const retry = job.scope === undefined ? undefined : await Retry.open(blobs, job, head);
+  const isEverythingChanged = job.full || retry !== undefined || head.reading !== readingDigest(job);
+  const found = new FoundChanges(isEverythingChanged, limits.page);
   for await (const change of diffListing(source.list(cursor), knownObjects(blobs, head, cursor))) {
+    if (retry?.takes(change) === false) continue;
     found.add(change);
     if (found.isFull) break;
   }
-  if (page === 0 && found.listed === 0 && (await isEmpty(source))) refuseEmpty(job, head.objects);
-  const basis = canonicalJson([store, head.pages.map(({ key }) => key)]);
+  if (page === 0 && found.listed === 0 && retry === undefined && (await isEmpty(source)))
+    refuseEmpty(job, head.objects);
+  const basis = canonicalJson([store, head.pages.map(({ key }) => key), ...(retry?.files ?? [])]);
   return {
     page,
     shards: (await pieces(context, found.todo)).map((piece, index) => {
@@ -89,7 +107,8 @@ async function planFresh(context: IoContext, job: Job, page: number, cursor?: st
       const content = piece.range === undefined ? piece.objects : { ...piece, reading: readingDigest(job) };
       const digest = sha256(basis + canonicalJson(content)).slice(0, 8);
       const { fromRow = 0, fromByte = 0 } = piece.range ?? {};
-      return { id: `${padded(page)}-${padded(index)}-${digest}`, ...piece, fromRow, fromByte, isFull: job.full };
+      const id = `${padded(page)}-${padded(index)}-${digest}`;
+      return { id, ...piece, fromRow, fromByte, isFull: job.full, ...retry?.againOf(piece.objects) };
     }),
     removed: found.removed,
     counts: found.counts(),

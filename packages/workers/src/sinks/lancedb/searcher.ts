@@ -1,5 +1,12 @@
 import type { Connection, Table } from "@lancedb/lancedb";
-import { compareKeys, type Searcher, type SearchHit, type SearchQuery, type StoredPoint } from "@millrace/core";
+import {
+  compareKeys,
+  inPieces,
+  type Searcher,
+  type SearchHit,
+  type SearchQuery,
+  type StoredPoint,
+} from "@millrace/core";
 import { checkQuery } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
 import { rankHits } from "../ranking.js";
@@ -8,7 +15,7 @@ import { foundIn, type LanceGeneration, nameOf, readCatalog } from "./catalog.js
 import { guarded, isCompactedAway } from "./errors.js";
 import { hasTable, type LancePlace } from "./place.js";
 import { batchToPoints, pointColumns } from "./rows.js";
-import { filtersToSql } from "./sql.js";
+import { filtersToSql, quoted } from "./sql.js";
 import { loadVendor } from "./vendor.js";
 
 /** Rows fetched beyond those asked for, so that ties at the end are seen without asking again. */
@@ -66,6 +73,9 @@ export function lanceSearcher(place: LancePlace): Searcher {
       });
     },
     scan: () => scanStore(folder, stored),
+    ids: (corpus) => corpusIds(folder, stored, corpus),
+    points: (ids) =>
+      guarded("cannot read the store", folder, async () => pointsById(await tableOf(await stored()), ids)),
     async close() {
       const open = await reader?.catch(() => undefined);
       open?.table.close();
@@ -139,6 +149,43 @@ async function* scanStore(folder: string, stored: () => Promise<LanceGeneration>
     table.close();
     connection.close();
   }
+}
+
+/** Holds one batch of ids. Reads one version of the table from beginning to end. */
+async function* corpusIds(
+  folder: string,
+  stored: () => Promise<LanceGeneration>,
+  corpus: string,
+): AsyncGenerator<readonly string[]> {
+  const generation = await stored();
+  const { connection, table } = await guarded("cannot open the store", folder, () =>
+    openReader(folder, generation.table),
+  );
+  try {
+    await table.checkout(await table.version());
+    const batches = table
+      .query()
+      .where(`corpus = ${quoted(corpus)}`)
+      .select(["id"])
+      [Symbol.asyncIterator]();
+    for (;;) {
+      const next = await guarded("cannot read the store", folder, () => batches.next());
+      if (next.done) return;
+      yield [...(next.value.getChild("id") ?? [])] as string[];
+    }
+  } finally {
+    table.close();
+    connection.close();
+  }
+}
+
+async function pointsById(table: Table, ids: readonly string[]): Promise<readonly StoredPoint[]> {
+  const points: StoredPoint[] = [];
+  for (const piece of inPieces(ids, pointsPerPage)) {
+    const query = table.query().where(`id IN (${piece.map(quoted).join(", ")})`);
+    for await (const batch of query.select([...pointColumns])) points.push(...batchToPoints(batch));
+  }
+  return points;
 }
 
 async function sortedRows(table: Table): Promise<{ readonly id: string; readonly rowId: bigint }[]> {

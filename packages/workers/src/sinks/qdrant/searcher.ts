@@ -13,7 +13,7 @@ import { rankHits } from "../ranking.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
 import { toQdrantFilter } from "./conditions.js";
 import { findGeneration } from "./generation.js";
-import { fromQdrantPoint, vectorName } from "./payload.js";
+import { type AnsweredPoint, fromQdrantPoint, vectorName } from "./payload.js";
 import type { QdrantStore } from "./place.js";
 import { readStorePoint, withoutStorePoint } from "./store-point.js";
 
@@ -52,6 +52,17 @@ export function qdrantSearcher({ place, generation }: QdrantStore, options: Qdra
     },
     async close() {
       found = undefined;
+    },
+    async *ids(corpus) {
+      const { collection } = await stored();
+      const must = [{ key: "corpus", match: { value: corpus } }];
+      for await (const page of scroll(collection, ["id"], must)) yield page.map(recordId);
+    },
+    async points(ids) {
+      const { collection } = await stored();
+      const pages: StoredPoint[] = [];
+      for (const piece of inPieces(ids, pointsPerPage)) pages.push(...(await retrieve(collection, piece)));
+      return pages;
     },
   };
 }
@@ -115,14 +126,19 @@ async function* scanPoints(connection: QdrantConnection): AsyncGenerator<StoredP
   }
   const ids: string[] = [];
   for await (const page of scroll(connection, ["id"])) {
-    for (const { id, payload } of page) ids.push((payload?.id as string | undefined) ?? String(id));
+    ids.push(...page.map(recordId));
   }
   for (const piece of inPieces(ids.sort(compareKeys), pointsPerPage)) yield* await retrieve(connection, piece);
 }
 
-async function* scroll(connection: QdrantConnection, fields: true | string[]) {
+function recordId({ id, payload }: AnsweredPoint): string {
+  return (payload?.id as string | undefined) ?? String(id);
+}
+
+async function* scroll(connection: QdrantConnection, fields: true | string[], must: object[] = []) {
   const isWhole = fields === true;
-  const request = { filter: withoutStorePoint, with_payload: fields, with_vector: isWhole };
+  const filter = must.length === 0 ? withoutStorePoint : { ...withoutStorePoint, must };
+  const request = { filter, with_payload: fields, with_vector: isWhole };
   let offset: string | number | undefined;
   do {
     const at = { ...request, limit: isWhole ? pointsPerPage : idsPerPage, ...(offset === undefined ? {} : { offset }) };

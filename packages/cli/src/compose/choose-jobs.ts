@@ -1,0 +1,51 @@
+import type { Job } from "@millrace/core";
+
+/** A job that was run before, as it lies in the work root. */
+export interface StoredJob {
+  /** Name of its folder in the work root. */
+  readonly id: string;
+  readonly job: Job;
+}
+
+/** Which job is meant: by its name, by its store, or as the only one there is. */
+export interface JobQuery {
+  /** Beginning of an id, a corpus, or the last part of a store. */
+  readonly name?: string | undefined;
+  /** A store's place, where the user gave one. */
+  readonly store?: string | undefined;
+}
+
+/**
+ * The jobs that are meant, the closest kind of match first: the id itself, a corpus or the last part of a store, the
+ * beginning of an id. Of several, and without a name, those of the store.
+ */
+export function chooseJobs(jobs: readonly StoredJob[], { name, store }: JobQuery): readonly StoredJob[] {
+  const isOfStore = ({ job }: StoredJob) => job.store === store;
+  if (name === undefined) return store === undefined ? jobs : jobs.filter(isOfStore);
+  const matches = [
+    ({ id }: StoredJob) => id === name,
+    ({ job }: StoredJob) => job.corpus === name || storeName(job.store) === name,
+    ({ id }: StoredJob) => name !== "" && id.startsWith(name),
+  ];
+  const named = matches.map((isMatch) => jobs.filter(isMatch)).find((found) => found.length > 0) ?? [];
+  const ofStore = named.filter(isOfStore);
+  return ofStore.length > 0 ? ofStore : named;
+}
+
+/** `qdrant://host:6333/handbook` → `handbook`; a folder's base name. */
+function storeName(store: string): string {
+  return decodeURIComponentSafely(
+    store
+      .replace(/\/+$/, "")
+      .split(/[/\\:]/)
+      .at(-1) ?? "",
+  );
+}
+
+function decodeURIComponentSafely(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
