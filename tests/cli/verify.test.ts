@@ -161,7 +161,7 @@ describe("a job's name", () => {
   });
 
   test.each([
-    [[], 2, /^error E_USAGE: there are several jobs: .*→ lancedb:.*→ jsonl:/m],
+    [[], 2, /^error E_USAGE: there are several jobs: (?=.*→ lancedb:)(?=.*→ jsonl:)/m],
     [["lance"], 2, /^error E_USAGE: several jobs are called lance: /m],
     [["nobody"], 4, /^error E_JOB_MISSING: .* called nobody: there are: /m],
     [["--work", "nowhere"], 4, /^error E_JOB_MISSING: .*nothing was indexed with this work folder/m],
