@@ -82,6 +82,16 @@ export {
   stalePoints,
 } from "./manifest.js";
 
+export {
+  type CollectionSettings,
+  type PayloadIndex,
+  payloadIndexTypes,
+  type Quantization,
+  quantizations,
+  type Residence,
+  residences,
+} from "./collection.js";
+
 export { groupObjects, RangeCutter, type RangeLimits, type RowRange, type Seam, type ShardLimits } from "./plan.js";
 
 export {

@@ -1,4 +1,5 @@
 import type { Chunking } from "./chunk.js";
+import type { CollectionSettings } from "./collection.js";
 import type { FieldMapping } from "./format.js";
 import type { StoreSchema } from "./point.js";
 
@@ -41,6 +42,8 @@ export interface Job {
   readonly limits: SizeLimits;
   /** Where the points go, such as `lancedb:<folder>` or `qdrant://<host>:<port>/<collection>`; `#<generation>` may follow. */
   readonly store: string;
+  /** How the store's collection is made, where it is one on a server. */
+  readonly collection?: CollectionSettings;
   /** Where plans, batches, vectors, marks and the manifest lie: a folder, `s3://bucket/prefix`. */
   readonly work: string;
   /** Read every object again and encode every document again. */

@@ -59,7 +59,7 @@ export async function openStoredJob(
 async function openDescribed({ settings, say, onTokens }: JobSurroundings, described: DescribedJob): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
-  const sink = createSink(job.store, storeOptions(settings));
+  const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
     const encoder = openEncoder(model, settings, say);

@@ -112,7 +112,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const model = await openJobModel({ settings, say }, job);
   const source = await openSource(job.source);
   const unlock = await lockStore(job.store);
-  const sink = createSink(job.store, storeOptions(settings));
+  const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
     const limits = withBatchSize(workLimits, settings.batchSize);
