@@ -6,19 +6,17 @@ import { writeReport } from "./report.mjs";
 
 /**
  * Points per second into a Qdrant server: this product's sink beside the bare client, which is handed points that are made
- * beforehand, with the same acknowledgement, on the same server, in turns. By points in a request and requests at once.
+ * beforehand, with the same acknowledgement, on the same server, in turns. By points in a call and calls at once; the sink
+ * makes requests of its own of each call.
  */
 const { values } = parseArgs({
-  options: { points: { type: "string", default: "6000" }, rounds: { type: "string", default: "3" } },
+  options: { points: { type: "string", default: "3000" }, rounds: { type: "string", default: "3" } },
 });
+/** @typedef {{ rate: number, cpu: number }} Measured Points per second, microseconds of CPU for a point. */
+
 const count = Number(values.points);
 const dimensions = 384;
-const shapes = [
-  { batch: 64, streams: 1 },
-  { batch: 256, streams: 1 },
-  { batch: 256, streams: 3 },
-  { batch: 1000, streams: 3 },
-];
+const shapes = [64, 256, 1000].flatMap((batch) => [1, 3].map((streams) => ({ batch, streams })));
 
 const server = await startQdrant();
 if (server === undefined) {
@@ -26,24 +24,36 @@ if (server === undefined) {
 } else {
   try {
     const { records, vectors } = madeUpPoints();
-    const ours = [];
-    const bare = new Map(shapes.map((shape) => [shape, /** @type {number[]} */ ([])]));
+    /** @type {{ shape: (typeof shapes)[number], ours: Measured[], bare: Measured[] }[]} */
+    const measured = shapes.map((shape) => ({ shape, ours: [], bare: [] }));
     for (let round = 0; round < Number(values.rounds); round += 1) {
-      for (const shape of shapes) bare.get(shape)?.push(await bareRate(records, vectors, shape));
-      ours.push(await sinkRate(records, vectors));
+      for (const { shape, ours, bare } of measured) {
+        bare.push(await bareRate(records, vectors, shape));
+        ours.push(await sinkRate(records, vectors, shape));
+      }
     }
-    const rows = shapes.map((shape) => row(`bare client, ${shape.batch} × ${shape.streams}`, bare.get(shape) ?? []));
-    const results = [...rows, row("millrace's sink, 256 × 3", ours)];
+    const results = measured.flatMap(({ shape, ours, bare }) => {
+      const calls = `${shape.batch} × ${shape.streams}`;
+      const ratio = median(ours.map(({ rate }, round) => rate / (bare[round]?.rate ?? 0)));
+      const ratios = { "against the bare client, same calls": `${ratio.toFixed(2)} ×` };
+      return [row(`bare client, ${calls}`, bare), row(`millrace's sink, ${calls}`, ours, ratios)];
+    });
     await writeReport({ name: "sink", baseline: "bare client, 256 × 3", unit: "points/s", results });
   } finally {
     await server.stop();
   }
 }
 
-/** @param {string} peer @param {number[]} rates */
-function row(peer, rates) {
-  const median = [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)] ?? 0;
-  return { peer, tokensPerSecond: Math.round(median), measures: { "points in a run": count } };
+/** @param {string} peer @param {readonly Measured[]} runs @param {Record<string, string>} more */
+function row(peer, runs, more = {}) {
+  const cpu = Math.round(median(runs.map(({ cpu }) => cpu)));
+  const measures = { "points in a run": count, "µs of CPU for a point": cpu, ...more };
+  return { peer, tokensPerSecond: Math.round(median(runs.map(({ rate }) => rate))), measures };
+}
+
+/** @param {readonly number[]} rates */
+function median(rates) {
+  return [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)] ?? 0;
 }
 
 function madeUpPoints() {
@@ -70,22 +80,24 @@ function madeUpPoints() {
   return { records, vectors };
 }
 
-/** @param {ReturnType<typeof madeUpPoints>["records"]} records @param {Float32Array} vectors */
-async function sinkRate(records, vectors) {
+/**
+ * @param {ReturnType<typeof madeUpPoints>["records"]} records
+ * @param {Float32Array} vectors
+ * @param {{ batch: number, streams: number }} shape
+ */
+async function sinkRate(records, vectors, { batch, streams }) {
   const sink = createSink(`${server?.uri}/sink-${performance.now()}`);
   await sink.open({ dimensions, distance: "cosine", fingerprint: "bench", graph: "g", model: "m" });
-  const startedAt = performance.now();
-  // As many as an encoder's batch brings.
-  for (let from = 0; from < count; from += 1024) {
-    const piece = records.slice(from, from + 1024);
-    await sink.upsert({
-      records: piece,
-      vectors: vectors.subarray(from * dimensions, (from + piece.length) * dimensions),
-    });
-  }
-  const seconds = (performance.now() - startedAt) / 1000;
+  const measure = startMeasure();
+  await atOnce(batch, streams, (from, to) =>
+    sink.upsert({
+      records: records.slice(from, to),
+      vectors: vectors.subarray(from * dimensions, Math.min(to, count) * dimensions),
+    }),
+  );
+  const measured = measure();
   await sink.close();
-  return count / seconds;
+  return measured;
 }
 
 /**
@@ -111,15 +123,36 @@ async function bareRate(records, vectors, { batch, streams }) {
       payload,
     };
   });
+  const measure = startMeasure();
+  await atOnce(batch, streams, async (from, to) => {
+    await client.upsert(name, { points: points.slice(from, to), wait: true });
+  });
+  return measure();
+}
+
+/** Beside the rate, what this process computes for a point: that hardly depends on what else the machine does. */
+function startMeasure() {
   const startedAt = performance.now();
+  const cpu = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(cpu);
+    return { rate: (1000 * count) / (performance.now() - startedAt), cpu: (user + system) / count };
+  };
+}
+
+/**
+ * @param {number} batch
+ * @param {number} streams
+ * @param {(from: number, to: number) => Promise<void>} send
+ */
+async function atOnce(batch, streams, send) {
   let next = 0;
   const stream = async () => {
     while (next < count) {
       const from = next;
       next += batch;
-      await client.upsert(name, { points: points.slice(from, from + batch), wait: true });
+      await send(from, from + batch);
     }
   };
   await Promise.all(Array.from({ length: streams }, stream));
-  return count / ((performance.now() - startedAt) / 1000);
 }

@@ -11,6 +11,7 @@ const names = [
   "plan",
   "verify",
   "retry",
+  "load",
   "eval",
   "models pull",
   "models list",

@@ -67,6 +67,8 @@ const kills = 6;
     const expected = await pointsOf(join(folder, "embedded/store"));
     expect(await pointsOf(join(folder, "fleet/store"))).toEqual(expected);
     expect(result.points).toBe(expected.size);
+    const verified = await run(["verify", "--work", "fleet/work", "--sample", "50", "--json"], options());
+    expect([verified.code, verified.result.sampled, verified.result.points]).toEqual([0, 50, expected.size]);
   }, 180_000);
 
   test("a second run encodes what changed, and nothing else", async () => {

@@ -20,6 +20,10 @@ import qdrant_edge as edge
 PORT, FOLDER = int(sys.argv[1]), sys.argv[2]
 API_KEY = sys.argv[3] if len(sys.argv) > 3 else None
 DISTANCES = {name: getattr(edge.Distance, name) for name in ("Cosine", "Dot", "Euclid", "Manhattan")}
+INDEX_TYPES = {
+    name.lower(): getattr(edge.PayloadSchemaType, name)
+    for name in ("Keyword", "Integer", "Float", "Bool", "Datetime", "Text")
+}
 LOCK = threading.RLock()
 COLLECTIONS = {}
 ALIASES_FILE = os.path.join(FOLDER, ".aliases.json")
@@ -213,9 +217,10 @@ def information(target):
         "config": {
             "params": {"vectors": config["vectors"]},
             "hnsw_config": {"m": 16, **config.get("hnsw_config", {})},
+            "quantization_config": config.get("quantization_config"),
             "optimizer_config": config.get("optimizers_config", {}),
         },
-        "payload_schema": {key: {"data_type": "keyword"} for key in config.get("indexed", {})},
+        "payload_schema": {key: {"data_type": kind} for key, kind in config.get("indexed", {}).items()},
     }
 
 
@@ -276,10 +281,11 @@ def count(target, body):
 
 
 def index(target, body):
+    kind = INDEX_TYPES.get(body["field_schema"])
+    if kind is None:
+        raise Refused(400, "Format error in JSON body: data did not match any variant of PayloadFieldSchema")
     change(target, {"indexed": {body["field_name"]: body["field_schema"]}})
-    return target.update(
-        edge.UpdateOperation.create_field_index(body["field_name"], edge.PayloadSchemaType.Keyword)
-    )
+    return target.update(edge.UpdateOperation.create_field_index(body["field_name"], kind))
 
 
 ROUTES = {

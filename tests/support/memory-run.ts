@@ -4,7 +4,9 @@ import {
   createSearcher,
   createSink,
   createSteps,
+  load,
   loadTokenizer,
+  openKeptVectors,
   pointId,
   ShardSplitter,
   surveyObject,
@@ -209,6 +211,15 @@ export async function storedPoints(store: string): Promise<ReadonlyMap<string, P
 
 function pointText(path: string, text: string, vector: Float32Array): PointText {
   return JSON.stringify([path, text, [...vector]]);
+}
+
+/** Fills a memory store from the vectors that runs have kept. */
+export async function loadKept(blobs: BlobStore, store: string): Promise<void> {
+  const kept = await openKeptVectors(blobs, "memory");
+  const sink = createSink(`memory:${store}`);
+  await sink.open(kept.plan.schema);
+  await load({ blobs: kept.blobs, sink }, kept.plan);
+  await sink.close();
 }
 
 /** Ids of the points that the manifest in force speaks of. */

@@ -5,6 +5,7 @@ import type { Fault } from "./faults.ts";
 import {
   expectedPoints,
   keysUnder,
+  loadKept,
   type MemoryOutcome,
   manifestIds,
   type PointText,
@@ -40,6 +41,7 @@ class History {
   private blobs: BlobStore = memoryBlobs();
   private store: string;
   private stores = 0;
+  private works = 0;
   /** Points that may be left from before the work folder was deleted. */
   private phantoms: ReadonlySet<string> = new Set();
   /** Documents each object ever had, for what a reading that breaks off does not reach. */
@@ -137,6 +139,7 @@ class History {
   private async deleteWork(): Promise<void> {
     this.blobs = memoryBlobs();
     this.log.push("delete the work folder");
+    this.works += 1;
     this.phantoms = new Set([...this.phantoms, ...(await this.stored()).keys()]);
     this.certain = undefined;
   }
@@ -211,9 +214,14 @@ class History {
 
   private run(options: Partial<Parameters<typeof runInMemory>[0]>): Promise<MemoryOutcome> {
     const { corpus, blobs, store } = this;
-    const keepVectors = this.random() < 0.3;
+    const keepVectors = this.random() < 0.3 || this.keepsAll;
     const isRepeated = this.random() < 0.25;
     return runInMemory({ corpus, blobs, store, keepVectors, isRepeated, limits: this.limits, ...options });
+  }
+
+  /** Every run of the history keeps its vectors, so that another store can be filled from them. */
+  private get keepsAll(): boolean {
+    return this.seed % 5 === 0;
   }
 
   private get limits() {
@@ -235,6 +243,7 @@ class History {
       if (possible.has(id) && !exact.has(id)) assertEqual("a point of what cannot be read", stored.get(id), point);
     }
     await this.checkWork(stored);
+    if (this.keepsAll) await this.checkLoad(stored);
     this.certain = stored;
   }
 
@@ -266,6 +275,17 @@ class History {
     assertEqual("what the manifest says too much or too little", [missing, additional], [[], []]);
     const left = await Promise.all(["plan/", "done/", "batches/"].map((prefix) => keysUnder(this.blobs, prefix)));
     assertEqual("what is left in the work folder", left.flat(), []);
+  }
+
+  /** A new store and one that was filled at an earlier check both end with what the manifest says, bit for bit. */
+  private async checkLoad(stored: ReadonlyMap<string, PointText>): Promise<void> {
+    const ids = await manifestIds(this.blobs);
+    if (ids.length === 0) return;
+    const expected = [...ids].sort().map((id) => [id, stored.get(id)]);
+    for (const store of [`loaded-${this.seed}-${this.checks}`, `loaded-${this.seed}-${this.stores}-${this.works}`]) {
+      await loadKept(this.blobs, store);
+      assertEqual(`what was loaded into ${store}`, [...(await storedPoints(store))].sort(), expected);
+    }
   }
 
   private async checkFull({ encodedRows }: MemoryOutcome): Promise<void> {

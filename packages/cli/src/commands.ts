@@ -14,6 +14,17 @@ export interface CommandFacts {
 
 const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
 const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
+const collection = [
+  "qdrantQuantization",
+  "qdrantVectors",
+  "qdrantPayload",
+  "qdrantHnswM",
+  "qdrantEfConstruct",
+  "qdrantShards",
+  "qdrantReplicas",
+  "payloadIndex",
+  "qdrantTimeout",
+] as const satisfies readonly SettingKey[];
 const model = [
   "model",
   "precision",
@@ -58,6 +69,7 @@ export const commands: readonly CommandFacts[] = [
     summary: "bring a store up to date with a folder, file, glob, s3:// place, or JSON lines on standard input (-)",
     settings: [
       ...places,
+      ...collection,
       ...documents,
       ...model,
       ...engine,
@@ -75,7 +87,7 @@ export const commands: readonly CommandFacts[] = [
     name: "search",
     parameters: "<query>",
     summary: "find the passages nearest in meaning",
-    settings: ["store", "top", "filter", ...model, ...output],
+    settings: ["store", "qdrantTimeout", "top", "filter", ...model, ...output],
     load: () => import("./commands/search.js"),
   },
   {
@@ -100,6 +112,13 @@ export const commands: readonly CommandFacts[] = [
     load: () => import("./commands/retry.js"),
   },
   {
+    name: "load",
+    parameters: "<vectors>",
+    summary: "fill a store from the vectors that index --keep-vectors kept, without encoding; a folder or s3:// place",
+    settings: ["store", ...output],
+    load: () => import("./commands/load.js"),
+  },
+  {
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
@@ -110,7 +129,7 @@ export const commands: readonly CommandFacts[] = [
     name: "worker",
     parameters: "",
     summary: "take work from a Temporal server's queues until stopped; finishes what is under way",
-    settings: ["queues", "concurrency", ...temporal, ...model, ...engine, ...output],
+    settings: ["queues", "concurrency", "qdrantTimeout", ...temporal, ...model, ...engine, ...output],
     load: () => import("./commands/worker.js"),
   },
   {
@@ -159,7 +178,18 @@ export const commands: readonly CommandFacts[] = [
     name: "schedule create",
     parameters: "<name> [source]",
     summary: "have an index job started by --cron or --every; a start is left out while the one before it runs",
-    settings: [...places, ...documents, ...model, "keepVectors", "inFlight", "cron", "every", ...temporal, ...output],
+    settings: [
+      ...places,
+      ...collection,
+      ...documents,
+      ...model,
+      "keepVectors",
+      "inFlight",
+      "cron",
+      "every",
+      ...temporal,
+      ...output,
+    ],
     load: () => import("./commands/schedule-create.js"),
   },
   {

@@ -13,7 +13,8 @@ export {
   type SettingsInput,
 } from "./config.js";
 export { exitCodeOf, formatError } from "./report/errors.js";
-export { formatBytes, formatCount, formatCountOf, formatDuration, formatMoney } from "./report/format.js";
+export { formatAge, formatBytes, formatCount, formatCountOf, formatDuration, formatMoney } from "./report/format.js";
+export { ageSeconds, formatFreshness } from "./report/freshness.js";
 export {
   estimateRemaining,
   formatProgress,

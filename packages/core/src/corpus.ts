@@ -5,6 +5,8 @@ export interface CorpusObject {
   /** Changes whenever the bytes may have changed: size and times of a file, ETag of an S3 object. */
   readonly version: string;
   readonly bytes: number;
+  /** When it was last modified, in milliseconds since 1970, where the source knows. */
+  readonly modified?: number;
 }
 
 /** A value that survives a JSON round trip. */

@@ -16,7 +16,14 @@ export function addPlanCounts(left: PlanCounts, right: PlanCounts): PlanCounts {
     unchangedObjects: left.unchangedObjects + right.unchangedObjects,
     removedObjects: left.removedObjects + right.removedObjects,
     bytes: left.bytes + right.bytes,
+    ...oldestOf([left.oldestChange, right.oldestChange]),
   };
+}
+
+/** The earliest of some times, as plans count it; nothing where none is known. */
+export function oldestOf(times: readonly (number | undefined)[]): Pick<PlanCounts, "oldestChange"> {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? {} : { oldestChange: Math.min(...known) };
 }
 
 export const noCounts: SplitCounts = {

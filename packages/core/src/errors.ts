@@ -42,6 +42,7 @@ export const errorTable = {
   E_CLOCK: preflight("This machine's clock is wrong, so that a server refuses what it signs."),
   E_BUCKET_MISSING: preflight("The bucket does not exist."),
   E_NAMESPACE_MISSING: preflight("The Temporal namespace does not exist."),
+  E_VECTORS_MISSING: preflight("No vectors were kept at the given place, or not all that belong together."),
   E_JOB_MISSING: preflight("There is no job of that id."),
   E_JOB_UNFINISHED: preflight("An index run was interrupted, or settings were changed since: index must come first."),
   E_JOB_RUNNING: preflight("The same job is running already."),

@@ -82,6 +82,16 @@ export {
   stalePoints,
 } from "./manifest.js";
 
+export {
+  type CollectionSettings,
+  type PayloadIndex,
+  payloadIndexTypes,
+  type Quantization,
+  quantizations,
+  type Residence,
+  residences,
+} from "./collection.js";
+
 export { groupObjects, RangeCutter, type RangeLimits, type RowRange, type Seam, type ShardLimits } from "./plan.js";
 
 export {
@@ -92,6 +102,7 @@ export {
   precisions,
   type SizeLimits,
   type SourceSpec,
+  storeSchema,
 } from "./job.js";
 
 export type {
@@ -106,7 +117,7 @@ export type {
   Summary,
 } from "./steps.js";
 
-export { addCounts, addPlanCounts, noCounts, noPlanCounts, shardBytes } from "./counts.js";
+export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
 export { layout } from "./layout.js";
 
@@ -119,6 +130,7 @@ export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
 export {
   type FoundPoint,
   type FoundPoints,
+  type Freshness,
   leastCosine,
   type Mismatch,
   type VerifyOptions,

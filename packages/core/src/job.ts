@@ -1,5 +1,7 @@
 import type { Chunking } from "./chunk.js";
+import type { CollectionSettings } from "./collection.js";
 import type { FieldMapping } from "./format.js";
+import type { StoreSchema } from "./point.js";
 
 /** What to read: a folder, one file, a glob, or a spooled standard input. */
 export interface SourceSpec {
@@ -40,6 +42,8 @@ export interface Job {
   readonly limits: SizeLimits;
   /** Where the points go, such as `lancedb:<folder>` or `qdrant://<host>:<port>/<collection>`; `#<generation>` may follow. */
   readonly store: string;
+  /** How the store's collection is made, where it is one on a server. */
+  readonly collection?: CollectionSettings;
   /** Where plans, batches, vectors, marks and the manifest lie: a folder, `s3://bucket/prefix`. */
   readonly work: string;
   /** Read every object again and encode every document again. */
@@ -52,6 +56,12 @@ export interface Job {
   readonly keepVectors: boolean;
   /** Digest of everything that changes a vector. */
   readonly fingerprint: string;
+}
+
+/** What a store must know of a job's vectors. */
+export function storeSchema({ model, fingerprint }: Job): StoreSchema {
+  const { dimensions, graph, reference } = model;
+  return { dimensions, distance: "cosine", fingerprint, graph, model: reference };
 }
 
 /** Everything that changes a vector; its digest is the job's and the store's fingerprint. */

@@ -12,7 +12,13 @@ export const layout = {
   vectorsPrefix: "vectors/",
   vectors: (shard: string, index: number) => `vectors/${shard}/${padded(index)}.arrow`,
   vectorsIndex: (shard: string, index: number) => `vectors/${shard}/${padded(index)}.json`,
-  isVectorsIndex: (key: string) => key.startsWith("vectors/") && key.endsWith(".json"),
+  isVectorsIndex: (key: string) => /^vectors\/(?!log\/).*\.json$/s.test(key),
+  /** What each commit that kept its vectors did to the store, in order. */
+  vectorsLogPrefix: "vectors/log/",
+  vectorsLog: (commit: number) => `vectors/log/${padded(commit)}.json`,
+  /** Ids that a commit deleted, so many of them in one blob. */
+  vectorsLogDeleted: (commit: number, index: number) => `vectors/log/${padded(commit)}-deleted-${padded(index)}.json`,
+  commitOfVectorsLog: (key: string) => Number(/^vectors\/log\/(\d+)\.json$/.exec(key)?.[1] ?? Number.NaN),
   donePrefix: "done/",
   done: (shard: string) => `done/${shard}.json`,
   quarantinePrefix: "quarantine/",

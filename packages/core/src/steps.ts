@@ -26,6 +26,8 @@ export interface PlanCounts {
   readonly unchangedObjects: number;
   readonly removedObjects: number;
   readonly bytes: number;
+  /** When the oldest of the new and changed objects was modified, in milliseconds since 1970. */
+  readonly oldestChange?: number;
 }
 
 /** One page of what there is to do. A corpus is planned page by page, so that no step holds a listing in memory. */

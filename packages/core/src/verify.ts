@@ -15,6 +15,14 @@ export interface FoundPoints {
   readonly first: readonly FoundPoint[];
 }
 
+/** How far a source is ahead of what was indexed of it. */
+export interface Freshness {
+  /** Objects that are new, changed, or gone. */
+  readonly changes: number;
+  /** When the oldest of the new and changed ones was modified, in milliseconds since 1970. */
+  readonly oldestChange?: number;
+}
+
 /** Something that store, manifest and job should agree upon, and do not. */
 export interface Mismatch {
   readonly what: string;
@@ -51,6 +59,8 @@ export interface VerifyReport {
   /** The sampled point whose vector is farthest from what the model gives. */
   readonly worst?: FoundPoint & { readonly cosine: number };
   readonly mismatches: readonly Mismatch[];
+  /** What of the source is not in the manifest; absent where the source could not be listed. */
+  readonly freshness?: Freshness;
   /** An index run is under way or was interrupted: what it wrote is not in the manifest yet. */
   readonly isUnfinished: boolean;
 }

@@ -24,6 +24,9 @@ export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
 export { canonicalJson, contentHash, fingerprintOf, sha256 } from "./identity/digest.js";
 export { type ChunkPlace, pointId } from "./identity/point-id.js";
+export type { NumberedEntry, VectorsLogEntry } from "./kept-vectors/log.js";
+export { openKeptVectors } from "./kept-vectors/open-log.js";
+export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
 export { knownModels } from "./models/known.js";
 export type {
   InstalledModel,
@@ -62,6 +65,7 @@ export { type ComparedIds, compareIds, type IdsToCompare } from "./steps/compare
 export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
 export { IdDraw } from "./steps/draw-ids.js";
 export { type Check, guardedBlobs, guardedSink } from "./steps/guarded.js";
+export { type LoadContext, type LoadReport, load } from "./steps/load.js";
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";

@@ -37,7 +37,7 @@ export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
       // Where an answer was lost, the step comes again, and its files may have been cleared away.
       const done = await readDoneMark(context.blobs, shard.id);
       const receipts = done?.receipts ?? (await writeAll(context, vectors));
-      if (done === undefined) await writeDoneMark(context, job, { shard, receipts });
+      if (done === undefined) await writeDoneMark(context, job, { shard, receipts, vectors });
       await clearShard(context, job, shard.id);
       return receipts;
     },

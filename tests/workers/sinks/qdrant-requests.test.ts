@@ -116,7 +116,9 @@ describe("requests to Qdrant", () => {
     expect(bodies[5]?.points).toMatchObject([
       {
         vector: {},
-        payload: { millrace: { format: 1, ...schemaOf(), generation: { store: "docs", name: "ffffffff" } } },
+        payload: {
+          millrace: { format: 1, ...schemaOf(), graphEdges: 16, generation: { store: "docs", name: "ffffffff" } },
+        },
       },
     ]);
     const create = { create_alias: { alias_name: "docs", collection_name: live } };
@@ -134,8 +136,76 @@ describe("requests to Qdrant", () => {
       limit: 19,
       with_payload: true,
       with_vector: true,
-      params: { exact: false },
+      params: { exact: false, quantization: { rescore: true, oversampling: 2 } },
       filter: { must: [{ key: "path", match: { value: "a.md" } }] },
+    });
+  });
+
+  test.each([
+    ["none", undefined],
+    ["scalar", { scalar: { type: "int8", quantile: 0.99, always_ram: true } }],
+    ["binary", { binary: { always_ram: true } }],
+    ["product", { product: { compression: "x16", always_ram: true } }],
+  ] as const)("a collection is made as it is wanted, its vectors quantized: %s", async (quantization, config) => {
+    const { requests, uri } = await record(answers());
+    const collection = {
+      quantization,
+      vectors: "memory",
+      payload: "memory",
+      graphEdges: 24,
+      graphCandidates: 200,
+      shards: 2,
+      replicas: 3,
+      payloadIndexes: [
+        { field: "payload.lang", type: "keyword" },
+        { field: "payload.year", type: "integer" },
+      ],
+    } as const;
+    const sink = createSink(uri, { collection });
+    await sink.open(schemaOf());
+    await sink.finish();
+    const bodyOf = (wanted: string) => requests.find(({ request }) => request === wanted)?.body;
+    expect(bodyOf(`PUT /collections/${live}`)).toEqual({
+      vectors: { text: { size: 4, distance: "Cosine", on_disk: false } },
+      on_disk_payload: false,
+      hnsw_config: { m: 0, ef_construct: 200 },
+      ...(config === undefined ? {} : { quantization_config: config }),
+      shard_number: 2,
+      replication_factor: 3,
+    });
+    const fields = requests.filter(({ request }) => request.includes("/index"));
+    expect(fields.map(({ body }) => `${body.field_name} ${body.field_schema}`)).toEqual([
+      "corpus keyword",
+      "path keyword",
+      "document keyword",
+      "payload.lang keyword",
+      "payload.year integer",
+    ]);
+    expect(bodyOf(`PATCH /collections/${live}`)).toEqual({ hnsw_config: { m: 24 } });
+  });
+
+  test("finish waits while Qdrant optimizes, and says when it could not", async () => {
+    const plain = answers();
+    const states = ["grey", "yellow", "yellow", "green", "red"];
+    let isFilled = false;
+    const { uri } = await record((request) => {
+      const answer = plain(request);
+      if (request === `PATCH /collections/${live}`) isFilled = true;
+      if (!isFilled || request !== `GET /collections/${live}`) return answer;
+      const optimizer_status = { error: "no space left" };
+      const config = { ...info.config, hnsw_config: { m: 16 } };
+      const result = { ...info, config, status: states[0], optimizer_status };
+      states.shift();
+      return { status: 200, body: { status: "ok", result } };
+    });
+    const sink = createSink(uri);
+    await sink.open(schemaOf());
+    await sink.finish();
+    expect(states).toEqual(["red"]);
+    states.unshift("green");
+    await expect(sink.finish()).rejects.toMatchObject({
+      code: "E_STORE",
+      message: expect.stringContaining("no space left"),
     });
   });
 

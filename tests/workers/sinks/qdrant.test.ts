@@ -133,6 +133,41 @@ if (qdrant === undefined) {
       }
     });
 
+    test("a collection keeps the options it was made with, and gets the indexes it lacks", async () => {
+      const uri = newUri();
+      const information = async () => {
+        const answer = await fetch(`${qdrant.url}/collections/${uri.split("/").at(-1)}`);
+        return ((await answer.json()) as { result: { config: { hnsw_config: object }; payload_schema: object } })
+          .result;
+      };
+      const made = {
+        quantization: "scalar",
+        vectors: "disk",
+        payload: "disk",
+        graphEdges: 24,
+        payloadIndexes: [],
+      } as const;
+      const killed = createSink(uri, { collection: made });
+      await killed.open(schemaOf());
+      await killed.upsert(batchOf(["a"]));
+      expect((await information()).config.hnsw_config).toEqual({ m: 0 });
+      const types = ["keyword", "integer", "float", "bool", "datetime", "text"] as const;
+      const payloadIndexes = types.map((type) => ({ field: `payload.${type}`, type }));
+      const next = createSink(uri, { collection: { ...made, quantization: "none", graphEdges: 8, payloadIndexes } });
+      await next.open(schemaOf());
+      await next.finish();
+      const { config, payload_schema } = await information();
+      expect(config).toMatchObject({ hnsw_config: { m: 24 }, quantization_config: { scalar: { type: "int8" } } });
+      expect(payload_schema).toMatchObject(
+        Object.fromEntries(types.map((type) => [`payload.${type}`, { data_type: type }])),
+      );
+      const plain = createSink(uri);
+      await plain.open(schemaOf());
+      await plain.finish();
+      expect((await information()).config.hnsw_config).toEqual({ m: 24 });
+      expect(await createSearcher(uri).count()).toBe(1);
+    });
+
     test("a collection made anew has another identity", async () => {
       const uri = newUri();
       const first = await createSink(uri).open(schemaOf());

@@ -7,7 +7,8 @@ import type { Settings } from "../config/settings.js";
 import { recordRate } from "../rates.js";
 import { formatError } from "../report/errors.js";
 import { describeError } from "../report/failure.js";
-import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
+import { formatAge, formatCount, formatCountOf, formatDuration } from "../report/format.js";
+import { ageSeconds } from "../report/freshness.js";
 import { createTally, type Tally } from "../tally.js";
 import { runOnTemporal } from "./index-on-temporal.js";
 
@@ -22,6 +23,7 @@ export async function run(context: CommandContext, [location]: readonly string[]
   }
   if (settings.on === "temporal") return runOnTemporal(context, source);
   const startedAt = performance.now();
+  const startedAtDate = Date.now();
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();
   const tally = createTally((state) => context.reporter.update(state));
@@ -31,7 +33,7 @@ export async function run(context: CommandContext, [location]: readonly string[]
     const summary = await embed(open, tally, { stop, hosts: settings.hosts });
     delays.disable();
     context.reporter.finish();
-    const result: IndexResult = { tally, summary, milliseconds: performance.now() - startedAt, open };
+    const result: IndexResult = { tally, summary, milliseconds: performance.now() - startedAt, startedAtDate, open };
     await recordRate(settings.cacheDirectory, open.model.compiled.graphDigest, tally.rate());
     const error = quarantineError(settings, result);
     showResult(context, { ...result, error }, delays.percentile(99) / 1e6);
@@ -71,6 +73,8 @@ interface IndexResult {
   readonly tally: Tally;
   readonly summary: Summary;
   readonly milliseconds: number;
+  /** Before the source was listed, in milliseconds since 1970. */
+  readonly startedAtDate: number;
   readonly open: OpenJob;
 }
 
@@ -110,6 +114,11 @@ function showResult(context: CommandContext, result: ShownResult, eventLoopDelay
     say(`deleted    ${formatCountOf(summary.deletedPoints, "point")} of what changed or vanished`);
   if (summary.changedObjects > 0)
     say(`changing   ${formatCountOf(summary.changedObjects, "object")} changed while being read; run again`);
+  const freshness = freshnessOf(result);
+  if (freshness?.ageSeconds !== undefined)
+    say(
+      `freshness  the oldest change was ${formatAge(1000 * freshness.ageSeconds)} old; all up to ${freshness.indexedUpTo} is indexed`,
+    );
   say(
     `store      ${settings.store}: ${formatCountOf(summary.documents, "document")}, ` +
       `${formatCountOf(summary.points, "point")}, in ${formatDuration(milliseconds)}`,
@@ -125,10 +134,25 @@ function showResult(context: CommandContext, result: ShownResult, eventLoopDelay
     quarantined: tally.quarantined(),
     deletedPoints: summary.deletedPoints,
     store: { place: settings.store, objects: summary.objects, documents: summary.documents, points: summary.points },
+    ...(freshness === undefined ? {} : { freshness }),
     device: settings.device,
     fingerprint: open.job.fingerprint,
     eventLoopDelayP99Milliseconds: eventLoopDelayP99,
   });
+}
+
+/**
+ * How old the oldest change was when the source was listed, and until when all is indexed now that can be; undefined
+ * where objects changed while they were read.
+ */
+function freshnessOf({ tally, summary, startedAtDate }: IndexResult) {
+  if (summary.changedObjects > 0) return undefined;
+  const { oldestChange } = tally.totals().objects;
+  const indexedUpTo = new Date(startedAtDate).toISOString();
+  return {
+    indexedUpTo,
+    ...(oldestChange === undefined ? {} : { ageSeconds: ageSeconds(oldestChange, startedAtDate) }),
+  };
 }
 
 function quarantineError(settings: Settings, { tally, open }: IndexResult): MillraceError | undefined {

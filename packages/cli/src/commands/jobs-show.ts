@@ -2,6 +2,7 @@ import type { JobProgress } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { openFleet } from "../compose.js";
 import { formatCount } from "../report/format.js";
+import { formatFreshness } from "../report/freshness.js";
 
 /** `millrace jobs show`: one job's state and what it has done. */
 export async function run(context: CommandContext, [id = ""]: readonly string[]): Promise<number> {
@@ -17,6 +18,8 @@ export async function run(context: CommandContext, [id = ""]: readonly string[])
     print(`read       ${formatCount(progress.split.documents)} documents\n`);
     print(`encoded    ${formatCount(progress.chunks)} chunks, ${formatCount(progress.tokens)} tokens\n`);
     print(`written    ${formatCount(progress.points)} points\n`);
+    const oldest = formatFreshness(progress.planned.oldestChange, Date.now());
+    if (oldest !== undefined && progress.phase !== "done") print(`freshness  ${oldest}\n`);
     print(`quarantine ${formatCount(progress.quarantined)} rows\n`);
     return 0;
   } finally {

@@ -12,6 +12,7 @@ import type { CommandContext } from "../command.js";
 import { measureRate, type OpenJob, openDryRun } from "../compose.js";
 import { knownRate } from "../rates.js";
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatMoney } from "../report/format.js";
+import { ageSeconds, formatFreshness } from "../report/freshness.js";
 import { spreadSample } from "../sample.js";
 import { createTally } from "../tally.js";
 
@@ -142,6 +143,7 @@ function show({ settings, reporter, print }: CommandContext, { counts, estimate,
       seconds,
       cost,
       isResumed: hasResumed,
+      ...freshness(counts),
     });
     return;
   }
@@ -149,6 +151,7 @@ function show({ settings, reporter, print }: CommandContext, { counts, estimate,
   const lines = [
     `objects    ${formatCount(counts.newObjects)} new, ${formatCount(counts.changedObjects)} changed, ` +
       `${formatCount(counts.removedObjects)} removed, ${formatCount(counts.unchangedObjects)} unchanged (${formatBytes(counts.bytes)} to read)`,
+    ...freshnessLine(counts),
     `documents  ${about}${formatCount(estimate.documents)}, of which ${formatCount(estimate.unchangedDocuments)} unchanged` +
       `${estimate.quarantined > 0 ? `; ${formatCountOf(estimate.quarantined, "row")} would be quarantined` : ""}`,
     `to encode  ${about}${formatCountOf(estimate.chunks, "chunk")}, ${formatCountOf(estimate.tokens, "token")}` +
@@ -160,4 +163,13 @@ function show({ settings, reporter, print }: CommandContext, { counts, estimate,
     ...(hasResumed ? ["resume     an interrupted run left this plan; index goes on with it, then lists again"] : []),
   ];
   print(`${lines.join("\n")}\n`);
+}
+
+function freshness({ oldestChange }: PlanCounts) {
+  return oldestChange === undefined ? {} : { freshness: { ageSeconds: ageSeconds(oldestChange, Date.now()) } };
+}
+
+function freshnessLine({ oldestChange }: PlanCounts): readonly string[] {
+  const line = formatFreshness(oldestChange, Date.now());
+  return line === undefined ? [] : [`freshness  ${line}`];
 }

@@ -5,6 +5,7 @@ import { jobQuery, modelReference } from "../job-query.js";
 import { formatError } from "../report/errors.js";
 import { describeError } from "../report/failure.js";
 import { formatCount, formatCountOf } from "../report/format.js";
+import { formatFreshness } from "../report/freshness.js";
 
 /** `millrace verify`: whether a job's store holds what its manifest says. Nothing is written. */
 export async function run(context: CommandContext, [name]: readonly string[]): Promise<number> {
@@ -44,6 +45,7 @@ function linesOf(report: VerifyReport): readonly string[] {
     ...(worst === undefined
       ? []
       : [`vectors    ${formatCount(sampled)} compared, worst cosine ${worst.cosine.toFixed(6)} (${nameOf(worst)})`]),
+    ...freshnessLines(report),
     ...report.mismatches.map(({ what, expected, found }) => `mismatch   ${what} is ${found}, not ${expected}`),
   ];
 }
@@ -62,6 +64,15 @@ function quarantineLines({ quarantined, quarantine }: VerifyReport): readonly st
   if (quarantined === 0) return [];
   const codes = Object.entries(quarantine).map(([code, count]) => `${code} ${formatCount(count)}`);
   return [`quarantine ${formatCountOf(quarantined, "row")} (${codes.join(", ")})`];
+}
+
+function freshnessLines({ freshness }: VerifyReport): readonly string[] {
+  if (freshness === undefined) return ["freshness  unknown: the source cannot be listed"];
+  if (freshness.changes === 0) return ["freshness  nothing of the source has changed since"];
+  const oldest = formatFreshness(freshness.oldestChange, Date.now());
+  return [
+    `freshness  ${formatCountOf(freshness.changes, "change")} not yet indexed${oldest === undefined ? "" : `; the ${oldest}`}`,
+  ];
 }
 
 function nameOf({ id, object, document, ordinal }: FoundPoint): string {

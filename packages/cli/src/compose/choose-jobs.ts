@@ -32,10 +32,11 @@ export function chooseJobs(jobs: readonly StoredJob[], { name, store }: JobQuery
   return ofStore.length > 0 ? ofStore : named;
 }
 
-/** `qdrant://host:6333/handbook` → `handbook`; a folder's base name. */
+/** `qdrant://host:6333/handbook` → `handbook`; a folder's base name; without the generation that may follow. */
 function storeName(store: string): string {
   return decodeURIComponentSafely(
     store
+      .replace(/#[^#/\\]*$/, "")
       .replace(/\/+$/, "")
       .split(/[/\\:]/)
       .at(-1) ?? "",

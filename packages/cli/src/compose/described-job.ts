@@ -1,12 +1,13 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Job, Source, SourceSpec } from "@millrace/core";
+import type { CollectionSettings, Job, Source, SourceSpec } from "@millrace/core";
 import {
   canonicalJson,
   checkChunking,
   chunkerVersion,
   fingerprintOf,
   openSource,
+  parseStoreUri,
   sha256,
   spooledUri,
   spoolStandardInput,
@@ -14,6 +15,7 @@ import {
 } from "@millrace/workers";
 import { resolvePath } from "../config/paths.js";
 import type { Settings } from "../config/settings.js";
+import { parsePayloadIndex } from "../config/values.js";
 import { type OpenModel, openModel, type Say } from "./model.js";
 
 /** What a job is made of. */
@@ -92,6 +94,7 @@ export async function describeJob(
       dimensions: compiled.dimensions,
     },
     store,
+    ...(parseStoreUri(store).driver.startsWith("qdrant") ? { collection: collectionOf(settings) } : {}),
     work: workPlace(settings.work, workName(corpus, store)),
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     full: settings.full,
@@ -106,6 +109,19 @@ export async function describeJob(
     }),
   };
   return { job, model, source };
+}
+
+function collectionOf(settings: Settings): CollectionSettings {
+  return {
+    quantization: settings.qdrantQuantization,
+    vectors: settings.qdrantVectors,
+    payload: settings.qdrantPayload,
+    graphEdges: settings.qdrantHnswM,
+    graphCandidates: settings.qdrantEfConstruct,
+    shards: settings.qdrantShards,
+    replicas: settings.qdrantReplicas,
+    payloadIndexes: settings.payloadIndex.map(parsePayloadIndex),
+  };
 }
 
 /** Where a job of this name has its work: below the work root. */

@@ -1,4 +1,4 @@
-import type { Job, Steps, StoreSchema } from "@millrace/core";
+import { type Job, type Steps, storeSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
@@ -61,7 +61,7 @@ export async function openStoredJob(
 async function openDescribed({ settings, say, onTokens }: JobSurroundings, described: DescribedJob): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
-  const sink = createSink(job.store, storeOptions(settings));
+  const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
     const encoder = openEncoder(model, settings, say);
@@ -96,12 +96,6 @@ async function openDescribed({ settings, say, onTokens }: JobSurroundings, descr
     await lease.release();
     throw error;
   }
-}
-
-/** What a store must know of a job's vectors. */
-export function storeSchema({ model, fingerprint }: Job): StoreSchema {
-  const { dimensions, graph, reference } = model;
-  return { dimensions, distance: "cosine", fingerprint, graph, model: reference };
 }
 
 /** Work folder and store have one writer each; a store that is no folder here cannot be locked. */

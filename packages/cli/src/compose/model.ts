@@ -31,8 +31,8 @@ export function modelStore(settings: Settings, say: Say): ModelStoreOptions {
 }
 
 /** What the store is opened with besides its uri; not part of a job, which travels. */
-export function storeOptions({ qdrantApiKey }: Settings): StoreOptions {
-  return { apiKey: qdrantApiKey };
+export function storeOptions({ qdrantApiKey, qdrantTimeout }: Settings): StoreOptions {
+  return { apiKey: qdrantApiKey, timeoutMilliseconds: qdrantTimeout * 1000 };
 }
 
 /** A model on this machine, compiled, with its tokenizer. */

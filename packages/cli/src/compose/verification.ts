@@ -1,5 +1,5 @@
-import type { Job, VerifyReport } from "@millrace/core";
-import { createSearcher, openBlobs, verify } from "@millrace/workers";
+import { type Job, MillraceError, type VerifyReport } from "@millrace/core";
+import { createSearcher, openBlobs, openSource, verify } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { JobQuery } from "./choose-jobs.js";
 import { openEncoder, openJobModel, type Say, storeOptions } from "./model.js";
@@ -33,7 +33,8 @@ export async function openVerification(request: VerificationRequest): Promise<Op
     const model = sample === 0 ? undefined : await openJobModel({ settings, say }, job, reference);
     const encoder = model && openEncoder(model, settings, say);
     const sampling = model && encoder && { model: { tokenizer: model.tokenizer, encoder } };
-    const context = { blobs: await openBlobs(job.work), searcher, ...sampling };
+    const source = await openSource(job.source).catch(unlessMissing);
+    const context = { blobs: await openBlobs(job.work), searcher, ...(source && { source }), ...sampling };
     return {
       id,
       job,
@@ -44,4 +45,9 @@ export async function openVerification(request: VerificationRequest): Promise<Op
     await searcher.close();
     throw error;
   }
+}
+
+/** A store can be checked after its source has gone. */
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof MillraceError) || error.code !== "E_SOURCE_MISSING") throw error;
 }

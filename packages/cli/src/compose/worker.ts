@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { BatchRef, Job } from "@millrace/core";
+import { type BatchRef, type Job, storeSchema } from "@millrace/core";
 import {
   bundleWorkflows,
   type ContextPool,
@@ -27,7 +27,7 @@ import {
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
-import { openSplitter, storeSchema } from "./job.js";
+import { openSplitter } from "./job.js";
 import { checkModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 
@@ -141,7 +141,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const source = await openSource(job.source);
   const lease = await joinWorkFolder(job.work);
   const unlock = await lockStore(job.store);
-  const sink = createSink(job.store, storeOptions(settings));
+  const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
     const limits = withBatchSize(workLimits, settings.batchSize);

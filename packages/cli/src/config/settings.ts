@@ -1,7 +1,7 @@
-import { chunkingStrategies, precisions } from "@millrace/core";
+import { chunkingStrategies, payloadIndexTypes, precisions, quantizations, residences } from "@millrace/core";
 import { z } from "zod";
 import { type Setting, setting } from "./setting.js";
-import { byteCount } from "./values.js";
+import { byteCount, payloadIndexes } from "./values.js";
 
 const text = z.string().min(1);
 const list = z.array(z.string().min(1));
@@ -63,6 +63,83 @@ export const settings = {
     env: ["MILLRACE_QDRANT_API_KEY", "QDRANT_API_KEY"],
     isSecret: true,
     isFileless: true,
+  }),
+  qdrantQuantization: setting({
+    group: "what to index",
+    doc: "How a new Qdrant collection keeps vectors in less memory; scalar is int8",
+    schema: z.enum(quantizations),
+    default: "none",
+    flag: "--qdrant-quantization <kind>",
+    env: ["MILLRACE_QDRANT_QUANTIZATION"],
+  }),
+  qdrantVectors: setting({
+    group: "what to index",
+    doc: "Where a new Qdrant collection keeps whole vectors",
+    schema: z.enum(residences),
+    default: "disk",
+    flag: "--qdrant-vectors <place>",
+    env: ["MILLRACE_QDRANT_VECTORS"],
+  }),
+  qdrantPayload: setting({
+    group: "what to index",
+    doc: "Where a new Qdrant collection keeps payloads",
+    schema: z.enum(residences),
+    default: "disk",
+    flag: "--qdrant-payload <place>",
+    env: ["MILLRACE_QDRANT_PAYLOAD"],
+  }),
+  qdrantHnswM: setting({
+    group: "what to index",
+    doc: "Edges of a point in the search graph of a new Qdrant collection",
+    schema: positive,
+    default: 16,
+    flag: "--qdrant-hnsw-m <n>",
+    env: ["MILLRACE_QDRANT_HNSW_M"],
+  }),
+  qdrantEfConstruct: setting({
+    group: "what to index",
+    doc: "Candidates for each point while that graph is built; by default what the server is set to",
+    schema: z.number().int().min(4).optional(),
+    default: undefined,
+    example: 100,
+    flag: "--qdrant-ef-construct <n>",
+    env: ["MILLRACE_QDRANT_EF_CONSTRUCT"],
+  }),
+  qdrantShards: setting({
+    group: "what to index",
+    doc: "Shards of a new Qdrant collection; by default what the server is set to",
+    schema: positive.optional(),
+    default: undefined,
+    example: 2,
+    flag: "--qdrant-shards <n>",
+    env: ["MILLRACE_QDRANT_SHARDS"],
+  }),
+  qdrantReplicas: setting({
+    group: "what to index",
+    doc: "Copies of each shard of a new Qdrant collection; by default what the server is set to",
+    schema: positive.optional(),
+    default: undefined,
+    example: 2,
+    flag: "--qdrant-replicas <n>",
+    env: ["MILLRACE_QDRANT_REPLICAS"],
+  }),
+  payloadIndex: setting({
+    group: "what to index",
+    doc: `Payload fields that Qdrant indexes, each with its type: ${payloadIndexTypes.join(", ")}`,
+    schema: payloadIndexes,
+    default: [],
+    example: ["payload.lang:keyword"],
+    flag: "--payload-index <field:type>",
+    hasCommas: true,
+    env: ["MILLRACE_PAYLOAD_INDEX"],
+  }),
+  qdrantTimeout: setting({
+    group: "what to index",
+    doc: "Seconds to wait for one answer of the Qdrant server",
+    schema: positive.max(86_400, "it must be at most 86400"),
+    default: 60,
+    flag: "--qdrant-timeout <seconds>",
+    env: ["MILLRACE_QDRANT_TIMEOUT"],
   }),
   work: setting({
     group: "what to index",
@@ -288,7 +365,7 @@ export const settings = {
   }),
   keepVectors: setting({
     group: "running",
-    doc: "Keep the Arrow files of chunks and vectors",
+    doc: "Keep the Arrow files of vectors, for load; a run without it lets go of all that were kept",
     schema: z.boolean(),
     default: false,
     flag: "--keep-vectors",

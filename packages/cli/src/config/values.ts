@@ -1,3 +1,4 @@
+import { type PayloadIndex, payloadIndexTypes } from "@millrace/core";
 import { z } from "zod";
 
 const units: Readonly<Record<string, number>> = {
@@ -17,6 +18,23 @@ const byteText = /^(\d+(?:\.\d+)?)\s*([kmg]i?b|b|)$/i;
 export const byteCount = z
   .union([z.number().int().nonnegative(), z.string().regex(byteText, "it must be a size such as 64MiB")])
   .transform((value) => (typeof value === "number" ? value : parseBytes(value)));
+
+const payloadIndexText = new RegExp(`^payload\\.(.+):(${payloadIndexTypes.join("|")})$`, "s");
+
+/** Texts such as `payload.lang:keyword`, a field only once. */
+export const payloadIndexes = z
+  .array(
+    z.string().regex(payloadIndexText, `it must be payload.<name>:<type>, of type ${payloadIndexTypes.join(", ")}`),
+  )
+  .refine((texts) => new Set(texts.map((text) => parsePayloadIndex(text).field)).size === texts.length, {
+    message: "a field must not occur twice",
+  });
+
+/** The parts of a text that `payloadIndexes` lets pass. */
+export function parsePayloadIndex(text: string): PayloadIndex {
+  const colon = text.lastIndexOf(":");
+  return { field: text.slice(0, colon), type: text.slice(colon + 1) as PayloadIndex["type"] };
+}
 
 function parseBytes(text: string): number {
   const [, amount, unit] = byteText.exec(text) as RegExpExecArray;

@@ -20,6 +20,19 @@ export function formatDuration(milliseconds: number): string {
   return pair([Math.floor(hours / 24), "d"], [hours % 24, "h"]);
 }
 
+/** The largest unit alone, rounded down: `3 h`, for ages, where more would not be true any more when it is read. */
+export function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, milliseconds) / 1000;
+  const [size, unit] = ageUnits.find(([size]) => seconds >= size) ?? ([1, "s"] as const);
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
+
+const ageUnits = [
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "min"],
+] as const;
+
 /** Decimal units with three digits: `999 B`, `1.23 MB`, `45.6 GB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];

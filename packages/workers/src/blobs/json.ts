@@ -43,6 +43,8 @@ export function damaged(key: string, how: "gone" | "damaged", cause?: unknown): 
 
 function repairs(key: string): string {
   if (key.startsWith("jobs/")) return "Delete it: the next index command of that job writes it anew.";
+  if (key.startsWith("vectors/log/"))
+    return "Bring it back from a copy, or keep the vectors anew with index --full --keep-vectors.";
   return key.startsWith("manifest/")
     ? "Delete manifest/head.json there and run again: every object is read again, nothing is stored twice."
     : "Delete the work folder's plan, batches and vectors folders and run again: the manifest is kept.";

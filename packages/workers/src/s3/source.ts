@@ -64,15 +64,19 @@ async function* listObjects({ bucket, prefix, uri, after }: Listing): AsyncGener
       .catch((error: unknown) => {
         throw s3Error(error, `Cannot list ${uri}`, bucket);
       });
-    for (const { Key = "", ETag = "", Size = 0 } of page.Contents ?? []) {
+    for (const { Key = "", ETag = "", Size = 0, LastModified } of page.Contents ?? []) {
       const key = decodeKey(Key).slice(prefix.length);
       if (last !== undefined && compareKeys(last, key) >= 0) throw notInOrder(uri, last, key);
       last = key;
-      yield { key, version: ETag, bytes: Size };
+      yield { key, version: ETag, bytes: Size, ...modifiedAt(LastModified) };
     }
     if (!page.IsTruncated || page.NextContinuationToken === undefined) return;
     from = { ContinuationToken: page.NextContinuationToken };
   }
+}
+
+function modifiedAt(date: Date | undefined): Pick<CorpusObject, "modified"> {
+  return date === undefined ? {} : { modified: date.getTime() };
 }
 
 /** What is out of order would be taken for removed: better no run than a wrong one. */
@@ -85,10 +89,17 @@ function notInOrder(uri: string, before: string, after: string): MillraceError {
 
 async function findObject({ bucket, path }: S3Location): Promise<CorpusObject | undefined> {
   try {
-    const { ETag = "", ContentLength = 0 } = await s3Client().send(
-      new HeadObjectCommand({ Bucket: bucket, Key: path }),
-    );
-    return { key: path.slice(path.lastIndexOf("/") + 1), version: ETag, bytes: ContentLength };
+    const {
+      ETag = "",
+      ContentLength = 0,
+      LastModified,
+    } = await s3Client().send(new HeadObjectCommand({ Bucket: bucket, Key: path }));
+    return {
+      key: path.slice(path.lastIndexOf("/") + 1),
+      version: ETag,
+      bytes: ContentLength,
+      ...modifiedAt(LastModified),
+    };
   } catch (error) {
     if (s3Failure(error).status === 404) return undefined;
     throw s3Error(error, `Cannot open s3://${bucket}/${path}`, bucket);

@@ -9,18 +9,17 @@ import { lanceSearcher } from "./lancedb/searcher.js";
 import { lanceSink } from "./lancedb/sink.js";
 import { memorySearcher, memorySink } from "./memory/memory.js";
 import { memoryGenerations } from "./memory/stores.js";
-import type { QdrantOptions } from "./qdrant/client.js";
 import { qdrantGenerations } from "./qdrant/generations.js";
 import { parseQdrantPlace, type QdrantScheme, qdrantPlace } from "./qdrant/place.js";
 import { qdrantSearcher } from "./qdrant/searcher.js";
-import { qdrantSink } from "./qdrant/sink.js";
+import { type QdrantSinkOptions, qdrantSink } from "./qdrant/sink.js";
 
 /** What a store's uri may begin with. */
 export const storeDrivers = ["lancedb", "jsonl", "parquet", "memory", "qdrant", "qdrant+https"] as const;
 export type StoreDriver = (typeof storeDrivers)[number];
 
-/** What is not part of a uri, since uris are shown and kept: keys, and limits of this process. */
-export type StoreOptions = QdrantOptions;
+/** What is not part of a uri, since uris are shown and kept: keys, limits of this process, and how a store is made. */
+export type StoreOptions = QdrantSinkOptions;
 
 /** A store at one place. */
 interface Driver {

@@ -34,7 +34,9 @@ export function fileSource(file: FileOfSource): Source {
     async *list(after) {
       if (after !== undefined && compareKeys(file.key, after) <= 0) return;
       const facts = await factsOf(file.path, file.key);
-      if (facts !== undefined) yield { key: file.key, version: file.versionOf(facts), bytes: Number(facts.size) };
+      if (facts === undefined) return;
+      const { size, mtimeMs } = facts;
+      yield { key: file.key, version: file.versionOf(facts), bytes: Number(size), modified: Number(mtimeMs) };
     },
     open: (object) => openFile({ path: file.path, object, versionOf: file.versionOf }),
   };
@@ -65,7 +67,7 @@ async function* inGroups(walked: AsyncIterable<WalkedEntry>): AsyncGenerator<rea
 async function listedObject(root: string, { key, isNamed }: WalkedEntry): Promise<CorpusObject | undefined> {
   if (!isNamed) return { key, version: unnamed, bytes: 0 };
   const facts = await factsOf(join(root, key), key);
-  return facts && { key, version: fileVersion(facts), bytes: Number(facts.size) };
+  return facts && { key, version: fileVersion(facts), bytes: Number(facts.size), modified: Number(facts.mtimeMs) };
 }
 
 /** Undefined where the file went away since its folder was listed. */

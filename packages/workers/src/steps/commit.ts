@@ -9,6 +9,7 @@ import {
   type ManifestPart,
   MillraceError,
   noCounts,
+  type PlanPage,
   reconcileObject,
   type Shard,
   type SplitCounts,
@@ -17,6 +18,7 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson } from "../blobs/json.js";
 import { pointId } from "../identity/point-id.js";
+import { VectorsLogWriter } from "../kept-vectors/write-log.js";
 import {
   type ManifestHead,
   type ManifestPageRef,
@@ -42,16 +44,23 @@ export async function commit(context: IoContext, job: Job): Promise<Summary> {
   if (reading === undefined) return committedBefore(blobs, head);
   const worked = new Worked();
   const settled = await SettledQuarantine.open(blobs);
-  const onDone = (mark: DoneMark) => {
-    worked.add(mark);
-    settled.takeShard(mark.shard);
+  const log = await VectorsLogWriter.open(blobs, job, head);
+  let isExact = true;
+  const walked: Walked = {
+    page: (page) => log?.takePage(page),
+    shard: (mark) => {
+      worked.add(mark);
+      settled.takeShard(mark.shard);
+      log?.takeShard(mark);
+    },
   };
   const writer = new ManifestWriter(blobs, limits.manifest);
   let deletedPoints = 0;
-  for await (const change of mergeReadings(manifestObjects(blobs, head), readings(blobs, onDone))) {
-    deletedPoints += await deletePoints(context, job, change);
+  for await (const change of mergeReadings(manifestObjects(blobs, head), readings(blobs, walked))) {
+    deletedPoints += await deletePoints(context, job, { ...change, log });
     if (change.readings !== undefined) settled.takeObject(change.object, change.readings);
     if (change.entry !== undefined) await writer.add(change.entry);
+    isExact &&= change.entry?.version !== "";
   }
   await sink.finish();
   await settled.clear(blobs);
@@ -59,6 +68,7 @@ export async function commit(context: IoContext, job: Job): Promise<Summary> {
   const { objects, documents, points } = counts;
   const { changedObjects } = worked.counts;
   const summary: Summary = { objects, documents, points, deletedPoints, changedObjects, worked: worked.counts };
+  await log?.end({ store, pages }, isExact && changedObjects === 0);
   const { corpus, fingerprint } = job;
   await writeManifestHead(blobs, { store, corpus, fingerprint, reading, pages, ...counts, summary });
   await clearAway(blobs, pages);
@@ -124,13 +134,14 @@ function reconciled(
 }
 
 /** Every object the plan touched, in key order: pages, their shards and removals merged. */
-async function* readings(blobs: BlobStore, onDone: OnDone): AsyncGenerator<Reading> {
+async function* readings(blobs: BlobStore, walked: Walked): AsyncGenerator<Reading> {
   for (let page = 0; ; page += 1) {
     const stored = await readJson<StoredPage>(blobs, layout.planPage(page));
     if (stored === undefined) throw pageGone(page);
     const { plan } = stored;
+    walked.page(plan);
     const removed = [...plan.removed];
-    for await (const reading of joinParts(partsOf(blobs, plan.shards, onDone))) {
+    for await (const reading of joinParts(partsOf(blobs, plan.shards, walked))) {
       while (removed[0] !== undefined && compareKeys(removed[0], reading.object) < 0) yield gone(removed);
       yield { object: reading.object, reading };
     }
@@ -150,14 +161,17 @@ function gone(removed: string[]): Reading {
   return { object: removed.shift() as string, reading: undefined };
 }
 
-/** Told each part of a shard, which is done. */
-type OnDone = (mark: DoneMark) => void;
+/** Told of each page of the plan, and of each part of its shards. */
+interface Walked {
+  page(page: PlanPage): void;
+  shard(mark: DoneMark): void;
+}
 
-async function* partsOf(blobs: BlobStore, shards: readonly Shard[], onDone: OnDone): AsyncGenerator<ManifestPart> {
+async function* partsOf(blobs: BlobStore, shards: readonly Shard[], walked: Walked): AsyncGenerator<ManifestPart> {
   for (const planned of shards) {
     for (let shard: Shard | undefined = planned; shard !== undefined; ) {
       const mark: DoneMark = await requireDone(blobs, shard);
-      onDone(mark);
+      walked.shard(mark);
       yield* mark.parts;
       shard = mark.split.rest;
     }
@@ -190,7 +204,12 @@ class Worked {
   }
 }
 
-async function deletePoints(context: IoContext, job: Job, { object, stale }: ObjectCommit): Promise<number> {
+interface StaleObject extends ObjectCommit {
+  /** Where it is to be written down what is deleted. */
+  readonly log: VectorsLogWriter | undefined;
+}
+
+async function deletePoints(context: IoContext, job: Job, { object, stale, log }: StaleObject): Promise<number> {
   const { sink, limits = defaultWorkLimits } = context;
   const { idsPerDelete } = limits;
   let deleted = 0;
@@ -202,9 +221,11 @@ async function deletePoints(context: IoContext, job: Job, { object, stale }: Obj
     }
     if (ids.length < idsPerDelete) continue;
     for (const piece of inPieces(ids, idsPerDelete)) await sink.delete(piece);
+    await log?.delete(ids);
     ids = [];
   }
   if (ids.length > 0) await sink.delete(ids);
+  await log?.delete(ids);
   return deleted;
 }
 

@@ -6,6 +6,7 @@ import {
   type Receipt,
   type Shard,
   type Split,
+  type VectorsRef,
 } from "@millrace/core";
 import { damaged, deletePrefix, readJson, writeJson } from "../blobs/json.js";
 
@@ -21,6 +22,8 @@ export interface DoneMark extends SplitIndex {
   readonly shard: Shard;
   readonly fingerprint: string;
   readonly receipts: readonly Receipt[];
+  /** The files they were made from, where those are kept. */
+  readonly vectors?: readonly VectorsRef[];
 }
 
 export async function readSplitIndex(blobs: BlobStore, shard: string): Promise<SplitIndex | undefined> {
@@ -35,11 +38,17 @@ export async function readDoneMark(blobs: BlobStore, shard: string): Promise<Don
 export async function writeDoneMark(
   { blobs }: { readonly blobs: BlobStore },
   job: Job,
-  { shard, receipts }: Pick<DoneMark, "shard" | "receipts">,
+  { shard, receipts, vectors }: Pick<DoneMark, "shard" | "receipts" | "vectors">,
 ): Promise<void> {
   const index = await readSplitIndex(blobs, shard.id);
   if (index === undefined) throw damaged(layout.splitIndex(shard.id), "gone");
-  const mark: DoneMark = { ...index, shard, fingerprint: job.fingerprint, receipts };
+  const mark: DoneMark = {
+    ...index,
+    shard,
+    fingerprint: job.fingerprint,
+    receipts,
+    ...(job.keepVectors ? { vectors } : {}),
+  };
   await writeJson(blobs, layout.done(shard.id), mark);
 }
 

@@ -7,6 +7,7 @@ import {
   layout,
   MillraceError,
   type ObjectChange,
+  oldestOf,
   type PlanCounts,
   type PlanPage,
   type Shard,
@@ -14,6 +15,7 @@ import {
 } from "@millrace/core";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
+import { lastCommit } from "../kept-vectors/log.js";
 import { readingDigest, readManifestHead } from "../manifest/manifest-head.js";
 import { knownObjects } from "../manifest/read-manifest.js";
 import { defaultWorkLimits, type WorkLimits } from "../work-limits.js";
@@ -99,7 +101,8 @@ async function planFresh(context: IoContext, job: Job, page: number, cursor?: st
   }
   if (page === 0 && found.listed === 0 && retry === undefined && (await isEmpty(source)))
     refuseEmpty(job, head.objects);
-  const basis = canonicalJson([store, head.pages.map(({ key }) => key), ...(retry?.files ?? [])]);
+  const kept = job.keepVectors ? [await lastCommit(blobs)] : [];
+  const basis = canonicalJson([store, head.pages.map(({ key }) => key), ...(retry?.files ?? []), ...kept]);
   return {
     page,
     shards: (await pieces(context, found.todo)).map((piece, index) => {
@@ -147,6 +150,7 @@ class FoundChanges {
   lastKey = "";
   private readonly byKind = { new: 0, changed: 0, unchanged: 0, removed: 0 };
   private bytes = 0;
+  private oldest: Pick<PlanCounts, "oldestChange"> = {};
 
   constructor(
     private readonly isEverythingChanged: boolean,
@@ -157,6 +161,9 @@ class FoundChanges {
     this.lastKey = change.kind === "removed" ? change.key : change.object.key;
     const kind = change.kind === "unchanged" && this.isEverythingChanged ? "changed" : change.kind;
     this.byKind[kind] += 1;
+    // What is only read again because everything is has not changed.
+    if (change.kind === "new" || change.kind === "changed")
+      this.oldest = oldestOf([this.oldest.oldestChange, change.object.modified]);
     if (change.kind === "removed") this.removed.push(change.key);
     else if (kind !== "unchanged") {
       this.todo.push(change.object);
@@ -184,6 +191,7 @@ class FoundChanges {
       unchangedObjects: this.byKind.unchanged,
       removedObjects: this.byKind.removed,
       bytes: this.bytes,
+      ...this.oldest,
     };
   }
 }

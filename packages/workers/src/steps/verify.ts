@@ -1,13 +1,17 @@
 import {
   type BlobStore,
   cosineSimilarity,
+  diffListing,
   type Encoder,
   type FoundPoint,
   type FoundPoints,
   type Job,
   layout,
+  MillraceError,
   type Mismatch,
+  oldestOf,
   type Searcher,
+  type Source,
   type StoredPoint,
   type Tokenizer,
   type VerifyOptions,
@@ -16,7 +20,7 @@ import {
 import { encodeRows } from "../engines/encode-rows.js";
 import { pointId } from "../identity/point-id.js";
 import { type ManifestHead, readAnyManifestHead } from "../manifest/manifest-head.js";
-import { manifestObjects } from "../manifest/read-manifest.js";
+import { knownObjects, manifestObjects } from "../manifest/read-manifest.js";
 import type { QuarantineRecord } from "../quarantine/quarantine.js";
 import { quarantined } from "../quarantine/read-quarantine.js";
 import { compareIds } from "./compare-ids.js";
@@ -27,6 +31,8 @@ import { corpusIds, pointsOfIds } from "./stored-points.js";
 export interface VerifyContext {
   readonly blobs: BlobStore;
   readonly searcher: Searcher;
+  /** Listed to see what is not indexed yet; not needed otherwise. */
+  readonly source?: Source;
   /** The job's; not needed where no vector is to be compared. */
   readonly model?: SamplingModel;
 }
@@ -68,6 +74,7 @@ export async function verify(context: VerifyContext, job: Job, options: VerifyOp
     sampled,
     ...(worst === undefined ? {} : { worst }),
     mismatches: mismatchesOf(job, head, schema),
+    ...(context.source === undefined ? {} : await freshnessOf(context.source, blobs, head)),
     isUnfinished: (await blobs.get(layout.planPage(0))) !== undefined,
   };
 }
@@ -158,6 +165,26 @@ function cutTo(maxTokens: number, ids: Int32Array, { specialTokens }: Tokenizer)
   if (ids.length <= maxTokens) return ids;
   const after = specialTokens > 1 ? 1 : 0;
   return Int32Array.from([...ids.subarray(0, maxTokens - after), ...ids.subarray(ids.length - after)]);
+}
+
+/** Lists the source against the manifest. A source that cannot be listed says nothing about the store. */
+async function freshnessOf(
+  source: Source,
+  blobs: BlobStore,
+  head: ManifestHead,
+): Promise<Pick<VerifyReport, "freshness">> {
+  let [changes, oldest] = [0, oldestOf([])];
+  try {
+    for await (const change of diffListing(source.list(), knownObjects(blobs, head))) {
+      if (change.kind === "unchanged") continue;
+      changes += 1;
+      if (change.kind !== "removed") oldest = oldestOf([oldest.oldestChange, change.object.modified]);
+    }
+    return { freshness: { changes, ...oldest } };
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === "E_SOURCE_MISSING") return {};
+    throw error;
+  }
 }
 
 type Schema = Awaited<ReturnType<Searcher["schema"]>>;

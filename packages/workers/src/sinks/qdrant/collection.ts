@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { MillraceError, type StoredSchema, type StoreSchema } from "@millrace/core";
+import { type CollectionSettings, MillraceError, type PayloadIndex, type StoreSchema } from "@millrace/core";
 import type { Schemas } from "@qdrant/js-client-rest";
 import { checkSchema } from "../check.js";
 import type { QdrantConnection } from "./client.js";
+import { creationRequest, missingIndexes } from "./collection-settings.js";
 import { vectorName } from "./payload.js";
 import {
   findStorePoint,
@@ -14,12 +15,6 @@ import {
 } from "./store-point.js";
 
 type CollectionInfo = Schemas["CollectionInfo"];
-
-/** Fields that searches choose points by. */
-const indexedFields = ["corpus", "path", "document"];
-
-/** Edges of a point in the search graph, Qdrant's own default; 0 while a new collection is filled: no graph is built. */
-const graphEdges = 16;
 
 /** Between creating a collection and describing it lies one request. */
 const maxCreationMilliseconds = 2_000;
@@ -32,6 +27,7 @@ export interface WantedCollection {
   readonly schema: StoreSchema;
   /** Undefined for a collection that is a store by itself. */
   readonly generation?: GenerationOwner;
+  readonly settings: CollectionSettings;
 }
 
 /**
@@ -39,10 +35,12 @@ export interface WantedCollection {
  * Qdrant lets do it gives the store its identity; the others wait for that.
  * @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT, E_STORE …
  */
-export async function openCollection(connection: QdrantConnection, wanted: WantedCollection): Promise<StoredSchema> {
-  const { schema, generation } = wanted;
+export async function openCollection(
+  connection: QdrantConnection,
+  { schema, generation, settings }: WantedCollection,
+): Promise<StoreDescription> {
   const before = await findCollection(connection);
-  const isCreator = before === undefined && (await createCollection(connection, schema));
+  const isCreator = before === undefined && (await createCollection(connection, schema, settings));
   const info = before ?? (await findCollection(connection));
   if (info === undefined) throw new MillraceError("E_STORE", "the collection vanished", { why: connection.place.name });
   const stored = isCreator ? undefined : await awaitStorePoint(connection, info);
@@ -50,25 +48,31 @@ export async function openCollection(connection: QdrantConnection, wanted: Wante
   checkVectors(connection, info, schema);
   const isForeign = stored === undefined ? (info.points_count ?? 0) > 0 : !isOf(stored, generation);
   if (isForeign) throw foreignCollection(connection);
-  const opened = { ...schema, identity: stored?.schema.identity ?? randomUUID() };
-  await writeStorePoint(connection, { schema: opened, generation: generation ?? stored?.generation });
-  for (const field of indexedFields) {
-    if (info.payload_schema[field] === undefined) await createIndex(connection, field);
-  }
+  const opened: StoreDescription = {
+    schema: { ...schema, identity: stored?.schema.identity ?? randomUUID() },
+    generation: generation ?? stored?.generation,
+    graphEdges: stored === undefined ? settings.graphEdges : stored.graphEdges,
+  };
+  await writeStorePoint(connection, opened);
+  for (const index of missingIndexes(info.payload_schema, settings)) await createIndex(connection, index);
   return opened;
 }
 
-/** Lets Qdrant build the search graph that was put off when the collection was made, and waits until it is built. */
-export async function buildGraph(connection: QdrantConnection): Promise<void> {
+/**
+ * Lets Qdrant build the search graph that was put off when the collection was made, and waits until it is built.
+ * @param edges of a point in the graph; a run that was killed before its end leaves them to the next one's.
+ */
+export async function buildGraph(connection: QdrantConnection, edges: number): Promise<void> {
   const info = await findCollection(connection);
   if (info?.config.hnsw_config.m === 0) {
     await connection.write("cannot build the index", (client, collection) =>
-      client.updateCollection(collection, { hnsw_config: { m: graphEdges } }),
+      client.updateCollection(collection, { hnsw_config: { m: edges } }),
     );
   }
   const deadline = performance.now() + maxWaitMilliseconds;
   for (let wait = 50; performance.now() < deadline; wait = Math.min(2 * wait, 2_000)) {
-    const status = (await findCollection(connection))?.status;
+    const { status, optimizer_status } = (await findCollection(connection)) ?? {};
+    if (status === "red") throw failedCollection(connection, optimizer_status);
     if (status !== "yellow" && status !== "grey") return;
     await sleep(wait);
   }
@@ -82,11 +86,14 @@ export function findCollection(connection: QdrantConnection): Promise<Collection
 }
 
 /** @returns false where it is there by now. */
-async function createCollection(connection: QdrantConnection, { dimensions }: StoreSchema): Promise<boolean> {
-  const vectors = { [vectorName]: { size: dimensions, distance: "Cosine" as const, on_disk: true } };
-  const settings = { vectors, on_disk_payload: true, hnsw_config: { m: 0 } };
+async function createCollection(
+  connection: QdrantConnection,
+  { dimensions }: StoreSchema,
+  settings: CollectionSettings,
+): Promise<boolean> {
+  const request = creationRequest(dimensions, settings);
   return connection.read("cannot create the store", (client, collection) =>
-    client.createCollection(collection, settings).catch(falseWhenThere),
+    client.createCollection(collection, request).catch(falseWhenThere),
   );
 }
 
@@ -105,8 +112,8 @@ function isOf({ generation }: StoreDescription, wanted: GenerationOwner | undefi
   return wanted === undefined || (generation?.store === wanted.store && generation.name === wanted.name);
 }
 
-async function createIndex(connection: QdrantConnection, field: string): Promise<void> {
-  const index = { field_name: field, field_schema: "keyword" as const, wait: true };
+async function createIndex(connection: QdrantConnection, { field, type }: PayloadIndex): Promise<void> {
+  const index = { field_name: field, field_schema: type, wait: true };
   await connection.write("cannot create the store", (client, collection) =>
     client.createPayloadIndex(collection, index),
   );
@@ -124,6 +131,11 @@ function checkVectors({ place }: QdrantConnection, info: CollectionInfo, schema:
 function foreignCollection({ place }: QdrantConnection): MillraceError {
   const why = `${place.name} holds points of another program`;
   return new MillraceError("E_STORE_SCHEMA", "the collection is not one of millrace", { why, fix: otherStore });
+}
+
+function failedCollection({ place }: QdrantConnection, optimizer: Schemas["OptimizersStatus"] | undefined) {
+  const why = typeof optimizer === "object" ? `${place.name}: ${optimizer.error}` : `${place.name} is red`;
+  return new MillraceError("E_STORE", "Qdrant could not process all that was written", { why, fix: "See its log" });
 }
 
 const otherStore = "Name another collection in --store; it is created where it does not exist";

@@ -1,14 +1,17 @@
-import { MillraceError, type StoredSchema, type StoreSchema } from "@millrace/core";
+import { MillraceError } from "@millrace/core";
 import { generationName } from "../generation.js";
 import type { QdrantConnection } from "./client.js";
-import { findCollection, openCollection } from "./collection.js";
+import { findCollection, openCollection, type WantedCollection } from "./collection.js";
 import { collectionPlace } from "./place.js";
+import type { StoreDescription } from "./store-point.js";
 
 /** The collection a sink writes to until it is closed. */
-export interface OpenGeneration {
+export interface OpenGeneration extends StoreDescription {
   readonly collection: QdrantConnection;
-  readonly schema: StoredSchema;
 }
+
+/** What is wanted of whichever collection it becomes. */
+export type WantedStore = Omit<WantedCollection, "generation">;
 
 /**
  * Opens a generation's collection `<store>-<generation>`, or the one that the store's name stands for, an alias or a
@@ -17,24 +20,24 @@ export interface OpenGeneration {
 export async function openGeneration(
   connection: QdrantConnection,
   generation: string | undefined,
-  schema: StoreSchema,
+  wanted: WantedStore,
 ): Promise<OpenGeneration> {
-  if (generation !== undefined) return openNamed(connection, generation, schema);
+  if (generation !== undefined) return openNamed(connection, generation, wanted);
   const live = await findLive(connection);
-  if (live !== undefined) return { collection: live, schema: await openCollection(live, { schema }) };
-  const first = await openNamed(connection, generationName(schema.fingerprint), schema);
+  if (live !== undefined) return { collection: live, ...(await openCollection(live, wanted)) };
+  const first = await openNamed(connection, generationName(wanted.schema.fingerprint), wanted);
   // Another process may have been first, with this generation or another one.
   if ((await liveAlias(connection)) === undefined) await makeLive(connection, first.collection, false);
   const now = await liveAlias(connection);
   if (now === first.collection.place.collection || now === undefined) return first;
   const collection = atCollection(connection, now);
-  return { collection, schema: await openCollection(collection, { schema }) };
+  return { collection, ...(await openCollection(collection, wanted)) };
 }
 
-async function openNamed(connection: QdrantConnection, name: string, schema: StoreSchema): Promise<OpenGeneration> {
+async function openNamed(connection: QdrantConnection, name: string, wanted: WantedStore): Promise<OpenGeneration> {
   const collection = atGeneration(connection, name);
   const generation = { store: connection.place.collection, name };
-  return { collection, schema: await openCollection(collection, { schema, generation }) };
+  return { collection, ...(await openCollection(collection, { ...wanted, generation })) };
 }
 
 /** The collection to search; it may be missing. */

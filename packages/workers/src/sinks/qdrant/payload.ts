@@ -30,8 +30,8 @@ export interface QdrantPoint {
  */
 export function toQdrantPoint(record: PointRecord, vector: Float32Array): QdrantPoint {
   const { id, ...rest } = record;
-  const squares = vector.reduce((sum, value) => sum + value * value, 0);
-  const isKept = Math.abs(squares - 1) <= unitTolerance && !vector.some((value) => Object.is(value, -0));
+  const { values, squares, hasNegativeZero } = readVector(vector);
+  const isKept = Math.abs(squares - 1) <= unitTolerance && !hasNegativeZero;
   const payload: StoredPayload = {
     ...rest,
     ...(asUuid(id) === id ? {} : { id }),
@@ -39,8 +39,22 @@ export function toQdrantPoint(record: PointRecord, vector: Float32Array): Qdrant
     ...(hasPlainNumbers(record.payload) ? {} : { payloadJson: JSON.stringify(record.payload) }),
   };
   const hasDirection = squares > 0 && Number.isFinite(squares);
-  const values = isKept ? Array.from(vector) : Array.from(vector, (value) => value / Math.sqrt(squares));
-  return { id: asUuid(id), vector: hasDirection ? { [vectorName]: values } : {}, payload: { ...payload } };
+  const unit = isKept ? values : values.map((value) => value / Math.sqrt(squares));
+  return { id: asUuid(id), vector: hasDirection ? { [vectorName]: unit } : {}, payload: { ...payload } };
+}
+
+/** In one pass: with a call for each value, this took a third of all the time the sink needs for a point. */
+function readVector(vector: Float32Array) {
+  const values = new Array<number>(vector.length);
+  let squares = 0;
+  let hasNegativeZero = false;
+  for (let index = 0; index < vector.length; index += 1) {
+    const value = vector[index] as number;
+    values[index] = value;
+    squares += value * value;
+    if (value === 0 && Object.is(value, -0)) hasNegativeZero = true;
+  }
+  return { values, squares, hasNegativeZero };
 }
 
 /** A point of an answer that was asked for with payload and vectors. */

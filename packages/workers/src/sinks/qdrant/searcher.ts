@@ -99,7 +99,8 @@ async function nearest(connection: QdrantConnection, { query, limit, isExact }: 
     limit,
     with_payload: true,
     with_vector: true,
-    params: { exact: isExact },
+    // Of quantized vectors only the candidates come; whole ones score them.
+    params: { exact: isExact, quantization: { rescore: true, oversampling: 2 } },
     ...(filter === undefined ? {} : { filter }),
   };
   const { points } = await connection.read("cannot search the store", (client, collection) =>

@@ -1,8 +1,9 @@
-import { inPieces, type PointBatch, type Sink } from "@millrace/core";
+import { type CollectionSettings, inPieces, type PointBatch, type Sink } from "@millrace/core";
 import { asUuid } from "../../identity/point-id.js";
 import { checkBatch, opened } from "../check.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
 import { buildGraph } from "./collection.js";
+import { defaultCollection } from "./collection-settings.js";
 import { type OpenGeneration, openGeneration } from "./generation.js";
 import { jsonBytes, type QdrantPoint, toQdrantPoint } from "./payload.js";
 import type { QdrantStore } from "./place.js";
@@ -16,16 +17,22 @@ const maxRequestBytes = 8 * 2 ** 20;
 
 const idsPerDelete = 1024;
 
+export interface QdrantSinkOptions extends QdrantOptions {
+  /** How a collection that does not exist is made. */
+  readonly collection?: CollectionSettings | undefined;
+}
+
 /**
  * Points in a collection of a Qdrant server: a generation's own, or the one that the store's name stands for when it is
  * opened. A write returns once the server has it in its log.
  */
-export function qdrantSink({ place, generation }: QdrantStore, options: QdrantOptions = {}): Sink {
+export function qdrantSink({ place, generation }: QdrantStore, options: QdrantSinkOptions = {}): Sink {
+  const settings = options.collection ?? defaultCollection;
   const connection = connectQdrant(place, options);
   let store: OpenGeneration | undefined;
   return {
     async open(schema) {
-      store = await openGeneration(connection, generation, schema);
+      store = await openGeneration(connection, generation, { schema, settings });
       return store.schema.identity;
     },
     async upsert(batch) {
@@ -38,7 +45,8 @@ export function qdrantSink({ place, generation }: QdrantStore, options: QdrantOp
       await atOnce(inPieces(ids, idsPerDelete), (piece) => deletePoints(collection, piece));
     },
     async finish() {
-      await buildGraph(opened(store).collection);
+      const { collection, graphEdges } = opened(store);
+      await buildGraph(collection, graphEdges ?? defaultCollection.graphEdges);
     },
     async close() {
       store = undefined;

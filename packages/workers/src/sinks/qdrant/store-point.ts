@@ -19,6 +19,8 @@ export interface StoreDescription {
   readonly schema: StoredSchema;
   /** Undefined in a collection that is a store by itself. */
   readonly generation: GenerationOwner | undefined;
+  /** Edges that the search graph is to have; while the collection is filled it has none. Undefined in older stores. */
+  readonly graphEdges: number | undefined;
 }
 
 /** A collection's name does not tell where the store's ends and the generation's begins. */
@@ -38,13 +40,14 @@ export async function findStorePoint(connection: QdrantConnection): Promise<Stor
     const why = `${connection.place.name} is of format ${content.format}, this version knows ${storeFormat}`;
     throw new MillraceError("E_STORE", "the store was made by another version", { why });
   }
-  const { dimensions, distance, fingerprint, graph, model, identity, generation } = content;
-  return { schema: { dimensions, distance, fingerprint, graph, model, identity }, generation };
+  const { dimensions, distance, fingerprint, graph, model, identity, generation, graphEdges } = content;
+  return { schema: { dimensions, distance, fingerprint, graph, model, identity }, generation, graphEdges };
 }
 
 interface StorePointFields {
   readonly format: number;
   readonly generation?: GenerationOwner;
+  readonly graphEdges?: number;
 }
 
 /** @throws E_STORE_MISSING */
@@ -54,11 +57,9 @@ export async function readStorePoint(connection: QdrantConnection): Promise<Stor
   return description.schema;
 }
 
-export async function writeStorePoint(
-  connection: QdrantConnection,
-  { schema, generation }: StoreDescription,
-): Promise<void> {
-  const payload = { millrace: { format: storeFormat, ...schema, ...(generation === undefined ? {} : { generation }) } };
+export async function writeStorePoint(connection: QdrantConnection, description: StoreDescription): Promise<void> {
+  const { schema, generation, graphEdges } = description;
+  const payload = { millrace: { format: storeFormat, ...schema, generation, graphEdges } };
   const points = [{ id: storePointId, vector: {}, payload }];
   await connection.write("cannot write to the store", (client, collection) =>
     client.upsert(collection, { points, wait: true }),

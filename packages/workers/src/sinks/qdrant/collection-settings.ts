@@ -1,0 +1,48 @@
+import type { CollectionSettings, PayloadIndex, Quantization } from "@millrace/core";
+import type { Schemas } from "@qdrant/js-client-rest";
+import { vectorName } from "./payload.js";
+
+/** Whole vectors on the disk, no quantization, and Qdrant's own number of edges. */
+export const defaultCollection: CollectionSettings = {
+  quantization: "none",
+  vectors: "disk",
+  payload: "disk",
+  graphEdges: 16,
+  payloadIndexes: [],
+};
+
+/** Fields of every point that searches choose by. */
+const pointFields: readonly PayloadIndex[] = ["corpus", "path", "document"].map((field) => ({
+  field,
+  type: "keyword",
+}));
+
+/**
+ * The request that makes a collection. It has no search graph while it is filled, which is what Qdrant recommends for
+ * many points: deferring all indexing would keep every vector in memory.
+ */
+export function creationRequest(dimensions: number, settings: CollectionSettings): Schemas["CreateCollection"] {
+  const { graphCandidates, shards, replicas } = settings;
+  const quantization = quantizationConfigs[settings.quantization];
+  return {
+    vectors: { [vectorName]: { size: dimensions, distance: "Cosine", on_disk: settings.vectors === "disk" } },
+    on_disk_payload: settings.payload === "disk",
+    hnsw_config: { m: 0, ...(graphCandidates === undefined ? {} : { ef_construct: graphCandidates }) },
+    ...(quantization === undefined ? {} : { quantization_config: quantization }),
+    ...(shards === undefined ? {} : { shard_number: shards }),
+    ...(replicas === undefined ? {} : { replication_factor: replicas }),
+  };
+}
+
+/** The payload indexes that a collection lacks. */
+export function missingIndexes(present: object, { payloadIndexes }: CollectionSettings): readonly PayloadIndex[] {
+  return [...pointFields, ...payloadIndexes].filter(({ field }) => !Object.hasOwn(present, field));
+}
+
+/** Quantized vectors stay in memory: candidates are found among them, and only those are read whole. */
+const quantizationConfigs: Readonly<Record<Quantization, Schemas["QuantizationConfig"] | undefined>> = {
+  none: undefined,
+  scalar: { scalar: { type: "int8", quantile: 0.99, always_ram: true } },
+  binary: { binary: { always_ram: true } },
+  product: { product: { compression: "x16", always_ram: true } },
+};
