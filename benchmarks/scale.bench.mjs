@@ -8,7 +8,7 @@ import {
   createChunker,
   createEncodeSteps,
   createIoSteps,
-  defaultWorkLimits,
+  fleetWorkLimits,
   folderBlobs,
   openJobs,
   runWorkers,
@@ -43,7 +43,7 @@ try {
   const job = describeJob();
   const store = countingStore();
   const context = openContext(job, createChunker(tokenizer, job.chunking), store);
-  const { working } = await startWorker(context);
+  const { working } = await startWorker(context, job.model);
   const jobs = await openJobs({ address: temporal.address });
   const stopSampling = sampleMemory(process.pid);
   const startedAt = performance.now();
@@ -162,7 +162,7 @@ function countingStore() {
 function openContext(job, chunker, store) {
   const blobs = folderBlobs(job.work);
   const source = madeUpSource();
-  const limits = { ...defaultWorkLimits, page: { ...defaultWorkLimits.page, objects: 1_024, removed: 1_024 } };
+  const limits = fleetWorkLimits;
   const drivers = { blobs, source, chunker, store: "scale", onProgress: () => {}, limits };
   const splitter = new ShardSplitter(drivers, job);
   let last = Promise.resolve();
@@ -189,12 +189,15 @@ function openContext(job, chunker, store) {
   return { blobs, source, sink: store.sink, store: "scale", limits, encoder, splitter: splitInTurn };
 }
 
-/** Starts a worker in this process; `working` settles when it has ended. @param {ReturnType<typeof openContext>} context */
-async function startWorker(context) {
+/**
+ * Starts a worker in this process; `working` settles when it has ended.
+ * @param {ReturnType<typeof openContext>} context
+ * @param {import("@millrace/core").ModelSpec} model
+ */
+async function startWorker(context, model) {
   const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
   const bundlePath = await bundleWorkflows({ workflowsPath, cacheDirectory: cacheFolder(), isEncrypted: false });
   const contextOf = async () => context;
-  const { model } = describeJob();
   const ready = Promise.withResolvers();
   const working = runWorkers({
     address: temporal.address,

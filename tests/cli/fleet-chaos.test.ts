@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
-import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type QdrantServer, startQdrant } from "../services/qdrant-server.ts";
-import { startS3Server } from "../services/s3-server.ts";
+import { directS3, s3Keys, startS3Server } from "../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../services/server.ts";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
@@ -57,8 +57,7 @@ type Victim = "worker" | "temporal" | "s3";
     environment = {
       TEMPORAL_ADDRESS: temporal.address,
       AWS_ENDPOINT_URL: server.endpoint,
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "testsecret",
+      ...s3Keys,
       AWS_REGION: "us-east-1",
     };
     await upload(server.endpoint, await corpusObjects());
@@ -160,8 +159,7 @@ async function corpusObjects(): Promise<ReadonlyMap<string, string[]>> {
 }
 
 async function upload(endpoint: string, objects: ReadonlyMap<string, string[]>): Promise<void> {
-  const credentials = { accessKeyId: "test", secretAccessKey: "testsecret" };
-  const client = new S3Client({ endpoint, region: "us-east-1", credentials, forcePathStyle: true });
+  const client = directS3(endpoint);
   for (const [key, lines] of objects) {
     const Body = `${lines.join("\n")}\n`;
     await client.send(new PutObjectCommand({ Bucket: "corpus", Key: `pages/${key}`, Body }));

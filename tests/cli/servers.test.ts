@@ -1,10 +1,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type QdrantServer, startQdrant } from "../services/qdrant-server.ts";
-import { startS3Server } from "../services/s3-server.ts";
+import { directS3, s3Keys, startS3Server } from "../services/s3-server.ts";
 import { freePorts, serviceProgram, type TestServer } from "../services/server.ts";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
@@ -40,15 +40,13 @@ const files = 400;
     qdrant = (await startQdrant("right")) as QdrantServer;
     environment = {
       AWS_ENDPOINT_URL: started.endpoint,
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "testsecret",
+      ...s3Keys,
       // Where nothing is given, the client would ask the machine's cloud.
       AWS_EC2_METADATA_DISABLED: "true",
       HOME: folder,
       QDRANT_API_KEY: "right",
     };
-    const credentials = { accessKeyId: "test", secretAccessKey: "testsecret" };
-    direct = new S3Client({ endpoint: started.endpoint, region: "us-east-1", credentials, forcePathStyle: true });
+    direct = directS3(started.endpoint);
   }, 120_000);
 
   afterAll(async () => {

@@ -5,9 +5,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
-import { otherTinyModel, type Running, run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { otherTinyModel, run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, pointsOf, randomNumbers, writeFiles } from "../support/corpus.ts";
-import { until } from "../support/processes.ts";
+import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
 
 const isHere = serviceProgram("temporal") !== undefined;
 if (!isHere) process.stderr.write("skipped: no Temporal server could be brought\n");
@@ -19,25 +19,15 @@ const kills = 6;
   let folder: string;
   let temporal: TemporalServer;
   let environment: Readonly<Record<string, string>>;
-  let worker: Running;
+  let worker: FleetWorker;
 
   const options = () => ({ cwd: folder, environment });
   const index = (place: string, ...more: readonly string[]) => [
     ...["index", "docs", "--model", tinyModel, "--json", "--store", `${place}/store`, "--work", `${place}/work`],
     ...more,
   ];
-  const startWorker = async () => {
-    const running = await start(
-      ["worker", "--model", tinyModel, "--hosts", "1", "--token-budget", "64", "--concurrency", "2"],
-      options(),
-    );
-    let said = "";
-    running.child.stderr?.on("data", (text) => {
-      said += text;
-    });
-    await until(() => said.includes("taking work") || running.child.exitCode !== null, "the worker", 60_000);
-    return running;
-  };
+  const startWorker = () =>
+    startFleetWorker({ ...options(), arguments: ["--token-budget", "64", "--concurrency", "2"] });
   const idOf = (stdout: string) => (JSON.parse(stdout.split("\n")[0] ?? "{}") as { job: string }).job;
 
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { startS3Server } from "../services/s3-server.ts";
+import { s3Keys, startS3Server } from "../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../services/server.ts";
 import { run, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, pointsOf, writeFiles } from "../support/corpus.ts";
@@ -24,8 +24,7 @@ if (program === undefined) process.stderr.write("skipped: no S3 server could be 
     environment = {
       AWS_ENDPOINT_URL: started.endpoint,
       AWS_REGION: "us-east-1",
-      AWS_ACCESS_KEY_ID: "test",
-      AWS_SECRET_ACCESS_KEY: "testsecret",
+      ...s3Keys,
     };
   }, 120_000);
   afterAll(() => server?.kill());

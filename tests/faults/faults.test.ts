@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { MillraceError } from "@millrace/core";
 import { openBlobs, openSource } from "@millrace/workers";
 import { FaultProxy } from "../services/fault-proxy.ts";
 import { type QdrantServer, startQdrant } from "../services/qdrant-server.ts";
-import { startS3Server } from "../services/s3-server.ts";
+import { directS3, s3Keys, startS3Server } from "../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../services/server.ts";
 import { randomNumbers } from "../support/corpus.ts";
 import { expectedPoints, manifestIds, type PointText, runInMemory, storedPoints } from "../support/memory-run.ts";
@@ -34,14 +34,12 @@ const words = ["the", "of", "and", "chunk", "heading", "unbreakable", "x", "12"]
     const started = await startS3Server(weed as string);
     s3 = started.server;
     qdrant = (await startQdrant()) as QdrantServer;
-    const credentials = { accessKeyId: "test", secretAccessKey: "testsecret" };
-    direct = new S3Client({ endpoint: started.endpoint, region: "us-east-1", credentials, forcePathStyle: true });
+    direct = directS3(started.endpoint);
     const both = ["error", "reset", "reset in the body", "body cut short", "slow body", "answer lost"] as const;
     s3Faults = new FaultProxy({ target: started.endpoint, seed: 1, rate: 0.12, kinds: [...both, "changed"] });
     qdrantFaults = new FaultProxy({ target: qdrant.url, seed: 2, rate: 0.12, kinds: [...both, "throttled"] });
     process.env.AWS_ENDPOINT_URL_S3 = await s3Faults.start();
-    process.env.AWS_ACCESS_KEY_ID = "test";
-    process.env.AWS_SECRET_ACCESS_KEY = "testsecret";
+    Object.assign(process.env, s3Keys);
     faultyQdrant = (await qdrantFaults.start()).replace("http:", "qdrant:");
   }, 90_000);
 

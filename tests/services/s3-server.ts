@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { freePorts, TestServer } from "./server.ts";
 
-/** Starts an S3 server with one bucket, "corpus". @returns its endpoint; its keys are "test" and "testsecret" */
+const [accessKey, secretKey] = ["test", "testsecret"];
+
+/** What the environment of a client holds, beside the endpoint. */
+export const s3Keys = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
+
+/** Starts an S3 server with one bucket, "corpus". @returns its endpoint */
 export async function startS3Server(program: string): Promise<{ server: TestServer; endpoint: string }> {
   const folder = await mkdtemp(join(tmpdir(), "millrace-s3-"));
   await mkdir(join(folder, "data"));
   const actions = ["Admin", "Read", "Write", "List", "Tagging"];
-  const credentials = [{ accessKey: "test", secretKey: "testsecret" }];
+  const credentials = [{ accessKey, secretKey }];
   await writeFile(join(folder, "s3.json"), JSON.stringify({ identities: [{ name: "t", credentials, actions }] }));
   const ports = await serverPorts();
   const flags = ["s3.port", "master.port", "volume.port", "filer.port"].flatMap((name, i) => [
@@ -33,9 +38,14 @@ async function serverPorts(): Promise<readonly number[]> {
   return ports.length >= 4 ? ports : serverPorts();
 }
 
+/** A client that goes past what a test puts between the product and the server. */
+export function directS3(endpoint: string): S3Client {
+  const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
+  return new S3Client({ endpoint, region: "us-east-1", credentials, forcePathStyle: true, maxAttempts: 8 });
+}
+
 async function warmUp(endpoint: string): Promise<void> {
-  const credentials = { accessKeyId: "test", secretAccessKey: "testsecret" };
-  const client = new S3Client({ endpoint, region: "us-east-1", credentials, forcePathStyle: true, maxAttempts: 8 });
+  const client = directS3(endpoint);
   await client.send(new CreateBucketCommand({ Bucket: "corpus" }));
   await client.send(new PutObjectCommand({ Bucket: "corpus", Key: "warm", Body: "up" }));
   client.destroy();

@@ -5,6 +5,7 @@ import { commandOptions } from "./config/options.js";
 import { type Settings, settingOf } from "./config/settings.js";
 import { parseText } from "./config/values.js";
 import { loadSettings, readEnvironment, silenceVendors } from "./config.js";
+import { interruptedExit } from "./report/errors.js";
 import { reportFailure } from "./report/failure.js";
 import { chooseMode, createReporter } from "./report.js";
 import { usageError } from "./usage.js";
@@ -159,7 +160,6 @@ function listenForStop(stop: AbortController, say: (line: string) => void): () =
   };
 }
 
-const interruptedExit = 130;
 /** One Ctrl-C may arrive twice: from the terminal, and passed on by npx. */
 const echoMilliseconds = 300;
 

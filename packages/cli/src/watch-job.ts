@@ -3,17 +3,17 @@ import { MillraceError, type Summary } from "@millrace/core";
 import type { Jobs } from "@millrace/workers";
 import type { JobProgress } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
+import { endInterrupted, quarantineError } from "./ending.js";
 import { formatError } from "./report/errors.js";
 import { describeError } from "./report/failure.js";
 import { formatCountOf } from "./report/format.js";
 import type { ProgressState } from "./report/progress.js";
 
 const pollMilliseconds = 1_000;
-const interruptedExit = 130;
 
 /** Shows a job's progress until it ends, then what it did. Ctrl-C ends the watching, not the job. */
 export async function watchJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
-  const { say, reporter, stop } = context;
+  const { reporter, stop } = context;
   const end = jobs.result<Summary>(id).then(
     (summary) => ({ summary }),
     (error: unknown) => ({ error }),
@@ -25,10 +25,7 @@ export async function watchJob(context: CommandContext, jobs: Jobs, id: string):
     const progress = await currentProgress(jobs, id);
     if (progress !== undefined) reporter.update(stateOf(progress));
   }
-  reporter.finish();
-  say(`the job goes on. Follow it with: millrace jobs watch ${id}`);
-  reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true, job: id });
-  return interruptedExit;
+  return endInterrupted(context, `the job goes on. Follow it with: millrace jobs watch ${id}`, { job: id });
 }
 
 async function pause(stop: AbortSignal): Promise<undefined> {
@@ -68,7 +65,11 @@ async function showEnd(context: CommandContext, id: string, { outcome, jobs }: E
   if (worked.quarantined > 0) say(`quarantine ${formatCountOf(worked.quarantined, "row")}`);
   if (summary.deletedPoints > 0) say(`deleted    ${formatCountOf(summary.deletedPoints, "point")}`);
   say(`store      ${formatCountOf(summary.documents, "document")}, ${formatCountOf(summary.points, "point")}`);
-  const error = quarantineError(worked.quarantined, settings.maxQuarantined);
+  const error = quarantineError(
+    worked.quarantined,
+    settings.maxQuarantined,
+    "Each row's reason is in the quarantine folder of the work folder.",
+  );
   if (error !== undefined) warn(formatError(error, false));
   const exitCode = error?.facts.exit ?? 0;
   reporter.event("result", {
@@ -79,14 +80,6 @@ async function showEnd(context: CommandContext, id: string, { outcome, jobs }: E
     ...summary,
   });
   return exitCode;
-}
-
-function quarantineError(quarantined: number, allowed: number): MillraceError | undefined {
-  if (quarantined <= allowed) return undefined;
-  return new MillraceError("E_QUARANTINE", `${formatCountOf(quarantined, "row")} could not be indexed`, {
-    why: `--max-quarantined allows ${allowed}; the rest is in the store`,
-    fix: "Each row's reason is in the quarantine folder of the work folder.",
-  });
 }
 
 /** Why the job ended: the error of the step that failed, or that somebody ended it. */

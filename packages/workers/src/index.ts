@@ -76,4 +76,4 @@ export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js"
 export type { QueueToPoll, WorkerOptions } from "./temporal/worker.js";
 export { bundleWorkflows, openJobs, openSchedules, runWorkers } from "./temporal.js";
 export { loadTokenizer } from "./tokenize/load-tokenizer.js";
-export { defaultWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";
+export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

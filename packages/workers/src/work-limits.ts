@@ -39,6 +39,12 @@ export const defaultWorkLimits: WorkLimits = {
   idsPerDelete: 4_096,
 };
 
+/** A step's answer travels in Temporal's history, where 256 KiB is already large. */
+export const fleetWorkLimits: WorkLimits = {
+  ...defaultWorkLimits,
+  page: { ...defaultWorkLimits.page, objects: 1_024, removed: 1_024 },
+};
+
 /** Parts hold at most so many batches: what a shard's resume has to look at. */
 const batchesPerPart = 16;
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ListMultipartUploadsCommand, ListPartsCommand, S3Client } from "@aws-sdk/client-s3";
+import { ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { openBlobs } from "@millrace/workers";
 import { describeBlobStore } from "../../conformance/blobs.ts";
 import { type FaultKind, FaultProxy } from "../../services/fault-proxy.ts";
-import { startS3Server } from "../../services/s3-server.ts";
+import { directS3, s3Keys, startS3Server } from "../../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../../services/server.ts";
 
 const program = serviceProgram("weed");
@@ -21,10 +21,8 @@ if (program === undefined) {
     server = started.server;
     proxy = new FaultProxy({ target: started.endpoint, seed: 11, rate: 0, kinds: ["error"] });
     process.env.AWS_ENDPOINT_URL_S3 = await proxy.start();
-    const credentials = { accessKeyId: "test", secretAccessKey: "testsecret" };
-    direct = new S3Client({ endpoint: started.endpoint, region: "us-east-1", credentials, forcePathStyle: true });
-    process.env.AWS_ACCESS_KEY_ID = "test";
-    process.env.AWS_SECRET_ACCESS_KEY = "testsecret";
+    direct = directS3(started.endpoint);
+    Object.assign(process.env, s3Keys);
   }, 60_000);
   afterAll(async () => {
     direct?.destroy();

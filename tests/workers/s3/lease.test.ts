@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createSink, guardedBlobs, guardedSink, type Lease, leaseS3Folder, openBlobs } from "@millrace/workers";
 import { batchOf, schemaOf } from "../../conformance/sink-points.ts";
 import { type FaultKind, FaultProxy } from "../../services/fault-proxy.ts";
-import { startS3Server } from "../../services/s3-server.ts";
+import { s3Keys, startS3Server } from "../../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../../services/server.ts";
 
 const program = serviceProgram("weed");
@@ -18,8 +18,7 @@ if (program === undefined) process.stderr.write("skipped: no S3 server could be 
     server = started.server;
     proxy = new FaultProxy({ target: started.endpoint, seed: 3, rate: 0, kinds: ["error"] });
     process.env.AWS_ENDPOINT_URL_S3 = await proxy.start();
-    process.env.AWS_ACCESS_KEY_ID = "test";
-    process.env.AWS_SECRET_ACCESS_KEY = "testsecret";
+    Object.assign(process.env, s3Keys);
   }, 60_000);
   afterAll(async () => {
     await proxy?.stop();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type CorpusObject, compareKeys, type Source } from "@millrace/core";
 import { openBlobs, openSource } from "@millrace/workers";
-import { startS3Server } from "../../services/s3-server.ts";
+import { s3Keys, startS3Server } from "../../services/s3-server.ts";
 import { serviceProgram, type TestServer } from "../../services/server.ts";
 
 const program = serviceProgram("weed");
@@ -23,8 +23,7 @@ const keysOf = async (source: Source, after?: string) => (await listed(source, a
     const started = await startS3Server(program as string);
     server = started.server;
     process.env.AWS_ENDPOINT_URL_S3 = started.endpoint;
-    process.env.AWS_ACCESS_KEY_ID = "test";
-    process.env.AWS_SECRET_ACCESS_KEY = "testsecret";
+    Object.assign(process.env, s3Keys);
   }, 60_000);
   afterAll(async () => {
     await server?.kill();

@@ -7,6 +7,7 @@ import { defaultWorkLimits, HostSplitter, openSource } from "@millrace/workers";
 import { temporaryFolder } from "../../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../../support/corpus.ts";
 import { childrenWith, signal, until } from "../../support/processes.ts";
+import { splitterJob } from "../../support/splitter-job.ts";
 import { golden } from "../../support/tokenizers.ts";
 
 const rows = (count: number) =>
@@ -29,21 +30,7 @@ afterEach(async () => {
 /** A splitter over the files, and a shard of each group of them. */
 async function open(files: Readonly<Record<string, string>>): Promise<{ job: Job; objects: readonly CorpusObject[] }> {
   await writeFiles(join(folder, "docs"), files);
-  const location = join(folder, "docs");
-  const job: Job = {
-    corpus: "corpus",
-    source: { location, include: [], exclude: [] },
-    fields: { text: ["text"], payload: [] },
-    chunking: { strategy: "structure", maxTokens: 32, overlap: 0 },
-    model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
-    limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 24 },
-    store: "memory:splitter",
-    work: join(folder, "work"),
-    full: false,
-    allowEmpty: false,
-    keepVectors: false,
-    fingerprint: "f",
-  };
+  const job = splitterJob(folder, { text: ["text"], payload: [] });
   const tokenizerPath = golden("wordpiece-tokenizer.json");
   const onRestart = (reason: string) => void restarts.push(reason);
   splitter = new HostSplitter({

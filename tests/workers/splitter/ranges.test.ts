@@ -5,6 +5,7 @@ import type { CorpusObject, Job, Shard, Split } from "@millrace/core";
 import { defaultWorkLimits, HostSplitter, openBlobs, openSource } from "@millrace/workers";
 import { temporaryFolder } from "../../support/command-line.ts";
 import { childrenWith, signal, until } from "../../support/processes.ts";
+import { splitterJob } from "../../support/splitter-job.ts";
 import { golden } from "../../support/tokenizers.ts";
 
 let folder: string;
@@ -31,20 +32,7 @@ async function openRows(count: number): Promise<{ job: Job; object: CorpusObject
     await file.writeFile(`${lines.with(999, "{bad").join("\r\n\n")}\n`);
   }
   await file.close();
-  const job: Job = {
-    corpus: "corpus",
-    source: { location: join(folder, "docs"), include: [], exclude: [] },
-    fields: { id: "id", text: ["text"], payload: [] },
-    chunking: { strategy: "structure", maxTokens: 32, overlap: 0 },
-    model: { reference: "m", precision: "fp32", graph: "g", dimensions: 4 },
-    limits: { maxRowBytes: 1 << 20, maxObjectBytes: 1 << 24 },
-    store: "memory:splitter",
-    work: join(folder, "work"),
-    full: false,
-    allowEmpty: false,
-    keepVectors: false,
-    fingerprint: "f",
-  };
+  const job = splitterJob(folder, { id: "id", text: ["text"], payload: [] });
   const tokenizerPath = golden("wordpiece-tokenizer.json");
   splitter = new HostSplitter({ job, store: "s", tokenizerPath, isDryRun: false, limits: defaultWorkLimits });
   for await (const object of (await openSource(job.source)).list()) return { job, object };

@@ -7,12 +7,13 @@ import { type BeirSet, openBeirSet } from "../beir.js";
 import type { CommandContext } from "../command.js";
 import { type OpenJob, openJob, openRanker } from "../compose.js";
 import { resolvePath } from "../config/paths.js";
+import { endInterrupted } from "../ending.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally } from "../tally.js";
 
 /** `millrace eval`: how well the model finds what people judged relevant, and how fast it encodes. */
 export async function run(context: CommandContext, [folder = ""]: readonly string[]): Promise<number> {
-  const { settings, say, reporter, standardInput } = context;
+  const { settings, say, standardInput } = context;
   const set = await openBeirSet(resolve(resolvePath(folder, {})));
   const work = await mkdtemp(join(tmpdir(), "millrace-eval-"));
   const tally = createTally((state) => context.reporter.update(state));
@@ -42,16 +43,11 @@ export async function run(context: CommandContext, [folder = ""]: readonly strin
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    reporter.finish();
-    say("stopped; nothing was kept");
-    reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true });
-    return interruptedExit;
+    return endInterrupted(context, "stopped; nothing was kept");
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
-
-const interruptedExit = 130;
 
 interface Evaluation {
   readonly open: OpenJob;

@@ -1,9 +1,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { MillraceError, type Summary } from "@millrace/core";
-import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
+import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { type OpenJob, openJob } from "../compose.js";
-import type { Settings } from "../config/settings.js";
+import { embedJob } from "../embed-job.js";
+import { endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { recordRate } from "../rates.js";
 import { formatError } from "../report/errors.js";
 import { describeError } from "../report/failure.js";
@@ -30,43 +31,22 @@ export async function run(context: CommandContext, [location]: readonly string[]
   const { standardInput } = context;
   const open = await openJob({ settings, location: source, standardInput, say, onTokens: tally.addTokens });
   try {
-    const summary = await embed(open, tally, { stop, hosts: settings.hosts });
+    const summary = await embedJob(open, { settings, tally, stop });
     delays.disable();
     context.reporter.finish();
     const result: IndexResult = { tally, summary, milliseconds: performance.now() - startedAt, startedAtDate, open };
     await recordRate(settings.cacheDirectory, open.model.compiled.graphDigest, tally.rate());
-    const error = quarantineError(settings, result);
+    const fix = `Each row's reason is in ${open.job.work}/quarantine.`;
+    const error = quarantineError(tally.quarantined(), settings.maxQuarantined, fix);
     showResult(context, { ...result, error }, delays.percentile(99) / 1e6);
     if (error !== undefined) context.warn(formatError(error, false));
     return exitCode(error);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    context.reporter.finish();
-    say(`stopped; nothing is lost. Go on with:\n  ${context.commandLine}`);
-    context.reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true });
-    return interruptedExit;
+    return endInterrupted(context, goOnLine(context));
   } finally {
     await open.close();
   }
-}
-
-const interruptedExit = 130;
-
-async function embed(
-  { job, steps, encoder }: OpenJob,
-  tally: Tally,
-  { stop, hosts }: { readonly stop: AbortSignal; readonly hosts: number },
-): Promise<Summary> {
-  const runtime = createEmbeddedRuntime({
-    steps,
-    hosts,
-    stop,
-    report: (progress) => {
-      tally.take(progress);
-      if (progress.kind === "planned" && progress.counts.bytes > 0) encoder.warm();
-    },
-  });
-  return embedCorpus(runtime, job);
 }
 
 interface IndexResult {
@@ -153,14 +133,6 @@ function freshnessOf({ tally, summary, startedAtDate }: IndexResult) {
     indexedUpTo,
     ...(oldestChange === undefined ? {} : { ageSeconds: ageSeconds(oldestChange, startedAtDate) }),
   };
-}
-
-function quarantineError(settings: Settings, { tally, open }: IndexResult): MillraceError | undefined {
-  if (tally.quarantined() <= settings.maxQuarantined) return undefined;
-  return new MillraceError("E_QUARANTINE", `${formatCountOf(tally.quarantined(), "row")} could not be indexed`, {
-    why: `--max-quarantined allows ${settings.maxQuarantined}; the rest is in the store`,
-    fix: `Each row's reason is in ${open.job.work}/quarantine.`,
-  });
 }
 
 function exitCode(error: MillraceError | undefined): number {

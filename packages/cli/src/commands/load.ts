@@ -1,9 +1,9 @@
 import { MillraceError } from "@millrace/core";
 import type { CommandContext } from "../command.js";
 import { loadStore } from "../compose.js";
+import { endInterrupted } from "../ending.js";
 import { formatCountOf, formatDuration } from "../report/format.js";
 
-const interruptedExit = 130;
 const millisecondsBetweenLines = 10_000;
 
 /** `millrace load`: fills a store from vectors that were kept, without a model. */
@@ -29,8 +29,6 @@ export async function run(context: CommandContext, [place = ""]: readonly string
     return 0;
   } catch (error) {
     if (!stop.aborted) throw error;
-    say(`stopped. Run again to load all of it:\n  ${context.commandLine}`);
-    reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true });
-    return interruptedExit;
+    return endInterrupted(context, `stopped. Run again to load all of it:\n  ${context.commandLine}`);
   }
 }

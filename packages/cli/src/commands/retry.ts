@@ -1,14 +1,14 @@
-import { MillraceError, type Summary } from "@millrace/core";
-import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
+import type { Summary } from "@millrace/core";
+import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { openRetry } from "../compose.js";
+import { embedJob } from "../embed-job.js";
+import { endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { jobQuery, modelReference } from "../job-query.js";
 import { formatError } from "../report/errors.js";
 import { describeError } from "../report/failure.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally, type Tally } from "../tally.js";
-
-const interruptedExit = 130;
 
 /** `millrace retry`: does again what is in quarantine, and nothing else. */
 export async function run(context: CommandContext, [name]: readonly string[]): Promise<number> {
@@ -20,16 +20,7 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
   try {
     say(`job        ${id}: ${open.job.corpus} → ${open.job.store}`);
     const before = await waiting();
-    const runtime = createEmbeddedRuntime({
-      steps: open.steps,
-      hosts: settings.hosts,
-      stop,
-      report: (progress) => {
-        tally.take(progress);
-        if (progress.kind === "planned" && progress.counts.bytes > 0) open.encoder.warm();
-      },
-    });
-    const summary = await embedCorpus(runtime, open.job);
+    const summary = await embedJob(open, { settings, tally, stop });
     reporter.finish();
     const remaining = await waiting();
     const milliseconds = performance.now() - startedAt;
@@ -44,10 +35,7 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
     });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    reporter.finish();
-    say(`stopped; nothing is lost. Go on with:\n  ${context.commandLine}`);
-    reporter.event("result", { ok: false, exitCode: interruptedExit, interrupted: true });
-    return interruptedExit;
+    return endInterrupted(context, goOnLine(context));
   } finally {
     await open.close();
   }
@@ -65,8 +53,8 @@ interface RetryResult {
 }
 
 function showResult(context: CommandContext, result: RetryResult): number {
-  const { say, warn, reporter } = context;
-  const { id, summary, tally, before, remaining, milliseconds } = result;
+  const { settings, say, warn, reporter } = context;
+  const { id, work, summary, tally, before, remaining, milliseconds } = result;
   const { objects, counts, encoded } = tally.totals();
   const healed = Math.max(0, before - remaining);
   if (before === 0) say("quarantine nothing was there");
@@ -77,7 +65,11 @@ function showResult(context: CommandContext, result: RetryResult): number {
   }
   const store = `${formatCountOf(summary.documents, "document")}, ${formatCountOf(summary.points, "point")}`;
   say(`store      ${store}, in ${formatDuration(milliseconds)}`);
-  const error = quarantineError(context, result);
+  const error = quarantineError(
+    remaining,
+    settings.maxQuarantined,
+    `Each row's reason is in ${work}/quarantine; what is gone from the source leaves it with the next index.`,
+  );
   if (error !== undefined) warn(formatError(error, false));
   const exitCode = error?.facts.exit ?? 0;
   reporter.event("result", {
@@ -94,12 +86,4 @@ function showResult(context: CommandContext, result: RetryResult): number {
     store: { objects: summary.objects, documents: summary.documents, points: summary.points },
   });
   return exitCode;
-}
-
-function quarantineError({ settings }: CommandContext, { remaining, work }: RetryResult): MillraceError | undefined {
-  if (remaining <= settings.maxQuarantined) return undefined;
-  return new MillraceError("E_QUARANTINE", `${formatCountOf(remaining, "row")} could not be indexed`, {
-    why: `--max-quarantined allows ${settings.maxQuarantined}; the rest is in the store`,
-    fix: `Each row's reason is in ${work}/quarantine; what is gone from the source leaves it with the next index.`,
-  });
 }

@@ -98,13 +98,17 @@ async function openDescribed({ settings, say, onTokens }: JobSurroundings, descr
   }
 }
 
-/** Work folder and store have one writer each; a store that is no folder here cannot be locked. */
+/** A store in a folder has one writer; one that is no folder here cannot be locked. @returns what unlocks it */
+export async function lockStore(store: string): Promise<() => Promise<void>> {
+  const folder = storeFolder(store);
+  return folder === undefined ? async () => {} : lockFolder(folder);
+}
+
+/** Work folder and store have one writer each. */
 async function lockPlaces({ work, store }: Job): Promise<Lease> {
   const lease = await leaseWorkFolder(work);
-  const folder = storeFolder(store);
-  if (folder === undefined) return lease;
   try {
-    const unlockStore = await lockFolder(folder);
+    const unlockStore = await lockStore(store);
     return { ...lease, release: async () => void (await Promise.all([lease.release(), unlockStore()])) };
   } catch (error) {
     await lease.release();

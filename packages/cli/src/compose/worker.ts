@@ -7,27 +7,25 @@ import {
   createEncodeSteps,
   createIoSteps,
   createSink,
-  defaultWorkLimits,
   type EncodeContext,
+  fleetWorkLimits,
   guardedBlobs,
   guardedSink,
   type IoContext,
   type IoSteps,
   joinWorkFolder,
   type Lease,
-  lockFolder,
   type OpenContext,
   openBlobs,
   openSource,
   type QueueToPoll,
   runWorkers,
   type StepControl,
-  storeFolder,
   withBatchSize,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
-import { openSplitter } from "./job.js";
+import { lockStore, openSplitter } from "./job.js";
 import { checkModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 
@@ -57,9 +55,6 @@ export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest)
 
 /** A batch takes seconds; a long object's split may take minutes, and is begun again elsewhere if it takes longer. */
 const graceMilliseconds = 60_000;
-
-/** A step's answer travels in Temporal's history, where 256 KiB is already large. */
-const workLimits = { ...defaultWorkLimits, page: { ...defaultWorkLimits.page, objects: 1_024, removed: 1_024 } };
 
 /** Longer than any step takes. */
 const idleMilliseconds = 3 * 3_600_000;
@@ -140,11 +135,12 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const model = await openJobModel({ settings, say }, job);
   const source = await openSource(job.source);
   const lease = await joinWorkFolder(job.work);
+  // The one writer of a store in a folder is the one worker whose io queue serves it.
   const unlock = await lockStore(job.store);
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const limits = withBatchSize(workLimits, settings.batchSize);
+    const limits = withBatchSize(fleetWorkLimits, settings.batchSize);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const close = async () => {
       await splitter.close();
@@ -161,10 +157,4 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
     await unlock();
     throw error;
   }
-}
-
-/** A store in a folder has one writer: the one worker whose io queue serves it. */
-async function lockStore(store: string): Promise<() => Promise<void>> {
-  const folder = storeFolder(store);
-  return folder === undefined ? async () => {} : lockFolder(folder);
 }

@@ -3,7 +3,7 @@ import { MillraceError } from "@millrace/core";
 import { printable } from "./printable.js";
 
 /** Exit code after Ctrl-C, as shells have it: 128 and the signal's number. */
-const interruptedExit = 130;
+export const interruptedExit = 130;
 
 /** An error as a user sees it: one line with code, what, why and what to do; with `isDebug` its stack and causes below. */
 export function formatError(error: unknown, isDebug: boolean): string {

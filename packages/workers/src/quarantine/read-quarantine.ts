@@ -9,6 +9,29 @@ export async function* quarantineFiles(
   for await (const key of blobs.list(layout.quarantinePrefix)) yield { key, records: await readFile(blobs, key) };
 }
 
+/** What the quarantine speaks of. */
+export interface QuarantinedDocuments {
+  /** Keys of the files that were read. */
+  readonly files: readonly string[];
+  /** Of each object that is named there, the documents that have chunks there. */
+  readonly documents: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+/** Which objects and documents are in quarantine; their names, not their records, are held in memory. */
+export async function quarantinedDocuments(blobs: BlobStore): Promise<QuarantinedDocuments> {
+  const files: string[] = [];
+  const named = new Map<string, Set<string>>();
+  for await (const { key, records } of quarantineFiles(blobs)) {
+    files.push(key);
+    for (const { object, document, ordinal } of records) {
+      const documents = named.get(object) ?? new Set();
+      named.set(object, documents);
+      if (document !== undefined && ordinal !== undefined) documents.add(document);
+    }
+  }
+  return { files, documents: named };
+}
+
 /** What is in quarantine, each row or chunk once though several runs may have said so; all of it in memory. */
 export async function quarantined(blobs: BlobStore): Promise<readonly QuarantineRecord[]> {
   const records = new Map<string, QuarantineRecord>();

@@ -1,7 +1,7 @@
 import { type BlobStore, layout, type ManifestDocument, type Shard } from "@millrace/core";
 import type { ManifestObject } from "../manifest/read-manifest.js";
 import { type QuarantineRecord, writeQuarantine } from "./quarantine.js";
-import { quarantineFiles } from "./read-quarantine.js";
+import { quarantinedDocuments, quarantineFiles } from "./read-quarantine.js";
 
 /** What a plan made of an object, as far as the quarantine is concerned. */
 interface Settlement {
@@ -28,15 +28,7 @@ export class SettledQuarantine {
   private constructor(private readonly named: ReadonlyMap<string, ReadonlySet<string>>) {}
 
   static async open(blobs: BlobStore): Promise<SettledQuarantine> {
-    const named = new Map<string, Set<string>>();
-    for await (const { records } of quarantineFiles(blobs)) {
-      for (const { object, document, ordinal } of records) {
-        const documents = named.get(object) ?? new Set();
-        named.set(object, documents);
-        if (document !== undefined && ordinal !== undefined) documents.add(document);
-      }
-    }
-    return new SettledQuarantine(named);
+    return new SettledQuarantine((await quarantinedDocuments(blobs)).documents);
   }
 
   /** A shard of the plan, or a part of one. */

@@ -49,9 +49,8 @@ export async function leaseS3Folder(location: string, options: LeaseOptions = {}
     if (held.isLost) throw busy(location, lifetime);
   };
   await named(() => held.take());
-  const timer = setInterval(() => void held.renew().catch(() => undefined), lifetime / renewals);
-  timer.unref();
-  if (sharedBy !== undefined) clearInterval(timer);
+  const renew = () => void held.renew().catch(() => undefined);
+  const timer = sharedBy === undefined ? setInterval(renew, lifetime / renewals).unref() : undefined;
   return {
     check: () => named(() => held.ensure()),
     async release() {

@@ -76,6 +76,8 @@ export class ShardPart {
   private readonly job: Job;
   private readonly shard: Shard;
   private readonly head: ManifestHead;
+  /** Each pair of object and document of the shard's `redo`, as JSON. */
+  private readonly redo: ReadonlySet<string>;
   private readonly limits: WorkLimits;
   private readonly documentsPerGroup: number;
 
@@ -84,6 +86,7 @@ export class ShardPart {
     this.job = job;
     this.shard = shard;
     this.head = head;
+    this.redo = new Set(shard.redo?.map((pair) => JSON.stringify(pair)));
     this.limits = drivers.limits ?? defaultWorkLimits;
     this.documentsPerGroup = isCareful ? 1 : this.limits.group.documents;
     this.writer = new BatchWriter(drivers.blobs, shard.id, this.limits.batch);
@@ -164,8 +167,7 @@ export class ShardPart {
 
   /** Whether a document is encoded although the store holds it. */
   private isToEncode(object: string, document: string): boolean {
-    const { isFull, redo = [] } = this.shard;
-    return isFull || redo.some(([key, inside]) => key === object && inside === document);
+    return this.shard.isFull || (this.redo.size > 0 && this.redo.has(JSON.stringify([object, document])));
   }
 
   private async flush(): Promise<void> {

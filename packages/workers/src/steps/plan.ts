@@ -92,7 +92,8 @@ async function planFresh(context: IoContext, job: Job, page: number, cursor?: st
   const { blobs, source, store, limits = defaultWorkLimits } = context;
   const head = await readManifestHead(blobs, store);
   const retry = job.scope === undefined ? undefined : await Retry.open(blobs, job, head);
-  const isEverythingChanged = job.full || retry !== undefined || head.reading !== readingDigest(job);
+  const reading = readingDigest(job);
+  const isEverythingChanged = job.full || retry !== undefined || head.reading !== reading;
   const found = new FoundChanges(isEverythingChanged, limits.page);
   for await (const change of diffListing(source.list(cursor), knownObjects(blobs, head, cursor))) {
     if (retry?.takes(change) === false) continue;
@@ -107,7 +108,7 @@ async function planFresh(context: IoContext, job: Job, page: number, cursor?: st
     page,
     shards: (await pieces(context, found.todo)).map((piece, index) => {
       // What a shard's batches hold depends on the manifest too; with it in the name, kept vectors are not overwritten.
-      const content = piece.range === undefined ? piece.objects : { ...piece, reading: readingDigest(job) };
+      const content = piece.range === undefined ? piece.objects : { ...piece, reading };
       const digest = sha256(basis + canonicalJson(content)).slice(0, 8);
       const { fromRow = 0, fromByte = 0 } = piece.range ?? {};
       const id = `${padded(page)}-${padded(index)}-${digest}`;

@@ -7,42 +7,35 @@ import {
   type Shard,
 } from "@millrace/core";
 import { type ManifestHead, readingDigest } from "../manifest/manifest-head.js";
-import { quarantineFiles } from "../quarantine/read-quarantine.js";
+import { type QuarantinedDocuments, quarantinedDocuments } from "../quarantine/read-quarantine.js";
 
 /** More documents than these are not named in a shard, which travels: all of its documents are encoded again instead. */
 const mostNamed = 512;
 
 /** What a plan takes up that tries again only what is in quarantine. */
 export class Retry {
-  /** Of each object in quarantine, the documents that have chunks there. */
-  private readonly documents = new Map<string, Set<string>>();
-  /** Keys of the files that were read: a shard that is tried again has another name than the one that failed. */
-  readonly files: string[] = [];
+  private constructor(private readonly quarantine: QuarantinedDocuments) {}
 
   /** @throws E_JOB_UNFINISHED where the store holds nothing of the job, or what was read otherwise. */
   static async open(blobs: BlobStore, job: Job, head: ManifestHead): Promise<Retry> {
     if (head.reading !== readingDigest(job)) throw indexFirst(head);
-    const retry = new Retry();
-    for await (const { key, records } of quarantineFiles(blobs)) {
-      retry.files.push(key);
-      for (const { object, document, ordinal } of records) {
-        const documents = retry.documents.get(object) ?? new Set();
-        retry.documents.set(object, documents);
-        if (document !== undefined && ordinal !== undefined) documents.add(document);
-      }
-    }
-    return retry;
+    return new Retry(await quarantinedDocuments(blobs));
+  }
+
+  /** Keys of the quarantine's files: a shard that is tried again has another name than the one that failed. */
+  get files(): readonly string[] {
+    return this.quarantine.files;
   }
 
   /** What is gone from the source, or was never in quarantine, is left to the next index. */
   takes(change: ObjectChange): boolean {
-    return change.kind !== "removed" && this.documents.has(change.object.key);
+    return change.kind !== "removed" && this.quarantine.documents.has(change.object.key);
   }
 
   /** What a shard of these objects encodes although it has not changed. */
   againOf(objects: readonly CorpusObject[]): Partial<Pick<Shard, "redo" | "isFull">> {
     const redo = objects.flatMap(({ key }) =>
-      [...(this.documents.get(key) ?? [])].map((document) => [key, document] as const),
+      [...(this.quarantine.documents.get(key) ?? [])].map((document) => [key, document] as const),
     );
     return redo.length > mostNamed ? { isFull: true } : { redo };
   }

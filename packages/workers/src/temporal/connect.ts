@@ -1,7 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import { Client, Connection, isGrpcServiceError } from "@temporalio/client";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
-
 import { dataConverter } from "./data-converter.js";
 
 /** How long a server may take to answer the first call. */
@@ -28,7 +27,7 @@ export function resolvePlace({ address, namespace }: TemporalPlace) {
 /** Connects, and makes sure that the namespace is there. @throws E_UNREACHABLE, E_CREDENTIALS, E_NAMESPACE_MISSING */
 export async function connectTemporal(place: TemporalPlace): Promise<Client> {
   const { connection: options, namespace, address } = resolvePlace(place);
-  const converter = dataConverter(place.keys ?? []);
+  const converter = dataConverter(place.keys);
   let connection: Connection | undefined;
   try {
     connection = await Connection.connect({ ...options, connectTimeout });

@@ -6,7 +6,7 @@ import { createEncryption } from "./codec.js";
 export const encodedFailuresPath = fileURLToPath(new URL("./encoded-failures.js", import.meta.url));
 
 /** How clients and workers turn values into payloads: in plain without keys. @throws E_CONFIG for what is no key */
-export function dataConverter(keys: readonly string[]): { readonly dataConverter?: DataConverter } {
+export function dataConverter(keys: readonly string[] = []): { readonly dataConverter?: DataConverter } {
   if (keys.length === 0) return {};
   return { dataConverter: { payloadCodecs: [createEncryption(keys)], failureConverterPath: encodedFailuresPath } };
 }

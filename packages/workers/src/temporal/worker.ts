@@ -24,7 +24,7 @@ export interface WorkerOptions extends TemporalPlace {
 /** Polls the queues until told to stop. @throws E_UNREACHABLE and its kin when the server is not there at the start */
 export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...place }: WorkerOptions): Promise<void> {
   const { connection: options, namespace, address } = resolvePlace(place);
-  const converter = dataConverter(place.keys ?? []);
+  const converter = dataConverter(place.keys);
   Runtime.install({
     logger: new DefaultLogger("ERROR"),
     // Left to itself, the native part writes its log to stdout, which is for data.

@@ -72,8 +72,8 @@ export function lanceSearcher(place: LancePlace): Searcher {
         throw error;
       });
     },
-    scan: () => scanStore(folder, stored),
-    ids: (corpus) => corpusIds(folder, stored, corpus),
+    scan: () => readApart(folder, stored, (table) => scanTable(folder, table)),
+    ids: (corpus) => readApart(folder, stored, (table) => corpusIds(folder, table, corpus)),
     points: (ids) =>
       guarded("cannot read the store", folder, async () => pointsById(await tableOf(await stored()), ids)),
     async close() {
@@ -133,49 +133,45 @@ async function nearest({ table, query, limit, bypassIndex }: NearestRequest) {
   return { points, farthest };
 }
 
-/** Holds the ids and one page of points. Reads one version of the table from beginning to end. */
-async function* scanStore(folder: string, stored: () => Promise<LanceGeneration>): AsyncGenerator<StoredPoint> {
+/** Reads with a reader of its own, so that one version of the table can be read from beginning to end. */
+async function* readApart<Item>(
+  folder: string,
+  stored: () => Promise<LanceGeneration>,
+  read: (table: Table) => AsyncIterable<Item>,
+): AsyncGenerator<Item> {
   const generation = await stored();
   const { connection, table } = await guarded("cannot open the store", folder, () =>
     openReader(folder, generation.table),
   );
   try {
-    const rows = await guarded("cannot read the store", folder, () => sortedRows(table));
-    for (let start = 0; start < rows.length; start += pointsPerPage) {
-      const rowIds = rows.slice(start, start + pointsPerPage).map(({ rowId }) => rowId);
-      yield* await guarded("cannot read the store", folder, () => readPage(table, rowIds));
-    }
+    yield* read(table);
   } finally {
     table.close();
     connection.close();
   }
 }
 
-/** Holds one batch of ids. Reads one version of the table from beginning to end. */
-async function* corpusIds(
-  folder: string,
-  stored: () => Promise<LanceGeneration>,
-  corpus: string,
-): AsyncGenerator<readonly string[]> {
-  const generation = await stored();
-  const { connection, table } = await guarded("cannot open the store", folder, () =>
-    openReader(folder, generation.table),
-  );
-  try {
-    await table.checkout(await table.version());
-    const batches = table
-      .query()
-      .where(`corpus = ${quoted(corpus)}`)
-      .select(["id"])
-      [Symbol.asyncIterator]();
-    for (;;) {
-      const next = await guarded("cannot read the store", folder, () => batches.next());
-      if (next.done) return;
-      yield [...(next.value.getChild("id") ?? [])] as string[];
-    }
-  } finally {
-    table.close();
-    connection.close();
+/** Every point, by id. Holds the ids and one page of points. */
+async function* scanTable(folder: string, table: Table): AsyncGenerator<StoredPoint> {
+  const rows = await guarded("cannot read the store", folder, () => sortedRows(table));
+  for (let start = 0; start < rows.length; start += pointsPerPage) {
+    const rowIds = rows.slice(start, start + pointsPerPage).map(({ rowId }) => rowId);
+    yield* await guarded("cannot read the store", folder, () => readPage(table, rowIds));
+  }
+}
+
+/** Holds one batch of ids. */
+async function* corpusIds(folder: string, table: Table, corpus: string): AsyncGenerator<readonly string[]> {
+  await table.checkout(await table.version());
+  const batches = table
+    .query()
+    .where(`corpus = ${quoted(corpus)}`)
+    .select(["id"])
+    [Symbol.asyncIterator]();
+  for (;;) {
+    const next = await guarded("cannot read the store", folder, () => batches.next());
+    if (next.done) return;
+    yield [...(next.value.getChild("id") ?? [])] as string[];
   }
 }
 
