@@ -41,6 +41,22 @@ describe("help", () => {
     },
   );
 
+  test.each([
+    ["index", ["default .millrace/store", "default all-MiniLM-L6-v2"]],
+    ["search", ["default .millrace/store", "by default the one that the store was filled with"]],
+    ["verify", ["by default the job's", "by default the job's"]],
+    ["retry", ["by default the job's", "by default the job's"]],
+    ["load", ["must be given"]],
+  ])("of %p says the defaults that it has for store and model", async (name, expected) => {
+    const { stdout } = await run([name, "--help"], { cwd: await temporaryFolder() });
+    const options = stdout.replaceAll(/\n {10,}/g, " ").split("\n");
+    const described = ["--store ", "--model "].flatMap((flag) =>
+      options.filter((line) => line.startsWith(`  ${flag}`)),
+    );
+    const notes = described.map((line) => /\(([^()]*)\) \[env/.exec(line)?.[1]);
+    expect(notes).toEqual(expected);
+  });
+
   test("without a command it is shown too, and the exit code is that of wrong usage", async () => {
     const { code, stdout, stderr } = await run([], { cwd: await temporaryFolder() });
     expect([code, stdout]).toEqual([2, ""]);

@@ -1,4 +1,5 @@
 import type { CommandModule } from "./command.js";
+import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
 
 /** A command as `--help` shows it; its module is loaded only when it is run. */
@@ -9,6 +10,8 @@ export interface CommandFacts {
   readonly parameters: string;
   readonly summary: string;
   readonly settings: readonly SettingKey[];
+  /** What its help says in place of a setting's default that it does not use. */
+  readonly defaults?: DefaultNotes;
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -53,6 +56,9 @@ const documents = [
   "allowEmpty",
 ] as const satisfies readonly SettingKey[];
 
+/** Of commands that take a job which was run before. */
+const ofJob: DefaultNotes = { store: "by default the job's", model: "by default the job's" };
+
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
@@ -88,6 +94,7 @@ export const commands: readonly CommandFacts[] = [
     parameters: "<query>",
     summary: "find the passages nearest in meaning",
     settings: ["store", "qdrantTimeout", "top", "filter", ...model, ...output],
+    defaults: { model: "by default the one that the store was filled with" },
     load: () => import("./commands/search.js"),
   },
   {
@@ -102,6 +109,7 @@ export const commands: readonly CommandFacts[] = [
     parameters: "[job]",
     summary: "check that a job's store holds each planned point once, nothing else, and the vectors of its texts",
     settings: ["store", "work", "sample", ...model, ...engine, ...output],
+    defaults: ofJob,
     load: () => import("./commands/verify.js"),
   },
   {
@@ -109,6 +117,7 @@ export const commands: readonly CommandFacts[] = [
     parameters: "[job]",
     summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
     settings: ["store", "work", "maxQuarantined", ...model, ...engine, ...output],
+    defaults: ofJob,
     load: () => import("./commands/retry.js"),
   },
   {
@@ -116,6 +125,7 @@ export const commands: readonly CommandFacts[] = [
     parameters: "<vectors>",
     summary: "fill a store from the vectors that index --keep-vectors kept, without encoding; a folder or s3:// place",
     settings: ["store", ...output],
+    defaults: { store: "must be given" },
     load: () => import("./commands/load.js"),
   },
   {

@@ -81,7 +81,7 @@ function addCommand(program: Command, facts: CommandFacts, run: Run): void {
       given.pop();
       await run(facts, given.filter((value) => value !== undefined) as string[], self.optsWithGlobals());
     });
-  for (const option of commandOptions(facts.settings)) command.addOption(option);
+  for (const option of commandOptions(facts.settings, facts.defaults)) command.addOption(option);
 }
 
 function groupOf(program: Command, name: string): Command {
