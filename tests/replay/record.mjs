@@ -10,7 +10,7 @@ import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import { cacheFolder } from "../../packages/cli/bin/node-version.mjs";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal } from "../services/temporal-server.ts";
-import { madeUpSteps } from "../support/made-up-steps.ts";
+import { madeUpInput, madeUpModel, madeUpSteps } from "../support/made-up-steps.ts";
 
 /**
  * Records the histories that `replay.test.ts` replays, on a real Temporal server with the workflows as they are built; only
@@ -18,22 +18,6 @@ import { madeUpSteps } from "../support/made-up-steps.ts";
  */
 const folder = fileURLToPath(new URL("histories", import.meta.url));
 const temporary = await mkdtemp(join(tmpdir(), "millrace-record-"));
-const model = { reference: "made-up", precision: /** @type {const} */ ("fp32"), graph: "0".repeat(64), dimensions: 4 };
-const job = {
-  corpus: "made-up",
-  source: { location: "made-up", include: [], exclude: [] },
-  fields: { text: [], payload: [] },
-  chunking: { strategy: /** @type {const} */ ("structure"), maxTokens: 256, overlap: 0 },
-  model,
-  limits: { maxRowBytes: 1, maxObjectBytes: 1 },
-  store: "memory:made-up",
-  work: "made-up",
-  full: false,
-  allowEmpty: false,
-  keepVectors: false,
-  fingerprint: "made-up",
-};
-const input = { job, device: "cpu", batches: 8 };
 const corpus = { pages: [2, 1], partsPerShard: 2, batchesPerPart: 5 };
 
 /**
@@ -69,17 +53,17 @@ const scenarios = [
   // Each step fails once, as it does where a server cannot be reached.
   {
     name: "retried",
-    corpus: { ...corpus, pages: [1, 1], onStep: (_, earlier) => fail("E_UNREACHABLE", earlier === 0) },
+    corpus: { ...corpus, pages: [1, 1], onStep: (_name, _corpus, earlier) => fail("E_UNREACHABLE", earlier === 0) },
   },
   {
     name: "refreshed",
     corpus: { pages: [1], partsPerShard: 1, batchesPerPart: 5 },
     workflow: "refreshCorpus",
-    input: { ...input, workflowId: jobWorkflowId("refreshed-job") },
+    input: { ...madeUpInput, workflowId: jobWorkflowId("refreshed-job") },
   },
   {
     name: "failed",
-    corpus: { ...corpus, onStep: (name, earlier) => fail("E_STORE", name === "write" && earlier === 1) },
+    corpus: { ...corpus, onStep: (name, _corpus, earlier) => fail("E_STORE", name === "write" && earlier === 1) },
   },
   {
     name: "cancelled",
@@ -119,7 +103,7 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
       queues: [
         { queue: orchestrateQueue, bundlePath },
         { queue: ioQueue, stepsFor: io, atOnce: 4 },
-        { queue: encodeQueue(model, "cpu"), stepsFor: () => ({ encode }), atOnce: 4 },
+        { queue: encodeQueue(madeUpModel, "cpu"), stepsFor: () => ({ encode }), atOnce: 4 },
       ],
       stop: stop.signal,
       graceMilliseconds: 5_000,
@@ -127,7 +111,7 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
     });
     await Promise.race([ready.promise, working]);
     const jobs = await openJobs({ address: temporal.address });
-    const wanted = { id: name, workflow, queue: orchestrateQueue, input: given.input ?? input, needs: [] };
+    const wanted = { id: name, workflow, queue: orchestrateQueue, input: given.input ?? madeUpInput, needs: [] };
     while (!(await isStarted(jobs, wanted))) await delay(50);
     await steer?.(jobs, name);
     await jobs.result(name).catch(() => {});

@@ -1,6 +1,34 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { noCounts, noPlanCounts, type PlanPage, type Shard, type Steps } from "@millrace/core";
+import {
+  type Job,
+  type ModelSpec,
+  noCounts,
+  noPlanCounts,
+  type PlanPage,
+  type Shard,
+  type Steps,
+} from "@millrace/core";
 import { randomNumbers } from "./corpus.ts";
+
+export const madeUpModel: ModelSpec = { reference: "made-up", precision: "fp32", graph: "0".repeat(64), dimensions: 4 };
+
+const job: Job = {
+  corpus: "made-up",
+  source: { location: "made-up", include: [], exclude: [] },
+  fields: { text: [], payload: [] },
+  chunking: { strategy: "structure", maxTokens: 256, overlap: 0 },
+  model: madeUpModel,
+  limits: { maxRowBytes: 1, maxObjectBytes: 1 },
+  store: "memory:made-up",
+  work: "made-up",
+  full: false,
+  allowEmpty: false,
+  keepVectors: false,
+  fingerprint: "made-up",
+};
+
+/** What a job of a made-up corpus is started with. */
+export const madeUpInput = { job, device: "cpu", batches: 8 };
 
 /** A corpus that exists only as what its steps answer. */
 export interface MadeUpCorpus {
@@ -12,8 +40,8 @@ export interface MadeUpCorpus {
   readonly isResumed?: boolean;
   /** Most milliseconds that a step takes. */
   readonly takes?: number;
-  /** Called as a step begins, with its name and how many of that name were begun before it; may throw. */
-  readonly onStep?: (name: keyof Steps, earlier: number) => void | Promise<void>;
+  /** Called as a step begins, with how many of that name were begun before it for a corpus of the same name; may throw. */
+  readonly onStep?: (name: keyof Steps, corpus: string, earlier: number) => void;
 }
 
 /** Steps of a made-up corpus: they answer as real ones do, after made-up times that differ from call to call. */
@@ -22,16 +50,16 @@ export function madeUpSteps(corpus: MadeUpCorpus): Steps {
   const random = randomNumbers(5);
   const begun = new Map<string, number>();
   let commits = 0;
-  const begin = async (name: keyof Steps) => {
-    const earlier = begun.get(name) ?? 0;
-    begun.set(name, earlier + 1);
-    await onStep?.(name, earlier);
+  const begin = async (name: keyof Steps, { corpus: of }: Job) => {
+    const earlier = begun.get(`${name} ${of}`) ?? 0;
+    begun.set(`${name} ${of}`, earlier + 1);
+    onStep?.(name, of, earlier);
     await delay(random() * takes);
   };
   const partOf = ({ id }: Shard) => Number(id.split(".")[1] ?? 0);
   return {
     async plan(job, page): Promise<PlanPage> {
-      await begin("plan");
+      await begin("plan", job);
       const shards = Array.from({ length: pages[page] ?? 0 }, (_, shard) => {
         return { id: `${page}-${shard}`, objects: [], fromRow: 0, fromByte: 0, isFull: job.full };
       });
@@ -39,8 +67,8 @@ export function madeUpSteps(corpus: MadeUpCorpus): Steps {
       const isLeft = isResumed && commits === 0;
       return { page, shards, removed: [], counts: noPlanCounts, isResumed: isLeft, isFull: job.full, ...next };
     },
-    async split(_, shard) {
-      await begin("split");
+    async split(job, shard) {
+      await begin("split", job);
       const part = partOf(shard);
       const rest: Shard = { ...shard, id: `${shard.id.split(".")[0]}.${part + 1}` };
       const isDone = isResumed && commits === 0 && shard.id === "0-0";
@@ -50,20 +78,20 @@ export function madeUpSteps(corpus: MadeUpCorpus): Steps {
       const counts = { ...noCounts, documents: 10, chunks: 10 * batches.length, bytes: 1000 };
       return { batches, counts, isDone, ...(part + 1 < partsPerShard && !isDone ? { rest } : {}) };
     },
-    async encode(_, batches) {
-      await begin("encode");
+    async encode(job, batches) {
+      await begin("encode", job);
       return batches.map(({ shard, index, key, chunks: points }) => {
         return { key, bytes: 1, sha256: "", shard, index, points, dimensions: 4, quarantined: 0, quarantinedIds: [] };
       });
     },
-    async write(_, shard, vectors) {
-      await begin("write");
+    async write(job, shard, vectors) {
+      await begin("write", job);
       return vectors.map(({ index, points }) => {
         return { shard: shard.id, index, points, idsDigest: "", vectorsDigest: "", quarantined: 0 };
       });
     },
-    async commit() {
-      await begin("commit");
+    async commit(job) {
+      await begin("commit", job);
       commits += 1;
       return { documents: 1, objects: 1, deletedPoints: 0, points: 1, changedObjects: 0, worked: noCounts };
     },

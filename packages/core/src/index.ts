@@ -16,7 +16,10 @@ export {
   type ErrorScope,
   errorTable,
   MillraceError,
+  type RetryClass,
 } from "./errors.js";
+
+export { type RetryPolicy, retryDelay, retryPolicies } from "./retries.js";
 
 export {
   type Block,

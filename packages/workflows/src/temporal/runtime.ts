@@ -7,7 +7,7 @@ import { ioQueue } from "./queues.js";
 /** A worker that says nothing for this long is taken for dead, and its step is given to another. */
 const heartbeatTimeout = "30 seconds";
 
-/** Errors that may pass are tried again for ever, the rest ends the job: the activity says which is which. */
+/** Of steps whose worker died; of those that failed, the activity itself says whether and when they are tried again. */
 const retry = { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "30 seconds" } as const;
 
 export interface TemporalRuntimeOptions {
