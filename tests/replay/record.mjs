@@ -39,9 +39,18 @@ const scenarios = [
     corpus: { ...corpus, pages: [1, 1], partsPerShard: 3, takes: 150 },
     async steer(jobs, id) {
       await until(jobs, id, ({ chunks }) => chunks > 0);
-      await jobs.signal(id, "pause");
+      await jobs.update(id, "pause");
       await delay(1_000);
       await jobs.signal(id, "resume");
+    },
+  },
+  {
+    name: "scaled",
+    corpus: { ...corpus, pages: [3], takes: 100 },
+    input: { ...madeUpInput, batches: 2 },
+    async steer(jobs, id) {
+      await until(jobs, id, ({ chunks }) => chunks > 0);
+      await jobs.update(id, "scale", 16);
     },
   },
   // Rests again and again: each run ends in another one.

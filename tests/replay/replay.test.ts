@@ -64,15 +64,39 @@ const mutants: readonly Mutant[] = [
   },
   {
     what: "a timer before each piece of work",
-    find: /(\(0,\s*[\w$]+\.)condition(\)\(\(\) => !isPaused\(\)\))/,
-    put: "$1sleep)(10)",
+    find: /checkpoint,(\s+)(wantsRest: \(\) => \(0,\s*([\w$]+)\.)/,
+    put: "checkpoint: () => (0, $3.sleep)(10),$1$2",
     shows: "plain",
   },
   {
     what: "a pause is not heeded",
-    find: /isPaused: \(\) => progress\.isPaused/,
-    put: "isPaused: () => false",
+    find: /while \(this\.isClosed\)/,
+    put: "while (false)",
     shows: "paused",
+  },
+  {
+    what: "a job that is resumed does not go on",
+    find: /setHandler\)\(resumeSignal, \(\) => /,
+    put: "$&false && ",
+    shows: "paused",
+  },
+  {
+    what: "more batches are under way than may be",
+    find: /this\.taken \+ count <= this\.most/,
+    put: "true",
+    shows: "plain",
+  },
+  {
+    what: "a job that is scaled keeps its windows",
+    find: /windowsChanged: \(\) => slots\.resized\(\)/,
+    put: "windowsChanged: () => new Promise(() => {})",
+    shows: "scaled",
+  },
+  {
+    what: "a job is not scaled",
+    find: /slots\.resize\(batches\)/,
+    put: "undefined",
+    shows: "scaled",
   },
   {
     what: "no pass follows a plan that was left",

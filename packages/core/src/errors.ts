@@ -54,7 +54,7 @@ export const errorTable = {
   E_WORKER_MISSING: preflight("No worker polls a queue that the job needs."),
   E_RUNTIME: preflight("This machine lacks something the product needs."),
 
-  E_JOB_ENDED: failure("Somebody cancelled or terminated the job."),
+  E_JOB_ENDED: failure("The job has ended, or somebody cancelled or terminated it."),
   E_DISK_FULL: failure("No space is left where the store or the work folder lies."),
   E_STORE: failure("The store refused a write or a read."),
   E_HOST: transient("An encoder or splitter process died or hung more often than is allowed.", "few"),

@@ -1,15 +1,35 @@
 import type { Job, Summary } from "@millrace/core";
-import { continueAsNew, defineQuery, defineSignal, executeChild, setHandler } from "@temporalio/workflow";
+import {
+  ApplicationFailure,
+  CancellationScope,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  setHandler,
+} from "@temporalio/workflow";
 import { embedCorpusFrom } from "../embed-corpus.js";
+import { Gate } from "../gate.js";
+import { createInTurn } from "../in-turn.js";
 import { beginning, type Position } from "../position.js";
+import { Slots } from "../slots.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
 import { createTemporalRuntime } from "./runtime.js";
 
-/** Takes no new work until `resume`; what is under way is finished. */
+/** Takes no new work until `resume`; what is under way is finished. As a signal it needs no worker to be there now. */
 export const pauseSignal = defineSignal("pause");
 export const resumeSignal = defineSignal("resume");
+/** The same, answered when the job has heard of it, with what it has done so far. */
+export const pauseUpdate = defineUpdate<JobProgress>("pause");
+export const resumeUpdate = defineUpdate<JobProgress>("resume");
+/** How many batches may be under way at once from now on. Those that are, are finished. */
+export const scaleUpdate = defineUpdate<JobProgress, [batches: number]>("scale");
 export const progressQuery = defineQuery<JobProgress>("progress");
+
+/** More are not to be under way at once: the job's state and its histories grow with them. */
+const mostBatches = 10_000;
 
 /** What `embedCorpus` is started with. */
 export interface EmbedCorpusInput {
@@ -25,28 +45,54 @@ export interface EmbedCorpusInput {
 
 /** The workflow `embedCorpus`: the same orchestration as in one process; long jobs continue in new histories. */
 export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
-  const { job, device, batches } = input;
-  let progress = input.progress ?? noProgress;
-  const setPaused = (isPaused: boolean) => {
-    progress = { ...progress, isPaused };
+  const { job, device } = input;
+  let progress: JobProgress = { ...noProgress, ...input.progress };
+  const inTurn = createInTurn();
+  const slots = new Slots(input.batches);
+  const gate = new Gate(progress.isPaused);
+  const current = (): JobProgress => ({
+    ...progress,
+    isPaused: gate.isClosed,
+    batches: { underWay: slots.taken, limit: slots.limit },
+  });
+  // What is asked of the job comes in its turn, as steps' outcomes do.
+  const steered = async (act: () => void) => {
+    await inTurn(Promise.resolve());
+    act();
+    return current();
   };
-  setHandler(pauseSignal, () => setPaused(true));
-  setHandler(resumeSignal, () => setPaused(false));
-  setHandler(progressQuery, () => progress);
+  setHandler(pauseSignal, () => void steered(() => gate.close()));
+  setHandler(resumeSignal, () => void steered(() => gate.open()));
+  setHandler(pauseUpdate, () => steered(() => gate.close()));
+  setHandler(resumeUpdate, () => steered(() => gate.open()));
+  setHandler(scaleUpdate, (batches) => steered(() => slots.resize(batches)), { validator: checkBatches });
+  setHandler(progressQuery, current);
+  // Activities hear of a cancellation by themselves.
+  CancellationScope.current().cancelRequested.catch((error: unknown) => void steered(() => gate.fail(error)));
   const runtime = createTemporalRuntime({
     encodeQueue: encodeQueue(job.model, device),
-    batches,
-    isPaused: () => progress.isPaused,
+    slots,
+    checkpoint: () => gate.passed(),
     report: (event) => {
       progress = addProgress(progress, event);
     },
+    inTurn,
   });
   const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
   if ("rest" in outcome) {
-    return continueAsNew<typeof embedCorpus>({ ...input, from: outcome.rest, progress });
+    const next = { ...input, batches: slots.limit, from: outcome.rest, progress: current() };
+    return continueAsNew<typeof embedCorpus>(next);
   }
   progress = { ...progress, phase: "done" };
   return outcome.summary;
+}
+
+function checkBatches(batches: unknown): void {
+  if (Number.isInteger(batches) && Number(batches) >= 1 && Number(batches) <= mostBatches) return;
+  throw ApplicationFailure.nonRetryable(
+    `${batches} batches cannot be under way: it must be 1 to ${mostBatches}`,
+    "E_USAGE",
+  );
 }
 
 /** What `refreshCorpus` is started with. */
