@@ -33,7 +33,7 @@ await serveHost<SplitterSettings, SplitRequest, Split>(
       },
       job,
     );
-    return { facts: null, handle: (request) => splitter.split(request) };
+    return { facts: null, handle: (request, signal) => splitter.split(request, signal) };
   },
 );
 
