@@ -4,7 +4,7 @@
  */
 export { examineMachine } from "./compose/doctor.js";
 export { openDryRun } from "./compose/dry-run.js";
-export { openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob } from "./compose/fleet.js";
+export { listJobs, openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob } from "./compose/fleet.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
 export { installedModels, measureRate, openModel } from "./compose/model.js";

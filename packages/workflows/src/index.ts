@@ -7,6 +7,7 @@ export { createInTurn, type InTurn } from "./in-turn.js";
 export { beginning, type Position } from "./position.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
 export { Slots } from "./slots.js";
+export { attributes, attributesOf } from "./temporal/attributes.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
 export type { EmbedCorpusInput, RefreshCorpusInput } from "./temporal/workflows.js";

@@ -387,6 +387,14 @@ export const settings = {
     flag: "--detach",
     env: ["MILLRACE_DETACH"],
   }),
+  watch: setting({
+    group: "running",
+    doc: "With --on temporal: follow the job until it ends, which is what happens without --detach",
+    schema: z.boolean(),
+    default: false,
+    flag: "--watch",
+    env: ["MILLRACE_WATCH"],
+  }),
   inFlight: setting({
     group: "running",
     doc: "With --on temporal: batches under way at once, over all workers",
@@ -423,6 +431,15 @@ export const settings = {
     hasCommas: true,
     isSecret: true,
     isFileless: true,
+  }),
+  status: setting({
+    group: "running",
+    doc: "Which jobs are listed; by default all",
+    schema: z.enum(["running", "completed", "failed", "cancelled", "terminated"]).optional(),
+    default: undefined,
+    example: "running",
+    flag: "--status <status>",
+    env: ["MILLRACE_STATUS"],
   }),
   cron: setting({
     group: "running",

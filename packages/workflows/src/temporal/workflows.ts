@@ -8,12 +8,14 @@ import {
   defineUpdate,
   executeChild,
   setHandler,
+  upsertSearchAttributes,
 } from "@temporalio/workflow";
 import { embedCorpusFrom } from "../embed-corpus.js";
 import { Gate } from "../gate.js";
 import { createInTurn } from "../in-turn.js";
 import { beginning, type Position } from "../position.js";
 import { Slots } from "../slots.js";
+import { attributes } from "./attributes.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
 import { createTemporalRuntime } from "./runtime.js";
@@ -38,6 +40,8 @@ export interface EmbedCorpusInput {
   readonly device: string;
   /** Batches under way at the same time: as many as all workers together are expected to encode. */
   readonly batches: number;
+  /** The server keeps the search attributes of `attributes.ts`. Without them, setting one would hold the job up for ever. */
+  readonly isSearchable?: boolean;
   /** Where the run before this one rested. */
   readonly from?: Position;
   readonly progress?: JobProgress;
@@ -59,8 +63,17 @@ export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
   const steered = async (act: () => void) => {
     await inTurn(Promise.resolve());
     act();
+    show();
     return current();
   };
+  let shown = input.progress === undefined ? undefined : phaseOf(current());
+  const show = () => {
+    const phase = phaseOf(current());
+    if (input.isSearchable && phase !== shown)
+      upsertSearchAttributes([{ key: keyword(attributes.phase), value: phase }]);
+    shown = phase;
+  };
+  show();
   setHandler(pauseSignal, () => void steered(() => gate.close()));
   setHandler(resumeSignal, () => void steered(() => gate.open()));
   setHandler(pauseUpdate, () => steered(() => gate.close()));
@@ -75,6 +88,7 @@ export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
     checkpoint: () => gate.passed(),
     report: (event) => {
       progress = addProgress(progress, event);
+      show();
     },
     inTurn,
   });
@@ -84,7 +98,14 @@ export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
     return continueAsNew<typeof embedCorpus>(next);
   }
   progress = { ...progress, phase: "done" };
+  show();
   return outcome.summary;
+}
+
+const keyword = (name: string) => ({ name, type: "KEYWORD" as const });
+
+function phaseOf({ isPaused, phase }: JobProgress): string {
+  return isPaused && phase === "working" ? "paused" : phase;
 }
 
 function checkBatches(batches: unknown): void {
@@ -99,15 +120,25 @@ function checkBatches(batches: unknown): void {
 export interface RefreshCorpusInput extends EmbedCorpusInput {
   /** Id by which the job cannot run twice, however it is started. */
   readonly workflowId: string;
+  /** What the job is found by, as it is kept. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /**
  * The workflow `refreshCorpus`, which schedules start: Temporal gives each start of a schedule an id of its own, so the
  * job itself runs below it, under its own. @returns undefined where the job is running already: nothing is to be done.
  */
-export async function refreshCorpus({ workflowId, ...input }: RefreshCorpusInput): Promise<Summary | undefined> {
+export async function refreshCorpus({
+  workflowId,
+  attributes: values = {},
+  ...input
+}: RefreshCorpusInput): Promise<Summary | undefined> {
   try {
-    return await executeChild(embedCorpus, { workflowId, args: [input] });
+    return await executeChild(embedCorpus, {
+      workflowId,
+      args: [input],
+      typedSearchAttributes: Object.entries(values).map(([name, value]) => ({ key: keyword(name), value })),
+    });
   } catch (error) {
     // The class is not among those a workflow may import.
     if (error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError") return undefined;
