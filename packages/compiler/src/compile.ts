@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { MillraceError, type Precision } from "@millrace/core";
+import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
 import { findEntry, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
@@ -7,6 +7,9 @@ import { encodeGraph } from "./graph/encode.js";
 import { addPoolingHead, type PoolingMode } from "./heads/pooling.js";
 import { type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { type Fidelity, isFaithful } from "./precision/fidelity.js";
+import { calibrationDigest, compareGraphs, toInt8 } from "./precision/int8.js";
+import type { GraphRuntime } from "./precision/runtime.js";
 import { openCheckpoint, type Weights } from "./weights/checkpoint.js";
 
 /** An encoder's graph on disk, with all that is needed to run it. */
@@ -26,6 +29,10 @@ export interface CompiledModel {
   readonly pooling: PoolingMode;
   readonly isNormalized: boolean;
   readonly precision: Precision;
+  /** Of an int8 model: how near it comes to fp32. */
+  readonly fidelity?: Fidelity;
+  /** Of an fp32 model that `auto` chose: what int8 would have come to. */
+  readonly rejected?: Fidelity;
   readonly tokenizerPath: string;
   /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
   readonly inputs: readonly GraphValue[];
@@ -36,28 +43,42 @@ export interface CompiledModel {
 }
 
 export interface CompileOptions {
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
+  /** Calibrates where int8 is to be compiled. */
+  readonly runtime?: GraphRuntime;
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
 const compilerVersion = "1";
+/** To be raised with each change that alters an int8 graph's bytes only. */
+const int8Version = "1";
 
 /**
- * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at a time.
+ * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at
+ * a time, but for int8 the float graph is held in memory while it calibrates. `auto` is int8 where that is faithful to fp32.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
   const { precision } = options;
+  if (precision !== "auto") return compileAs(path, precision, options);
+  const int8 = await compileAs(path, "int8", options);
+  if (int8.fidelity !== undefined && isFaithful(int8.fidelity)) return int8;
+  return { ...(await compileAs(path, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
+}
+
+async function compileAs(path: string, precision: Precision, options: CompileOptions): Promise<CompiledModel> {
   const cacheDirectory = resolve(options.cacheDirectory);
   const directory = await readModelDirectory(path);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const key = digestOf([compilerVersion, precision, files]);
+  const recipe =
+    precision === "int8" ? [compilerVersion, precision, int8Version, calibrationDigest] : [compilerVersion, precision];
+  const key = digestOf([...recipe, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, runtime: options.runtime });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
@@ -68,7 +89,7 @@ export async function compileModel(path: string, options: CompileOptions): Promi
 }
 
 /** A compiled model less the places, which differ from machine to machine. */
-type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath">;
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "rejected">;
 
 interface Compilation {
   readonly key: string;
@@ -76,13 +97,14 @@ interface Compilation {
   readonly stamp: string;
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
+  readonly runtime: GraphRuntime | undefined;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, directory, stamp, files, precision } = compilation;
   const weights = await openCheckpoint(directory.encoderPath);
   try {
-    const graph = buildGraph(directory, weights);
+    const { graph, fidelity } = await inPrecision(buildGraph(directory, weights), compilation);
     const describe = (graphDigest: string): StoredModel => ({
       architecture: directory.architecture,
       graphDigest,
@@ -92,6 +114,7 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
       parameters: weights.parameters,
       ...directory.head,
       precision,
+      ...(fidelity && { fidelity }),
       inputs: graph.inputs,
       outputs: graph.outputs,
       files,
@@ -105,6 +128,18 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   } finally {
     await weights.close();
   }
+}
+
+async function inPrecision(
+  graph: Graph,
+  { precision, runtime, directory: { tokenizerPath, maxTokens } }: Compilation,
+): Promise<{ readonly graph: Graph; readonly fidelity?: Fidelity }> {
+  if (precision === "fp32") return { graph };
+  if (runtime === undefined)
+    throw new MillraceError("E_INTERNAL", "cannot compile to int8", { why: "nothing was given to calibrate with" });
+  const request = { runtime, tokenizerPath, maxTokens };
+  const int8 = await toInt8(graph, request);
+  return { graph: int8, fidelity: await compareGraphs(graph, int8, request) };
 }
 
 /** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { CompiledModel } from "@millrace/compiler";
+import type { CompiledModel, Fidelity } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
@@ -50,7 +50,13 @@ export async function openModel(settings: Settings, reference: string, say: Say)
     precision: settings.precision,
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
+  if (compiled.rejected !== undefined) say(rejection(installed.name, compiled.rejected));
   return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+}
+
+function rejection(name: string, { meanCosine, leastCosine, errorShare }: Fidelity): string {
+  const cosines = `cosine ${meanCosine.toFixed(4)} to fp32, ${leastCosine.toFixed(4)} at worst`;
+  return `warning: int8 would change ${name} too much (${cosines}, error share ${(errorShare * 100).toFixed(1)} %); using fp32`;
 }
 
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */

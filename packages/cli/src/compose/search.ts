@@ -1,4 +1,4 @@
-import { MillraceError, type SearchHit } from "@millrace/core";
+import { MillraceError, precisions, type SearchHit } from "@millrace/core";
 import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
@@ -18,10 +18,13 @@ export interface OpenSearch {
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
-  const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
+  const model = await openModelOfGraph(settings, {
+    reference: reference ?? schema.model,
+    graph: schema.graph,
+    say,
+  }).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
-  checkGraph(schema.graph, model);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
     async find(query, { top, filters }) {
@@ -46,8 +49,22 @@ function modelOfStoreError(error: unknown, store: string): unknown {
   });
 }
 
-function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
-  if (compiled.graphDigest === graph) return;
+interface ModelOfGraph {
+  readonly reference: string;
+  /** sha256 the compiled graph must have. */
+  readonly graph: string;
+  readonly say: Say;
+}
+
+/** Opens the model in the precision that a store was filled with, whatever is set. @throws E_STORE_FINGERPRINT */
+async function openModelOfGraph(settings: Settings, { reference, graph, say }: ModelOfGraph): Promise<OpenModel> {
+  let model = await openModel(settings, reference, say);
+  for (const precision of precisions) {
+    if (model.compiled.graphDigest === graph) return model;
+    if (model.compiled.precision !== precision) model = await openModel({ ...settings, precision }, reference, say);
+  }
+  if (model.compiled.graphDigest === graph) return model;
+  const { compiled, installed } = model;
   throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
     why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
     fix: "Give the model it was filled with as --model.",

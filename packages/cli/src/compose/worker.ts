@@ -94,7 +94,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close, () => encoder.close());
-    const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
+    const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => createEncodeSteps(pool.of, control);
     queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
   }

@@ -1,4 +1,4 @@
-import { chunkingStrategies, payloadIndexTypes, precisions, quantizations, residences } from "@millrace/core";
+import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
 import { z } from "zod";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
@@ -217,8 +217,8 @@ export const settings = {
   }),
   precision: setting({
     group: "model",
-    doc: "Number format the model computes in",
-    schema: z.enum(precisions),
+    doc: "Number format the model computes in: fp32, int8, or auto, which is int8 unless that hurts this model",
+    schema: z.enum(precisionChoices),
     default: "fp32",
     flag: "--precision <format>",
     env: ["MILLRACE_PRECISION"],

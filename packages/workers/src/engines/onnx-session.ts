@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { RunningGraph } from "@millrace/compiler";
 import type { TokenBatch } from "@millrace/core";
 import { MillraceError } from "@millrace/core";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -22,7 +23,19 @@ export interface SessionOptions {
  * kept at `basic`: the graph is written the way the kernels want it, and 'extended' fuses it into slower ones.
  */
 export async function openSession({ graphPath, graphDigest, threads }: SessionOptions): Promise<Session> {
-  const session = await InferenceSession.create(await verifiedBytes(graphPath, graphDigest), {
+  const session = await createSession(await verifiedBytes(graphPath, graphDigest), threads);
+  const [input] = session.inputNames;
+  const [output] = session.outputNames;
+  return {
+    async run({ ids, rows, length }) {
+      const results = await session.run({ [input as string]: new Tensor("int32", ids, [rows, length]) });
+      return (results[output as string] as Tensor).data as Float32Array;
+    },
+  };
+}
+
+function createSession(graph: Uint8Array, threads: number): Promise<InferenceSession> {
+  return InferenceSession.create(graph, {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "basic",
     intraOpNumThreads: threads,
@@ -31,13 +44,18 @@ export async function openSession({ graphPath, graphDigest, threads }: SessionOp
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
+}
+
+/** Opens a graph that the compiler has just made, with any outputs. One thread: kernels then sum in the same order everywhere. */
+export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {
+  const session = await createSession(graph, 1);
   const [input] = session.inputNames;
-  const [output] = session.outputNames;
   return {
     async run({ ids, rows, length }) {
       const results = await session.run({ [input as string]: new Tensor("int32", ids, [rows, length]) });
-      return (results[output as string] as Tensor).data as Float32Array;
+      return new Map(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]));
     },
+    close: () => session.release(),
   };
 }
 
