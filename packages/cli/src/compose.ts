@@ -8,7 +8,9 @@ export { openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob } f
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
 export { installedModels, measureRate, openModel } from "./compose/model.js";
+export { openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
-export { openRanker, openSearch } from "./compose/search.js";
+export { rollbackStore } from "./compose/rollback.js";
+export { openSearch, scoreJob } from "./compose/search.js";
 export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

@@ -19,6 +19,14 @@ export interface Encoded {
   readonly points: number;
 }
 
+/** What comes after the encoding. */
+const phases: Readonly<Partial<Record<Progress["kind"], string>>> = {
+  committing: "committing",
+  verifying: "verifying",
+  judging: "measuring",
+  promoting: "going live",
+};
+
 /** Fewer tokens than this say nothing about speed. */
 const leastTokensForRate = 2_000;
 
@@ -60,7 +68,7 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
         encoded = { ...encoded, chunks: encoded.chunks + progress.chunks, tokens: encoded.tokens + progress.tokens };
         poisoned += progress.quarantined;
       } else if (progress.kind === "written") encoded = { ...encoded, points: encoded.points + progress.points };
-      phase = progress.kind === "committing" ? "committing" : runTokens > 0 ? "encoding" : "reading";
+      phase = phases[progress.kind] ?? (runTokens > 0 ? "encoding" : "reading");
       show(state());
     },
     addTokens(tokens) {

@@ -4,6 +4,7 @@ export { embedShard } from "./embed-shard.js";
 export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/runtime.js";
 export { createInTurn, type InTurn } from "./in-turn.js";
 export { beginning, type Position } from "./position.js";
+export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus } from "./reindex-corpus.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";

@@ -6,7 +6,7 @@ export type Progress =
   | { readonly kind: "split"; readonly counts: SplitCounts; readonly isDone: boolean }
   | { readonly kind: "encoded"; readonly chunks: number; readonly tokens: number; readonly quarantined: number }
   | { readonly kind: "written"; readonly points: number }
-  | { readonly kind: "committing" };
+  | { readonly kind: "committing" | "verifying" | "judging" | "promoting" };
 
 /** How much is under way at the same time. */
 export interface Windows {

@@ -12,6 +12,7 @@ import {
   lockFolder,
   openBlobs,
   openSource,
+  rememberJob,
   type StoreOptions,
   storeFolder,
   type WorkLimits,
@@ -19,7 +20,6 @@ import {
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { type OpenModel, openEncoder, openJobModel, type Say, storeOptions } from "./model.js";
-import { rememberJob } from "./stored-jobs.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
@@ -58,7 +58,11 @@ export async function openStoredJob(
   return openDescribed(surroundings, { job, model, source: await openSource(job.source) });
 }
 
-async function openDescribed({ settings, say, onTokens }: JobSurroundings, described: DescribedJob): Promise<OpenJob> {
+/** Opens what a described job works with. */
+export async function openDescribed(
+  { settings, say, onTokens }: JobSurroundings,
+  described: DescribedJob,
+): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
@@ -77,7 +81,7 @@ async function openDescribed({ settings, say, onTokens }: JobSurroundings, descr
       limits,
       onTokens,
     };
-    await rememberJob(settings.work, job);
+    await rememberJob(await openBlobs(settings.work), job);
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
       await sink.close();

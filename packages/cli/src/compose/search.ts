@@ -1,5 +1,5 @@
-import { MillraceError, type SearchHit } from "@millrace/core";
-import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
+import { MillraceError, type RankingScores, type SearchHit } from "@millrace/core";
+import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
 import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
@@ -54,17 +54,12 @@ function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
   });
 }
 
-/** Ranks a job's store for each of some queries: documents, best first, each once. */
-export async function openRanker(
+/** Scores of judged queries, as the search of a job's store ranks documents. */
+export async function scoreJob(
   { job, model, encoder, storeOptions }: OpenJob,
-  queries: readonly string[],
-): Promise<(query: number, top: number) => Promise<readonly string[]>> {
-  const { dimensions } = encoder;
-  const vectors = await encodeTexts(queries, { tokenizer: model.tokenizer, encoder });
+  judged: JudgedQueries,
+): Promise<readonly RankingScores[]> {
   const searcher = createSearcher(job.store, storeOptions);
-  return async (query, top) => {
-    const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);
-    const hits = await searcher.search({ vector, top, filters: [] });
-    return [...new Set(hits.map(({ record }) => record.document))];
-  };
+  const { tokenizer } = model;
+  return scoreQueries(searcher, judged, { tokenizer, encoder }).finally(() => searcher.close());
 }

@@ -3,7 +3,7 @@ import type { Progress } from "../runtime.js";
 
 /** What a job has done so far, as its `progress` query answers and as it is carried from run to run. */
 export interface JobProgress {
-  readonly phase: "working" | "committing" | "done";
+  readonly phase: "working" | "committing" | "verifying" | "judging" | "promoting" | "done";
   readonly isPaused: boolean;
   readonly planned: PlanCounts;
   readonly split: SplitCounts;
@@ -47,6 +47,9 @@ export function addProgress(sum: JobProgress, event: Progress): JobProgress {
     case "written":
       return { ...sum, points: sum.points + event.points };
     case "committing":
-      return { ...sum, phase: "committing" };
+    case "verifying":
+    case "judging":
+    case "promoting":
+      return { ...sum, phase: event.kind };
   }
 }
