@@ -122,6 +122,7 @@ export {
 
 export type {
   CorpusSteps,
+  JobSteps,
   PlanCounts,
   PlanPage,
   Promotion,

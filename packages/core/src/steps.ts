@@ -134,6 +134,12 @@ export interface Promotion {
   readonly dropped: readonly string[];
 }
 
+/** What keeps the record of the jobs of a work root. */
+export interface JobSteps {
+  /** The job as its last reindex or rollback left it: what was described before that fills a generation no longer live. */
+  current(job: Job): Promise<Job>;
+}
+
 /** Steps on a generation that a job has filled, in their order. Each may be done again. */
 export interface ReindexSteps {
   /** Compares the generation with its manifest. @throws E_VERIFY, E_QUARANTINE */

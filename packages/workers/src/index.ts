@@ -71,7 +71,13 @@ export { type JudgedQueries, scoreQueries } from "./steps/judge.js";
 export { type LoadContext, type LoadReport, load } from "./steps/load.js";
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
 export { type PromoteContext, replaceableGeneration, rollback } from "./steps/promote.js";
-export { createPromotionSteps, createQualitySteps, packJudged, type QualityContext } from "./steps/reindex.js";
+export {
+  createPromotionSteps,
+  createQualitySteps,
+  type PromotionSteps,
+  packJudged,
+  type QualityContext,
+} from "./steps/reindex.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
 export type { TemporalPlace } from "./temporal/connect.js";

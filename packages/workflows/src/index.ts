@@ -8,5 +8,5 @@ export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus 
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
-export type { EmbedCorpusInput, RefreshCorpusInput } from "./temporal/workflows.js";
+export type { EmbedCorpusInput, RefreshCorpusInput, ReindexCorpusInput } from "./temporal/workflows.js";
 export { inWindow } from "./window.js";

@@ -15,9 +15,11 @@ import {
   ioQueue,
   orchestrateQueue,
   type RefreshCorpusInput,
+  type ReindexCorpusInput,
 } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
+import { type DescribedReindex, describeReindex, type ReindexRequest, reindexOptions } from "./reindex.js";
 import { temporalPlace } from "./temporal-place.js";
 
 /** The jobs of the Temporal server that the settings name. */
@@ -48,6 +50,31 @@ export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
     await jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs });
     await rememberJob(await openBlobs(request.settings.work), input.job);
     return { id, job: input.job, jobs };
+  } catch (error) {
+    await jobs.close();
+    throw error;
+  }
+}
+
+/** A reindex that was handed to a Temporal server, or has nothing to do. */
+export type SubmittedReindex = DescribedReindex & { readonly jobs?: Jobs };
+
+/** Describes a reindex as `reindex` does, and starts it on the server, under the id of the generation it fills. */
+export async function submitReindex(request: ReindexRequest): Promise<SubmittedReindex> {
+  const jobs = await openFleet(request.loaded.settings);
+  try {
+    const reindex = await describeReindex(request);
+    const { job, settings, generation, live, fillingId: id } = reindex;
+    if (generation === live.generation) {
+      await jobs.close();
+      return reindex;
+    }
+    const options = await reindexOptions(reindex, request.say);
+    const input: ReindexCorpusInput = { job, device: settings.device, batches: settings.inFlight, options };
+    const needs = [ioQueue, encodeQueue(job.model, input.device)];
+    await jobs.start({ id, workflow: "reindexCorpus", queue: orchestrateQueue, input, needs });
+    await rememberJob(await openBlobs(settings.work), job);
+    return { ...reindex, jobs };
   } catch (error) {
     await jobs.close();
     throw error;

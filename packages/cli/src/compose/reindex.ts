@@ -6,6 +6,7 @@ import {
   createSearcher,
   generationName,
   type JudgedQueries,
+  jobIdOf,
   openBlobs,
   packJudged,
   putBlob,
@@ -30,7 +31,10 @@ export interface ReindexRequest extends Omit<JobSurroundings, "settings"> {
 
 /** A store that is to be filled anew beside what it answers from. */
 export interface DescribedReindex extends DescribedJob {
+  /** Of the job whose store it is. */
   readonly id: string;
+  /** Of the job that fills the new generation. */
+  readonly fillingId: string;
   /** The settings that were given, and those of the job before. */
   readonly settings: Settings;
   /** What answers searches until the new generation does. */
@@ -56,14 +60,9 @@ export async function describeReindex({ loaded, query, say, onTokens }: ReindexR
   const generation = isSame ? name : (settings.generation ?? generationName(job.fingerprint));
   const store = storeWithGeneration(before.store, generation);
   const work = await workOf(settings.work, { corpus: job.corpus, store });
-  return {
-    ...described,
-    job: { ...job, store, work },
-    id,
-    settings,
-    live: { job: before, generation: name },
-    generation,
-  };
+  const filling = { ...job, store, work };
+  const live = { job: before, generation: name };
+  return { ...described, job: filling, id, fillingId: jobIdOf(filling), settings, live, generation };
 }
 
 /** A reindex, ready to run. */

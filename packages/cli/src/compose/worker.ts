@@ -5,7 +5,11 @@ import {
   type ContextPool,
   createContextPool,
   createEncodeSteps,
+  createGenerations,
   createIoSteps,
+  createPromotionSteps,
+  createQualitySteps,
+  createSearcher,
   createSink,
   type EncodeContext,
   fleetWorkLimits,
@@ -14,19 +18,23 @@ import {
   type IoContext,
   type IoSteps,
   joinWorkFolder,
+  type LazyEncoder,
   type Lease,
   type OpenContext,
   openBlobs,
   openSource,
+  type PromotionSteps,
+  type QualityContext,
   type QueueToPoll,
   runWorkers,
   type StepControl,
   withBatchSize,
+  workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { lockStore, openSplitter } from "./job.js";
-import { checkModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
+import { checkModel, type OpenModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 
 export interface WorkerRequest {
@@ -81,7 +89,8 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     const open = (job: Job) => openIo(job, settings, say);
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
-    queues.push({ queue: ioQueue, stepsFor: () => leasedIoSteps(pool), atOnce });
+    const steps = { ...leasedIoSteps(pool), ...promotionSteps(settings) };
+    queues.push({ queue: ioQueue, stepsFor: () => steps, atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
@@ -93,9 +102,14 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
       return { context: { blobs, encoder, onBatch }, close: async () => {} };
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
-    closers.push(pool.close, () => encoder.close());
+    const openQuality = (job: Job) => openStored(job, { settings, model, encoder });
+    const quality = createContextPool({ nameOf, open: openQuality, idleMilliseconds });
+    closers.push(pool.close, quality.close, () => encoder.close());
     const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
-    const stepsFor = (control: StepControl) => createEncodeSteps(pool.of, control);
+    const stepsFor = (control: StepControl) => ({
+      ...createEncodeSteps(pool.of, control),
+      ...createQualitySteps(quality.of),
+    });
     queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
   }
   return {
@@ -103,6 +117,40 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     close: async () => {
       for (const close of closers) await close();
     },
+  };
+}
+
+/** The store that a job has filled, to be judged with the model it was filled with. */
+async function openStored(
+  job: Job,
+  {
+    settings,
+    model,
+    encoder,
+  }: { readonly settings: Settings; readonly model: OpenModel; readonly encoder: LazyEncoder },
+): Promise<OpenContext<QualityContext>> {
+  checkModel(job, model);
+  const searcher = createSearcher(job.store, storeOptions(settings));
+  const context = { blobs: await openBlobs(job.work), searcher, model: { tokenizer: model.tokenizer, encoder } };
+  return { context, close: () => searcher.close() };
+}
+
+/** Exchanges what a store answers from, as the one who writes to it. */
+function promotionSteps(settings: Settings): PromotionSteps {
+  const withGenerations = async <Result>(job: Job, work: (steps: PromotionSteps) => Promise<Result>) => {
+    const unlock = await lockStore(job.store);
+    const generations = createGenerations(job.store, storeOptions(settings));
+    try {
+      const root = await openBlobs(workRoot(job.work));
+      return await work(createPromotionSteps(async () => ({ root, generations })));
+    } finally {
+      await generations.close();
+      await unlock();
+    }
+  };
+  return {
+    promote: (job, options) => withGenerations(job, (steps) => steps.promote(job, options)),
+    current: (job) => withGenerations(job, (steps) => steps.current(job)),
   };
 }
 
@@ -125,6 +173,7 @@ function leasedIoSteps(pool: ContextPool<Leased<IoContext>>): IoSteps {
     async commit(job) {
       const summary = await steps.commit(job);
       await (await pool.of(job)).lease.release();
+      await pool.release(job);
       return summary;
     },
   };

@@ -4,6 +4,7 @@ import {
   type GateReport,
   gateVerdict,
   type Job,
+  type JobSteps,
   MillraceError,
   type Promotion,
   type ReindexOptions,
@@ -14,6 +15,8 @@ import {
   verdictOf,
 } from "@millrace/core";
 import { getBlob, parseJson } from "../blobs/json.js";
+import { jobIdOf, workName, workPlace, workRoot } from "../jobs/places.js";
+import { lastingJob, readJobRecord } from "../jobs/records.js";
 import { type JudgedQueries, judge } from "./judge.js";
 import { type PromoteContext, promote } from "./promote.js";
 import { verify } from "./verify.js";
@@ -27,7 +30,7 @@ export interface QualityContext {
 }
 
 export type QualitySteps = Pick<ReindexSteps, "verify" | "judge">;
-export type PromotionSteps = Pick<ReindexSteps, "promote">;
+export type PromotionSteps = Pick<ReindexSteps, "promote"> & JobSteps;
 
 export function createQualitySteps(contextOf: (job: Job) => Promise<QualityContext>): QualitySteps {
   return {
@@ -54,6 +57,12 @@ export function createPromotionSteps(contextOf: (job: Job) => Promise<PromoteCon
   return {
     async promote(job: Job, { keep }: ReindexOptions): Promise<Promotion> {
       return promote(await contextOf(job), job, keep);
+    },
+    async current(job: Job): Promise<Job> {
+      const { root } = await contextOf(job);
+      const record = await readJobRecord(root, jobIdOf(job));
+      if (record === undefined || workName(record.work) === workName(job.work)) return job;
+      return { ...lastingJob(record), work: workPlace(workRoot(job.work), workName(record.work)) };
     },
   };
 }
