@@ -63,7 +63,7 @@ async function evaluate(context: CommandContext, { open, set, tally }: Evaluatio
   open.encoder.warm();
   const summary = await embedCorpus(runtime, open.job);
   const indexedAt = performance.now();
-  const scores = await scoreQueries(open, set);
+  const scores = await scoreQueries(open, set, settings.queryPrompt);
   const searchedAt = performance.now();
   reporter.finish();
   show(context, {
@@ -79,12 +79,14 @@ async function evaluate(context: CommandContext, { open, set, tally }: Evaluatio
 }
 
 /** Exact search over every vector, as the published figures have it; a query's own document does not count. */
-async function scoreQueries(open: OpenJob, { queries, judgements }: BeirSet): Promise<readonly RankingScores[]> {
+async function scoreQueries(
+  open: OpenJob,
+  { queries, judgements }: BeirSet,
+  queryPrompt: string | undefined,
+): Promise<readonly RankingScores[]> {
   if (queries.length === 0) throw new MillraceError("E_USAGE", "no query has a judgement", { fix: "Check qrels." });
-  const rank = await openRanker(
-    open,
-    queries.map((query) => query.text),
-  );
+  const texts = queries.map((query) => query.text);
+  const rank = await openRanker(open, { queries: texts, queryPrompt });
   const scores: RankingScores[] = [];
   for (const [index, { id }] of queries.entries()) {
     const ranking = (await rank(index, 101)).filter((document) => document !== id);

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { CompiledModel } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
@@ -12,6 +12,7 @@ import {
   type ModelStoreOptions,
   pullModel,
   type StoreOptions,
+  withPrompt,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 
@@ -48,9 +49,17 @@ export async function openModel(settings: Settings, reference: string, say: Say)
   const compiled = await compileInHost({
     directory: installed.directory,
     precision: settings.precision,
+    ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
-  return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+  const { tokenizerPath, hasSpecialTokens } = compiled;
+  return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
+}
+
+/** The same model, with the prompt for texts of a role before every text: the one asked for, else the model's own. */
+export async function prompted(model: OpenModel, role: TextRole, wanted: string | undefined): Promise<OpenModel> {
+  const tokenizer = await withPrompt(model.tokenizer, choosePrompt(model.compiled.prompts, role, wanted));
+  return { ...model, tokenizer };
 }
 
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */
@@ -59,9 +68,10 @@ export async function openJobModel(
   job: Job,
   reference: string = job.model.reference,
 ): Promise<OpenModel> {
-  const model = await openModel({ ...settings, precision: job.model.precision }, reference, say);
+  const { precision, dimensions, prompt = "" } = job.model;
+  const model = await openModel({ ...settings, precision, dimensions }, reference, say);
   checkModel(job, model);
-  return model;
+  return { ...model, tokenizer: await withPrompt(model.tokenizer, prompt) };
 }
 
 /** @throws E_MODEL_DIGEST */

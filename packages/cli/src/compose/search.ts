@@ -2,7 +2,7 @@ import { MillraceError, type SearchHit } from "@millrace/core";
 import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
-import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
+import { type OpenModel, openEncoder, openModel, prompted, type Say, storeOptions } from "./model.js";
 
 /** A store to ask, with the model it was filled with. */
 export interface OpenSearch {
@@ -18,10 +18,12 @@ export interface OpenSearch {
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
-  const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
+  const wanted = { ...settings, dimensions: schema.dimensions };
+  const found = await openModel(wanted, reference ?? schema.model, say).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
-  checkGraph(schema.graph, model);
+  checkGraph(schema.graph, found);
+  const model = await prompted(found, "query", settings.queryPrompt);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
     async find(query, { top, filters }) {
@@ -57,10 +59,12 @@ function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
 /** Ranks a job's store for each of some queries: documents, best first, each once. */
 export async function openRanker(
   { job, model, encoder, storeOptions }: OpenJob,
-  queries: readonly string[],
+  { queries, queryPrompt }: { readonly queries: readonly string[]; readonly queryPrompt: string | undefined },
 ): Promise<(query: number, top: number) => Promise<readonly string[]>> {
   const { dimensions } = encoder;
-  const vectors = await encodeTexts(queries, { tokenizer: model.tokenizer, encoder });
+  const tokenizer = model.tokenizer.prompt?.without ?? model.tokenizer;
+  const asked = await prompted({ ...model, tokenizer }, "query", queryPrompt);
+  const vectors = await encodeTexts(queries, { tokenizer: asked.tokenizer, encoder });
   const searcher = createSearcher(job.store, storeOptions);
   return async (query, top) => {
     const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);

@@ -5,12 +5,12 @@ import { plusFirstRow } from "../weights/transforms.js";
 import type { EncoderPlan } from "./architecture.js";
 import {
   type Affine,
-  activations,
   addActivation,
   addLinear,
   addResidualNorm,
   addSelfAttention,
   addWeight,
+  readActivation,
 } from "./layers.js";
 
 interface BertConfig {
@@ -32,6 +32,9 @@ export function planBert(file: JsonFile): EncoderPlan {
     dimensions: config.hidden,
     maxTokens: config.positions,
     vocabularySize: config.vocabulary,
+    prefixes: ["bert."],
+    hasSpecialTokens: true,
+    barePooling: "mean",
     build: (graph, weights, ids) => buildBert({ graph, weights, config }, ids),
   };
 }
@@ -41,15 +44,13 @@ function readConfig(file: JsonFile): BertConfig {
     throw file.unsupported("position_embedding_type", ["absolute"]);
   for (const field of ["is_decoder", "add_cross_attention"])
     if (file.values[field]) throw file.unsupported(field, ["false"]);
-  const activation = file.text("hidden_act", "gelu");
-  if (!activations.includes(activation)) throw file.unsupported("hidden_act", activations);
   const hidden = file.count("hidden_size");
   const heads = file.count("num_attention_heads");
   if (hidden % heads !== 0) throw file.invalid("num_attention_heads", `it must divide hidden_size ${hidden}`);
   return {
     hidden,
     heads,
-    activation,
+    activation: readActivation(file, "hidden_act", "gelu"),
     layers: file.count("num_hidden_layers"),
     intermediate: file.count("intermediate_size"),
     epsilon: file.positive("layer_norm_eps", 1e-12),

@@ -1,4 +1,5 @@
-import { bytesOf, type GraphBuilder, microsoft } from "../graph/builder.js";
+import { bytesOf, type GraphBuilder, microsoft, type NodeSpec } from "../graph/builder.js";
+import type { JsonFile } from "../json.js";
 import type { LazyTensor } from "../weights/checkpoint.js";
 import { concatenated, transposed } from "../weights/transforms.js";
 
@@ -27,23 +28,35 @@ export interface AttentionSpec {
 export function addSelfAttention(graph: GraphBuilder, name: string, { input, parts, heads }: AttentionSpec): string {
   const projected = parts.map(({ weight }, index) => {
     const part = `${name}.${["query", "key", "value"][index]}`;
-    const inputs = [input, addWeight(graph, `${part}.weight`, transposed(weight))];
-    return graph.node(part, "MatMul", { inputs });
+    return addProduct(graph, part, { input, weight, name: `${part}.weight` });
   });
   const bias = addWeight(graph, `${name}.bias`, concatenated(parts.map((part) => part.bias)));
   const attributes = { num_heads: { int: heads } };
   return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs: [...projected, bias], attributes });
 }
 
+export interface ProductSpec {
+  readonly input: string;
+  readonly weight: LazyTensor;
+  /** The weight's name in the graph. */
+  readonly name: string;
+}
+
+/**
+ * x · weightᵀ, the weight as PyTorch stores it: [outputs, inputs]; the kernel wants it transposed. Every product of
+ * states with a weight goes through here.
+ */
+export function addProduct(graph: GraphBuilder, output: string, { input, weight, name }: ProductSpec): string {
+  return graph.node(output, "MatMul", { inputs: [input, addWeight(graph, name, transposed(weight))] });
+}
+
 export interface LinearSpec extends Affine {
   readonly input: string;
 }
 
-/** x · weightᵀ + bias, the weight as PyTorch stores it: [outputs, inputs]. The kernel wants it transposed. */
+/** x · weightᵀ + bias. */
 export function addLinear(graph: GraphBuilder, name: string, { input, weight, bias }: LinearSpec): string {
-  const product = graph.node(`${name}.product`, "MatMul", {
-    inputs: [input, addWeight(graph, `${name}.weight`, transposed(weight))],
-  });
+  const product = addProduct(graph, `${name}.product`, { input, weight, name: `${name}.weight` });
   return graph.node(name, "Add", { inputs: [product, addWeight(graph, `${name}.bias`, bias)] });
 }
 
@@ -63,17 +76,25 @@ export function addResidualNorm(graph: GraphBuilder, name: string, spec: Residua
 }
 
 /** Operators of the activation functions, by the names transformers gives them. */
-const activationOperators: Readonly<Record<string, readonly [op: string, approximate?: string]>> = {
-  gelu: ["Gelu", "none"],
-  gelu_new: ["Gelu", "tanh"],
-  gelu_pytorch_tanh: ["Gelu", "tanh"],
-  relu: ["Relu"],
+const activationOperators: Readonly<Record<string, Omit<NodeSpec, "inputs"> & { readonly op: string }>> = {
+  gelu: { op: "Gelu", attributes: { approximate: { string: "none" } } },
+  gelu_new: { op: "Gelu", attributes: { approximate: { string: "tanh" } } },
+  gelu_pytorch_tanh: { op: "Gelu", attributes: { approximate: { string: "tanh" } } },
+  quick_gelu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1.702 } } },
+  relu: { op: "Relu" },
+  silu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1 } } },
 };
 export const activations: readonly string[] = Object.keys(activationOperators);
 
+/** The activation a config.json names. @throws E_MODEL_UNSUPPORTED when it is none of `activations` */
+export function readActivation(file: JsonFile, field: string, fallback: string): string {
+  const activation = file.text(field, fallback);
+  if (activations.includes(activation)) return activation;
+  throw file.unsupported(field, activations);
+}
+
 /** Adds one of `activations`. */
 export function addActivation(graph: GraphBuilder, name: string, spec: { input: string; activation: string }): string {
-  const [op, approximate] = activationOperators[spec.activation] ?? ["Relu"];
-  const attributes = approximate === undefined ? {} : { approximate: { string: approximate } };
-  return graph.node(name, op, { inputs: [spec.input], attributes });
+  const { op, ...node } = activationOperators[spec.activation] ?? { op: "Relu" };
+  return graph.node(name, op, { inputs: [spec.input], ...node });
 }

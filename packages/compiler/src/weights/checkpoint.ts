@@ -46,14 +46,17 @@ export async function findWeightFiles(directory: string): Promise<readonly strin
   });
 }
 
-/** Opens every weight file of a model directory. @throws E_SAFETENSORS, E_MODEL_INVALID */
-export async function openCheckpoint(directory: string): Promise<Checkpoint> {
+/**
+ * Opens every weight file of a folder. Heads other than the bare encoder put the encoder's tensors under a prefix: a tensor
+ * is looked for under its own name, then under each of `prefixes`. @throws E_SAFETENSORS, E_MODEL_INVALID
+ */
+export async function openCheckpoint(directory: string, prefixes: readonly string[]): Promise<Checkpoint> {
   const files = await findWeightFiles(directory);
   const shards: SafetensorsFile[] = [];
   try {
     for (const file of files.filter((name) => name !== indexName))
       shards.push(await readSafetensors(join(directory, file)));
-    return makeCheckpoint(files, shards);
+    return makeCheckpoint(files, shards, ["", ...prefixes]);
   } catch (error) {
     await Promise.all(shards.map((shard) => shard.close()));
     throw error;
@@ -65,7 +68,11 @@ interface Located {
   readonly entry: TensorEntry;
 }
 
-function makeCheckpoint(files: readonly string[], shards: readonly SafetensorsFile[]): Checkpoint {
+function makeCheckpoint(
+  files: readonly string[],
+  shards: readonly SafetensorsFile[],
+  prefixes: readonly string[],
+): Checkpoint {
   const located = new Map<string, Located>();
   for (const shard of shards) {
     for (const [name, entry] of shard.tensors) {
@@ -81,27 +88,22 @@ function makeCheckpoint(files: readonly string[], shards: readonly SafetensorsFi
       (sum, { entry }) => sum + (isFloatDtype(entry.dtype) ? elements(entry) : 0),
       0,
     ),
-    tensor: (name, shape) => lazyTensor(find(located, name, first), shape),
+    tensor(name, shape) {
+      const spelling = spellings(name, prefixes).find((candidate) => located.has(candidate));
+      const found = spelling === undefined ? undefined : located.get(spelling);
+      if (found === undefined) throw invalid(first, `tensor "${name}" is missing`);
+      return lazyTensor(found, shape);
+    },
     close: async () => {
       await Promise.all(shards.map((shard) => shard.close()));
     },
   };
 }
 
-/** Heads other than the bare encoder put the encoder's tensors under a prefix. */
-const prefixes = ["", "bert."];
-
 /** TensorFlow's names for a layer norm's weight and bias survive in checkpoints that were converted early. */
-function spellings(name: string): readonly string[] {
+function spellings(name: string, prefixes: readonly string[]): readonly string[] {
   const old = name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
   return prefixes.flatMap((prefix) => (old === name ? [prefix + name] : [prefix + name, prefix + old]));
-}
-
-function find(located: ReadonlyMap<string, Located>, name: string, file: string): Located {
-  const spelling = spellings(name).find((candidate) => located.has(candidate));
-  const found = spelling === undefined ? undefined : located.get(spelling);
-  if (found === undefined) throw invalid(file, `tensor "${name}" is missing`);
-  return found;
 }
 
 function lazyTensor({ shard, entry }: Located, shape: readonly number[]): LazyTensor {

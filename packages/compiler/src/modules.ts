@@ -1,0 +1,46 @@
+import { isAbsolute, join, normalize } from "node:path";
+import { MillraceError } from "@millrace/core";
+import { isRecord, JsonFile, readJsonValue } from "./json.js";
+
+/** One of the modules that sentence-transformers runs a text through. */
+export interface Module {
+  readonly kind: ModuleKind;
+  /** Relative to the model directory. */
+  readonly folder: string;
+}
+
+export const modulesName = "modules.json";
+const moduleKinds = ["Transformer", "Pooling", "Dense", "LayerNorm", "Dropout", "Normalize"] as const;
+export type ModuleKind = (typeof moduleKinds)[number];
+
+/**
+ * Modules of a model directory in the order in which they are run: a Transformer, a Pooling, and what follows.
+ * @returns undefined without modules.json
+ * @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED
+ */
+export async function readModules(directory: string): Promise<readonly Module[] | undefined> {
+  const path = join(directory, modulesName);
+  const list = await readJsonValue(path);
+  if (list === undefined) return undefined;
+  if (!Array.isArray(list) || !list.every(isRecord)) throw invalid(path, "it is not a list of modules");
+  const modules = list.map((values) => parseModule(new JsonFile(path, values)));
+  const [first, second, ...others] = modules.map(({ kind }) => kind);
+  if (first !== "Transformer" || second !== "Pooling")
+    throw invalid(path, "it does not begin with Transformer and Pooling");
+  const misplaced = others.find((kind) => kind === "Transformer" || kind === "Pooling");
+  if (misplaced !== undefined) throw invalid(path, `it has ${misplaced} twice`);
+  return modules;
+}
+
+function parseModule(file: JsonFile): Module {
+  const name = file.text("type").split(".").at(-1);
+  const kind = moduleKinds.find((known) => known === name);
+  if (kind === undefined) throw file.unsupported("type", moduleKinds);
+  const folder = normalize(file.text("path", ""));
+  if (isAbsolute(folder) || folder.startsWith("..")) throw file.invalid("path", "it must lie in the model directory");
+  return { kind, folder };
+}
+
+function invalid(path: string, why: string): MillraceError {
+  return new MillraceError("E_MODEL_INVALID", `cannot use ${path}`, { why });
+}
