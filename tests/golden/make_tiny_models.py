@@ -161,7 +161,23 @@ def bert_heads():
     )
 
 
-groups = [bert_heads]
+def bert_family():
+    pooling = lambda *modes: Pooling(32, modes)
+    config = transformers.RobertaConfig(vocab_size=320, max_position_embeddings=66, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, **sizes)
+    encoder = transformers.RobertaModel(config, add_pooling_layer=False).eval()
+    prompts = {"query": "query: ", "passage": "passage: "}
+    make("roberta", encoder, tokenizer=byte_pairs(), head=[pooling("mean"), Normalize()], dtype=torch.bfloat16, prefix="roberta.", prompts=prompts)
+    config = transformers.XLMRobertaConfig(vocab_size=260, max_position_embeddings=66, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, **sizes)
+    encoder = transformers.XLMRobertaModel(config, add_pooling_layer=False).eval()
+    make("xlm-roberta", encoder, tokenizer=unigrams(), head=[pooling("cls"), Normalize()], dtype=torch.float16)
+    config = transformers.DistilBertConfig(vocab_size=280, max_position_embeddings=64, dim=32, n_layers=2, n_heads=4, hidden_dim=48, sinusoidal_pos_embds=True)
+    make("distilbert", transformers.DistilBertModel(config).eval(), tokenizer=word_pieces(), head=[pooling("mean"), Dense(32, 16)], dtype=torch.float16, prefix="distilbert.")
+    config = transformers.MPNetConfig(vocab_size=280, max_position_embeddings=162, layer_norm_eps=1e-5, **sizes)
+    encoder = transformers.MPNetModel(config, add_pooling_layer=False).eval()
+    make("mpnet", encoder, tokenizer=word_pieces(), head=None, limit=160, dtype=torch.float16)
+
+
+groups = [bert_heads, bert_family]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)

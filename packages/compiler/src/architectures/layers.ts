@@ -19,20 +19,24 @@ export interface AttentionSpec {
   /** Projections to query, key and value. */
   readonly parts: readonly Affine[];
   readonly heads: number;
+  /** Added to the scores: [1, heads, sequence, sequence]. */
+  readonly scoreBias?: string;
 }
 
 /**
  * Softmax attention of every token to every token of its row. Three products with their biases inside the attention
  * operator beat one product three times as wide followed by a Split.
  */
-export function addSelfAttention(graph: GraphBuilder, name: string, { input, parts, heads }: AttentionSpec): string {
+export function addSelfAttention(graph: GraphBuilder, name: string, spec: AttentionSpec): string {
+  const { input, parts, heads, scoreBias } = spec;
   const projected = parts.map(({ weight }, index) => {
     const part = `${name}.${["query", "key", "value"][index]}`;
     return addProduct(graph, part, { input, weight, name: `${part}.weight` });
   });
   const bias = addWeight(graph, `${name}.bias`, concatenated(parts.map((part) => part.bias)));
   const attributes = { num_heads: { int: heads } };
-  return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs: [...projected, bias], attributes });
+  const inputs = [...projected, bias, ...(scoreBias === undefined ? [] : ["", scoreBias])];
+  return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs, attributes });
 }
 
 export interface ProductSpec {
@@ -73,6 +77,13 @@ export function addResidualNorm(graph: GraphBuilder, name: string, spec: Residua
   const bias = addWeight(graph, `${name}.bias`, spec.bias);
   const attributes = { axis: { int: -1 }, epsilon: { float: spec.epsilon } };
   return graph.node(name, "LayerNormalization", { inputs: [sum, weight, bias], attributes });
+}
+
+/** Width of a state and number of heads, which divide it. @throws E_MODEL_INVALID */
+export function readHeads(file: JsonFile, width: string, count: string): { hidden: number; heads: number } {
+  const [hidden, heads] = [file.count(width), file.count(count)];
+  if (hidden % heads !== 0) throw file.invalid(count, `it must divide ${width} ${hidden}`);
+  return { hidden, heads };
 }
 
 /** Operators of the activation functions, by the names transformers gives them. */

@@ -34,6 +34,13 @@ export function plusFirstRow(table: LazyTensor, addend: LazyTensor): LazyTensor 
   return { shape: table.shape, load };
 }
 
+/** A table without the rows before `first`. */
+export function rowsFrom(table: LazyTensor, first: number): LazyTensor {
+  const [rows = 0, ...rest] = table.shape;
+  const load = async () => (await table.load()).subarray(first * rest.reduce((product, size) => product * size, 1));
+  return { shape: [rows - first, ...rest], load };
+}
+
 /** Square tiles keep both the rows read and the rows written in the cache. */
 const tile = 32;
 
