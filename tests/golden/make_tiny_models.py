@@ -177,7 +177,41 @@ def bert_family():
     make("mpnet", encoder, tokenizer=word_pieces(), head=None, limit=160, dtype=torch.float16)
 
 
-groups = [bert_heads, bert_family]
+def rotary():
+    pooling = lambda *modes: Pooling(32, modes)
+    config = transformers.ModernBertConfig(
+        vocab_size=320, max_position_embeddings=96, local_attention=16, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+        cls_token_id=0, sep_token_id=2, **(sizes | {"num_hidden_layers": 4}),
+    )
+    encoder = transformers.ModernBertModel(config).eval()
+    make("modernbert", encoder, tokenizer=byte_pairs(), head=[pooling("mean")], limit=96, dtype=torch.float16)
+    make("modernbert-v4", encoder, tokenizer=byte_pairs(), head=[pooling("cls"), Normalize()], limit=96, dtype=torch.bfloat16, prefix="model.")
+    old_config(root / "modernbert-v4", global_rope_theta=160000.0, local_rope_theta=10000.0, global_attn_every_n_layers=3)
+    config = transformers.Qwen3Config(
+        vocab_size=320, max_position_embeddings=256, num_key_value_heads=2, head_dim=12, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0},
+        pad_token_id=1, eos_token_id=2, bos_token_id=0, **sizes,
+    )
+    encoder = transformers.Qwen3Model(config).eval()
+    prompts = {"query": "Instruct: Given a question, find passages\nQuery:", "document": ""}
+    make("qwen3", encoder, tokenizer=byte_pairs("$A </s>"), head=[pooling("lasttoken"), Normalize()], limit=256, dtype=torch.bfloat16, prompts=prompts)
+    config = transformers.Qwen3Config(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=1, head_dim=8, attention_bias=True, use_sliding_window=True, sliding_window=9,
+        max_window_layers=1, rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}, pad_token_id=1, eos_token_id=2, bos_token_id=0, **sizes,
+    )
+    encoder = transformers.Qwen3ForCausalLM(config).eval()
+    make("qwen3-sliding", encoder, tokenizer=byte_pairs("$A </s>"), head=None, limit=96, dtype=torch.float16)
+    old_config(root / "qwen3-sliding", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 4.0})
+
+
+def old_config(folder, **fields):
+    """The same configuration as transformers 4 wrote it."""
+    config = json.loads((folder / "config.json").read_text())
+    for field in ("rope_parameters", "layer_types"):
+        config.pop(field, None)
+    (folder / "config.json").write_text(json.dumps(config | fields, indent=2) + "\n")
+
+
+groups = [bert_heads, bert_family, rotary]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)

@@ -3,6 +3,12 @@ import type { JsonFile } from "../json.js";
 import type { LazyTensor } from "../weights/checkpoint.js";
 import { concatenated, transposed } from "../weights/transforms.js";
 
+/** A linear layer as PyTorch stores it: weight [outputs, inputs], bias [outputs]. */
+export interface Linear {
+  readonly weight: LazyTensor;
+  readonly bias?: LazyTensor;
+}
+
 export interface Affine {
   readonly weight: LazyTensor;
   readonly bias: LazyTensor;
@@ -54,12 +60,13 @@ export function addProduct(graph: GraphBuilder, output: string, { input, weight,
   return graph.node(output, "MatMul", { inputs: [input, addWeight(graph, name, transposed(weight))] });
 }
 
-export interface LinearSpec extends Affine {
+export interface LinearSpec extends Linear {
   readonly input: string;
 }
 
-/** x · weightᵀ + bias. */
+/** x · weightᵀ + bias, where there is one. */
 export function addLinear(graph: GraphBuilder, name: string, { input, weight, bias }: LinearSpec): string {
+  if (bias === undefined) return addProduct(graph, name, { input, weight, name: `${name}.weight` });
   const product = addProduct(graph, `${name}.product`, { input, weight, name: `${name}.weight` });
   return graph.node(name, "Add", { inputs: [product, addWeight(graph, `${name}.bias`, bias)] });
 }
@@ -77,6 +84,67 @@ export function addResidualNorm(graph: GraphBuilder, name: string, spec: Residua
   const bias = addWeight(graph, `${name}.bias`, spec.bias);
   const attributes = { axis: { int: -1 }, epsilon: { float: spec.epsilon } };
   return graph.node(name, "LayerNormalization", { inputs: [sum, weight, bias], attributes });
+}
+
+/** The states of words alone: ids [batch, sequence], table [vocabulary, width] → [batch, sequence, width]. */
+export function addWordStates(graph: GraphBuilder, name: string, spec: { ids: string; table: LazyTensor }): string {
+  return graph.node(name, "Gather", { inputs: [addWeight(graph, `${name}.table`, spec.table), spec.ids] });
+}
+
+export function addSum(graph: GraphBuilder, name: string, left: string, right: string): string {
+  return graph.node(name, "Add", { inputs: [left, right] });
+}
+
+export interface NormSpec extends Linear {
+  readonly input: string;
+  readonly epsilon: number;
+}
+
+/** LayerNorm(input) over the last axis. */
+export function addNorm(graph: GraphBuilder, name: string, { input, weight, bias, epsilon }: NormSpec): string {
+  const inputs = [input, addWeight(graph, `${name}.weight`, weight)];
+  if (bias !== undefined) inputs.push(addWeight(graph, `${name}.bias`, bias));
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+  return graph.node(name, "LayerNormalization", { inputs, attributes });
+}
+
+/** input / √(mean of squares + ε) · weight, over the last axis. */
+export function addRootMeanSquareNorm(graph: GraphBuilder, name: string, spec: Omit<NormSpec, "bias">): string {
+  const inputs = [spec.input, addWeight(graph, `${name}.weight`, spec.weight)];
+  const attributes = { axis: { int: -1 }, epsilon: { float: spec.epsilon } };
+  return graph.node(name, "RMSNormalization", { inputs, attributes });
+}
+
+export interface GatedSpec {
+  readonly input: string;
+  readonly gate: Linear;
+  readonly inner: Linear;
+  readonly outer: Linear;
+  readonly activation: string;
+}
+
+/** outer(activation(gate(input)) × inner(input)). */
+export function addGatedFeedForward(graph: GraphBuilder, name: string, spec: GatedSpec): string {
+  const { input, gate, inner, outer, activation } = spec;
+  const gated = addLinear(graph, `${name}.gate`, { input, ...gate });
+  const activated = addActivation(graph, `${name}.activation`, { input: gated, activation });
+  const widened = addLinear(graph, `${name}.inner`, { input, ...inner });
+  const product = graph.node(`${name}.gated`, "Mul", { inputs: [activated, widened] });
+  return addLinear(graph, `${name}.outer`, { input: product, ...outer });
+}
+
+/** Each layer's kind: as `layer_types` lists them, else as `usual` says. @throws E_MODEL_UNSUPPORTED, E_MODEL_INVALID */
+export function readLayerKinds<Kind extends string>(
+  file: JsonFile,
+  kinds: readonly Kind[],
+  usual: (layer: number) => Kind,
+): readonly Kind[] {
+  const layers = file.count("num_hidden_layers");
+  const listed = file.values.layer_types ?? Array.from({ length: layers }, (_, layer) => usual(layer));
+  if (!Array.isArray(listed) || listed.length !== layers)
+    throw file.invalid("layer_types", `it must list num_hidden_layers ${layers} kinds`);
+  if (!listed.every((kind) => kinds.includes(kind))) throw file.unsupported("layer_types", kinds);
+  return listed;
 }
 
 /** Width of a state and number of heads, which divide it. @throws E_MODEL_INVALID */

@@ -2,7 +2,9 @@ import type { JsonFile } from "../json.js";
 import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
 import { planDistilbert } from "./distilbert.js";
+import { planModernBert } from "./modernbert.js";
 import { planMpnet } from "./mpnet.js";
+import { planQwen3 } from "./qwen3.js";
 import { planRoberta } from "./roberta.js";
 
 /** By the `model_type` of config.json. */
@@ -10,7 +12,9 @@ const architectures: Readonly<Record<string, Architecture>> = {
   bert: planBert,
   camembert: planRoberta,
   distilbert: planDistilbert,
+  modernbert: planModernBert,
   mpnet: planMpnet,
+  qwen3: planQwen3,
   roberta: planRoberta,
   "xlm-roberta": planRoberta,
 };

@@ -1,4 +1,4 @@
-import { addLinear, addProduct } from "../architectures/layers.js";
+import { addLinear } from "../architectures/layers.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { JsonFile } from "../json.js";
 import type { Placement } from "./placement.js";
@@ -47,8 +47,7 @@ export function addDense(graph: GraphBuilder, module: DenseModule, placement: Pl
   const operator = operators[activation];
   const weight = source.tensor("linear.weight", [outputs, inputs]);
   const result = operator === undefined ? output : `${part}.linear`;
-  const linear = hasBias
-    ? addLinear(graph, result, { input, weight, bias: source.tensor("linear.bias", [outputs]) })
-    : addProduct(graph, result, { input, weight, name: `${part}.weight` });
+  const bias = hasBias && { bias: source.tensor("linear.bias", [outputs]) };
+  const linear = addLinear(graph, result, { input, weight, ...bias });
   return operator === undefined ? linear : graph.node(output, operator, { inputs: [linear] });
 }

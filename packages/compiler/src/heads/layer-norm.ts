@@ -1,4 +1,4 @@
-import { addWeight } from "../architectures/layers.js";
+import { addNorm } from "../architectures/layers.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { Placement } from "./placement.js";
 
@@ -15,10 +15,8 @@ const epsilon = 1e-5;
 export function addLayerNorm(
   graph: GraphBuilder,
   { folder, dimensions }: LayerNormModule,
-  { input, part, output, weights }: Placement,
+  { input, output, weights }: Placement,
 ): string {
   const tensor = (name: string) => weights.folder(folder).tensor(`norm.${name}`, [dimensions]);
-  const inputs = [input, ...["weight", "bias"].map((name) => addWeight(graph, `${part}.${name}`, tensor(name)))];
-  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
-  return graph.node(output, "LayerNormalization", { inputs, attributes });
+  return addNorm(graph, output, { input, weight: tensor("weight"), bias: tensor("bias"), epsilon });
 }

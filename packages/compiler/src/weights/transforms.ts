@@ -34,11 +34,12 @@ export function plusFirstRow(table: LazyTensor, addend: LazyTensor): LazyTensor 
   return { shape: table.shape, load };
 }
 
-/** A table without the rows before `first`. */
-export function rowsFrom(table: LazyTensor, first: number): LazyTensor {
-  const [rows = 0, ...rest] = table.shape;
-  const load = async () => (await table.load()).subarray(first * rest.reduce((product, size) => product * size, 1));
-  return { shape: [rows - first, ...rest], load };
+/** Rows of a table from `first` to before `end`, or to its last. */
+export function rowsFrom(table: LazyTensor, first: number, end = table.shape[0] ?? 0): LazyTensor {
+  const rest = table.shape.slice(1);
+  const width = rest.reduce((product, size) => product * size, 1);
+  const load = async () => (await table.load()).subarray(first * width, end * width);
+  return { shape: [end - first, ...rest], load };
 }
 
 /** Square tiles keep both the rows read and the rows written in the cache. */
