@@ -32,6 +32,7 @@ const collection = [
 const model = [
   "model",
   "precision",
+  "dimensions",
   "device",
   "modelsDirectory",
   "cacheDirectory",
@@ -48,6 +49,7 @@ const documents = [
   "textField",
   "titleField",
   "payloadFields",
+  "documentPrompt",
   "maxRowBytes",
   "maxObjectBytes",
   "chunkingStrategy",
@@ -100,8 +102,8 @@ export const commands: readonly CommandFacts[] = [
     name: "search",
     parameters: "<query>",
     summary: "find the passages nearest in meaning",
-    settings: ["store", "qdrantTimeout", "top", "filter", ...model, ...output],
-    defaults: { model: "by default the one that the store was filled with" },
+    settings: ["store", "qdrantTimeout", "top", "filter", "queryPrompt", ...model, ...output],
+    defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
     load: () => import("./commands/search.js"),
   },
   {
@@ -146,6 +148,7 @@ export const commands: readonly CommandFacts[] = [
       "recallSample",
       "evalSet",
       "minNdcg",
+      "queryPrompt",
       "sample",
       "keepGenerations",
       "on",
@@ -177,7 +180,7 @@ export const commands: readonly CommandFacts[] = [
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
-    settings: [...model, ...engine, "maxTokens", ...output],
+    settings: [...model, ...engine, "maxTokens", "documentPrompt", "queryPrompt", ...output],
     load: () => import("./commands/eval.js"),
   },
   {

@@ -4,10 +4,11 @@ import { findEntry, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
-import { addPoolingHead, type PoolingMode } from "./heads/pooling.js";
-import { type ModelDirectory, readModelDirectory } from "./model-directory.js";
+import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
+import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
-import { openCheckpoint, type Weights } from "./weights/checkpoint.js";
+import type { Prompts } from "./prompts.js";
+import { type ModelWeights, openModelWeights } from "./weights/model-weights.js";
 
 /** An encoder's graph on disk, with all that is needed to run it. */
 export interface CompiledModel {
@@ -23,10 +24,15 @@ export interface CompiledModel {
   readonly vocabularySize: number;
   /** Floats in the model's files. */
   readonly parameters: number;
-  readonly pooling: PoolingMode;
+  /** sentence-transformers' name of how states are pooled; where there are several, with ` + ` between them. */
+  readonly pooling: string;
+  /** True where every vector has length 1. */
   readonly isNormalized: boolean;
+  readonly prompts: Prompts;
   readonly precision: Precision;
   readonly tokenizerPath: string;
+  /** False where texts are encoded without the special tokens that the tokenizer knows. */
+  readonly hasSpecialTokens: boolean;
   /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
   readonly inputs: readonly GraphValue[];
   /** `vectors`: float32 [batch, dimensions]. */
@@ -35,7 +41,7 @@ export interface CompiledModel {
   readonly files: readonly ModelFile[];
 }
 
-export interface CompileOptions {
+export interface CompileOptions extends DirectoryOptions {
   readonly precision: Precision;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
@@ -44,6 +50,9 @@ export interface CompileOptions {
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
 const compilerVersion = "1";
 
+/** Part of the cache key alone: to be raised with each change of what is stored beside a graph. */
+const entryVersion = "2";
+
 /**
  * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at a time.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
@@ -51,10 +60,10 @@ const compilerVersion = "1";
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
   const { precision } = options;
   const cacheDirectory = resolve(options.cacheDirectory);
-  const directory = await readModelDirectory(path);
+  const directory = await readModelDirectory(path, options);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const key = digestOf([compilerVersion, precision, files]);
+  const key = digestOf([compilerVersion, entryVersion, precision, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
     await compileInto(cacheDirectory, { key, directory, stamp, files, precision });
@@ -80,17 +89,12 @@ interface Compilation {
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, directory, stamp, files, precision } = compilation;
-  const weights = await openCheckpoint(directory.encoderPath);
+  const weights = await openModelWeights(directory);
   try {
     const graph = buildGraph(directory, weights);
     const describe = (graphDigest: string): StoredModel => ({
-      architecture: directory.architecture,
       graphDigest,
-      dimensions: directory.encoder.dimensions,
-      maxTokens: directory.maxTokens,
-      vocabularySize: directory.encoder.vocabularySize,
-      parameters: weights.parameters,
-      ...directory.head,
+      ...factsOf(directory, weights),
       precision,
       inputs: graph.inputs,
       outputs: graph.outputs,
@@ -107,13 +111,29 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   }
 }
 
+/** What can be said of a model before its graph is written. */
+export function factsOf({ architecture, encoder, head, maxTokens, prompts }: ModelDirectory, weights: ModelWeights) {
+  return {
+    architecture,
+    dimensions: vectorWidth(head, encoder.dimensions),
+    maxTokens,
+    vocabularySize: encoder.vocabularySize,
+    parameters: weights.parameters,
+    pooling: poolingText(head),
+    isNormalized: isNormalized(head),
+    hasSpecialTokens: encoder.hasSpecialTokens,
+    prompts,
+  };
+}
+
 /** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */
-export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: Weights): Graph {
+export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: ModelWeights): Graph {
   const graph = new GraphBuilder();
   const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
-  const states = encoder.build(graph, weights, ids);
-  const vectors = addPoolingHead(graph, states, head);
-  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", encoder.dimensions] }]);
+  const states = encoder.build(graph, weights.encoder, ids);
+  const vectors = addHead(graph, states, { head, weights });
+  const dimensions = vectorWidth(head, encoder.dimensions);
+  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", dimensions] }]);
 }
 
 /** Passes the pieces on and runs a check after the last. */

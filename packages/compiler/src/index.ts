@@ -7,9 +7,10 @@ export { type CompiledModel, type CompileOptions, compileModel } from "./compile
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
-export type { PoolingMode } from "./heads/pooling.js";
+export { type PoolingMode, poolingModes } from "./heads/pooling.js";
 export { describeModel, type ModelDescription } from "./inspect.js";
 export type { ModelFile } from "./model-files.js";
+export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
 export type { Dtype } from "./weights/dtypes.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 export type { TensorEntry } from "./weights/safetensors-header.js";

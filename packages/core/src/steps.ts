@@ -114,6 +114,8 @@ export interface ReindexOptions {
   readonly gate: Gate;
   /** Judged queries in the job's work folder, where the gate asks for nDCG. */
   readonly judged?: BlobRef;
+  /** Name or text of the prompt before them, in place of the model's own. */
+  readonly queryPrompt?: string;
   /** Stored vectors that are compared with what the model gives for their text. */
   readonly sample: number;
   /** Stored vectors that are searched for, to measure recall. */

@@ -86,5 +86,6 @@ export type { Jobs, JobToStart, ListedJob } from "./temporal/jobs.js";
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions } from "./temporal/worker.js";
 export { bundleWorkflows, openJobs, openSchedules, runWorkers } from "./temporal.js";
-export { loadTokenizer } from "./tokenize/load-tokenizer.js";
+export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
+export { withPrompt } from "./tokenize/with-prompt.js";
 export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

@@ -63,7 +63,7 @@ async function evaluate(context: CommandContext, { open, set, tally }: Evaluatio
   open.encoder.warm();
   const summary = await embedCorpus(runtime, open.job);
   const indexedAt = performance.now();
-  const scores = await scoreJob(open, set);
+  const scores = await scoreJob(open, set, settings.queryPrompt);
   const searchedAt = performance.now();
   reporter.finish();
   show(context, {

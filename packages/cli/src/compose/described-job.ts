@@ -19,7 +19,7 @@ import {
 import { resolvePath } from "../config/paths.js";
 import type { Settings } from "../config/settings.js";
 import { parsePayloadIndex } from "../config/values.js";
-import { type OpenModel, openModel, type Say } from "./model.js";
+import { type OpenModel, openModel, type Say, withDocumentPrompt } from "./model.js";
 
 /** What a job is made of. */
 export interface JobRequest {
@@ -69,7 +69,7 @@ export async function describeJob(
   { settings, say }: JobRequest,
   { spec, source, uri }: OpenLocation,
 ): Promise<DescribedJob> {
-  const model = await openModel(settings, settings.model, say);
+  const model = await withDocumentPrompt(await openModel(settings, settings.model, say), settings.documentPrompt);
   const { compiled, tokenizer, installed } = model;
   const chunking = {
     strategy: settings.chunkingStrategy,
@@ -95,6 +95,7 @@ export async function describeJob(
       precision,
       graph: compiled.graphDigest,
       dimensions: compiled.dimensions,
+      ...(tokenizer.prompt && { prompt: tokenizer.prompt.text }),
     },
     store,
     ...(parseStoreUri(store).driver.startsWith("qdrant") ? { collection: collectionOf(settings) } : {}),

@@ -8,10 +8,12 @@ export function inheritSettings({ settings, origins }: LoadedSettings, job: Job)
   const isGiven = (key: InheritedSetting) => origins[key] !== "default";
   const ofJob = settingsOf(job);
   const inherited = inheritedSettings.filter((key) => !isGiven(key) && key in ofJob);
-  // Another model takes texts of another length: as many tokens as it takes, unless somebody says how many.
-  const kept = isGiven("model") ? inherited.filter((key) => key !== "maxTokens") : inherited;
+  const kept = isGiven("model") ? inherited.filter((key) => !ofModel.includes(key)) : inherited;
   return { ...settings, ...Object.fromEntries(kept.map((key) => [key, ofJob[key]])) };
 }
+
+/** Another model has its own: as many tokens as it takes, its prompt, all its dimensions, unless somebody says otherwise. */
+const ofModel: readonly InheritedSetting[] = ["maxTokens", "documentPrompt", "dimensions"];
 
 /** The settings that give this job. */
 function settingsOf(job: Job): Partial<Pick<Settings, InheritedSetting>> {
@@ -27,6 +29,8 @@ function settingsOf(job: Job): Partial<Pick<Settings, InheritedSetting>> {
     ...limits,
     model: model.reference,
     precision: model.precision,
+    documentPrompt: model.prompt ?? "",
+    dimensions: model.dimensions,
     chunkingStrategy: chunking.strategy,
     maxTokens: chunking.maxTokens,
     overlap: chunking.overlap,

@@ -137,6 +137,7 @@ export function openSplitter(
     job,
     store,
     tokenizerPath: compiled.tokenizerPath,
+    hasSpecialTokens: compiled.hasSpecialTokens,
     isDryRun,
     limits,
     onRestart: (reason) => say(`${reason}; the shard is read again`),

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { CompiledModel } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
@@ -12,6 +12,7 @@ import {
   type ModelStoreOptions,
   pullModel,
   type StoreOptions,
+  withPrompt,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 
@@ -48,9 +49,29 @@ export async function openModel(settings: Settings, reference: string, say: Say)
   const compiled = await compileInHost({
     directory: installed.directory,
     precision: settings.precision,
+    ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
-  return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+  const { tokenizerPath, hasSpecialTokens } = compiled;
+  return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
+}
+
+/** The same model, with the prompt for documents before every text: the one asked for, else the model's own. */
+export async function withDocumentPrompt(model: OpenModel, wanted: string | undefined): Promise<OpenModel> {
+  return { ...model, tokenizer: await promptedTokenizer(model, "document", wanted) };
+}
+
+/** The model's tokenizer with the prompt for queries before every text: the one asked for, else the model's own. */
+export function queryTokenizer(model: OpenModel, wanted: string | undefined): Promise<Tokenizer> {
+  return promptedTokenizer(model, "query", wanted);
+}
+
+async function promptedTokenizer(
+  { compiled, tokenizer }: OpenModel,
+  role: TextRole,
+  wanted: string | undefined,
+): Promise<Tokenizer> {
+  return withPrompt(tokenizer.prompt?.without ?? tokenizer, choosePrompt(compiled.prompts, role, wanted));
 }
 
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */
@@ -59,9 +80,10 @@ export async function openJobModel(
   job: Job,
   reference: string = job.model.reference,
 ): Promise<OpenModel> {
-  const model = await openModel({ ...settings, precision: job.model.precision }, reference, say);
+  const { precision, dimensions, prompt = "" } = job.model;
+  const model = await openModel({ ...settings, precision, dimensions }, reference, say);
   checkModel(job, model);
-  return model;
+  return { ...model, tokenizer: await withPrompt(model.tokenizer, prompt) };
 }
 
 /** @throws E_MODEL_DIGEST */

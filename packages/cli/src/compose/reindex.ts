@@ -21,7 +21,7 @@ import type { JobQuery } from "./choose-jobs.js";
 import { type DescribedJob, describeJob, openLocation, workOf } from "./described-job.js";
 import { inheritSettings } from "./inherit-settings.js";
 import { type JobSurroundings, type OpenJob, openDescribed } from "./job.js";
-import { openEncoder, openJobModel, type Say, storeOptions } from "./model.js";
+import { openEncoder, openJobModel, queryTokenizer, type Say, storeOptions } from "./model.js";
 import { findJob } from "./stored-jobs.js";
 
 export interface ReindexRequest extends Omit<JobSurroundings, "settings"> {
@@ -95,7 +95,12 @@ export async function openReindex(request: ReindexRequest): Promise<OpenReindex 
     const model = { tokenizer: open.model.tokenizer, encoder: open.encoder };
     const root = await openBlobs(settings.work);
     const steps = {
-      ...createQualitySteps(async () => ({ blobs, searcher, model })),
+      ...createQualitySteps(async () => ({
+        blobs,
+        searcher,
+        model,
+        queryTokenizer: (prompt) => queryTokenizer(reindex.model, prompt),
+      })),
       ...createPromotionSteps(async () => ({ root, generations })),
     };
     return { ...reindex, open, steps, options: await reindexOptions(reindex, say), close };
@@ -108,7 +113,7 @@ export async function openReindex(request: ReindexRequest): Promise<OpenReindex 
 /** What the new generation has to reach; judged queries are kept in its work folder, where whoever judges finds them. */
 export async function reindexOptions(reindex: DescribedReindex, say: Say): Promise<ReindexOptions> {
   const { settings, job } = reindex;
-  const { minRecall, evalSet, recallSample, sample, maxQuarantined, keepGenerations: keep } = settings;
+  const { minRecall, evalSet, recallSample, sample, maxQuarantined, keepGenerations: keep, queryPrompt } = settings;
   const counts = { recallSample, sample, maxQuarantined, keep, seed: Date.now() };
   if (evalSet === undefined) {
     if (settings.minNdcg === undefined) return { gate: { minRecall }, ...counts };
@@ -117,7 +122,7 @@ export async function reindexOptions(reindex: DescribedReindex, say: Say): Promi
   const queries = await openJudgedQueries(evalSet);
   const minNdcg = settings.minNdcg ?? (await liveNdcg(reindex, queries, say));
   const judged = await putBlob(await openBlobs(job.work), layout.judgedQueries, packJudged(queries));
-  return { gate: { minRecall, minNdcg }, judged, ...counts };
+  return { gate: { minRecall, minNdcg }, judged, ...(queryPrompt === undefined ? {} : { queryPrompt }), ...counts };
 }
 
 /** nDCG@10 of what answers now, with the model it was filled with. */
@@ -126,7 +131,8 @@ async function liveNdcg({ live, settings }: DescribedReindex, judged: JudgedQuer
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   const searcher = createSearcher(live.job.store, storeOptions(settings));
   try {
-    const scores = await scoreQueries(searcher, judged, { tokenizer: model.tokenizer, encoder });
+    const tokenizer = await queryTokenizer(model, settings.queryPrompt);
+    const scores = await scoreQueries(searcher, judged, { tokenizer, encoder });
     return meanScores(scores).ndcgAt10;
   } finally {
     await Promise.all([encoder.close(), searcher.close()]);

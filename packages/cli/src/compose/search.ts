@@ -2,7 +2,7 @@ import { MillraceError, type RankingScores, type SearchHit } from "@millrace/cor
 import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
-import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
+import { type OpenModel, openEncoder, openModel, queryTokenizer, type Say, storeOptions } from "./model.js";
 
 /** A store to ask, with the model it was filled with. */
 export interface OpenSearch {
@@ -18,15 +18,17 @@ export interface OpenSearch {
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
-  const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
+  const wanted = { ...settings, dimensions: schema.dimensions };
+  const model = await openModel(wanted, reference ?? schema.model, say).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
   checkGraph(schema.graph, model);
+  const tokenizer = await queryTokenizer(model, settings.queryPrompt);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
     async find(query, { top, filters }) {
       const conditions = filters.map(parseFilter);
-      const vector = await encodeTexts([query], { tokenizer: model.tokenizer, encoder });
+      const vector = await encodeTexts([query], { tokenizer, encoder });
       return searcher.search({ vector, top, filters: conditions });
     },
     async close() {
@@ -58,8 +60,9 @@ function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
 export async function scoreJob(
   { job, model, encoder, storeOptions }: OpenJob,
   judged: JudgedQueries,
+  queryPrompt: string | undefined,
 ): Promise<readonly RankingScores[]> {
   const searcher = createSearcher(job.store, storeOptions);
-  const { tokenizer } = model;
+  const tokenizer = await queryTokenizer(model, queryPrompt);
   return scoreQueries(searcher, judged, { tokenizer, encoder }).finally(() => searcher.close());
 }

@@ -29,12 +29,22 @@ import {
   runWorkers,
   type StepControl,
   withBatchSize,
+  withPrompt,
   workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { lockStore, openSplitter } from "./job.js";
-import { checkModel, type OpenModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
+import {
+  checkModel,
+  type OpenModel,
+  openEncoder,
+  openJobModel,
+  openModel,
+  queryTokenizer,
+  type Say,
+  storeOptions,
+} from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 
 export interface WorkerRequest {
@@ -130,8 +140,14 @@ async function openStored(
   }: { readonly settings: Settings; readonly model: OpenModel; readonly encoder: LazyEncoder },
 ): Promise<OpenContext<QualityContext>> {
   checkModel(job, model);
+  const tokenizer = await withPrompt(model.tokenizer, job.model.prompt ?? "");
   const searcher = createSearcher(job.store, storeOptions(settings));
-  const context = { blobs: await openBlobs(job.work), searcher, model: { tokenizer: model.tokenizer, encoder } };
+  const context = {
+    blobs: await openBlobs(job.work),
+    searcher,
+    model: { tokenizer, encoder },
+    queryTokenizer: (prompt: string | undefined) => queryTokenizer(model, prompt),
+  };
   return { context, close: () => searcher.close() };
 }
 

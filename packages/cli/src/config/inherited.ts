@@ -13,6 +13,8 @@ export const inheritedSettings = [
   "maxObjectBytes",
   "model",
   "precision",
+  "dimensions",
+  "documentPrompt",
   "chunkingStrategy",
   "maxTokens",
   "overlap",

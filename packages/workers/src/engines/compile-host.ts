@@ -6,6 +6,8 @@ export interface CompileRequest {
   readonly directory: string;
   readonly precision: Precision;
   readonly cacheDirectory: string;
+  /** Numbers to keep of each vector. */
+  readonly dimensions?: number;
 }
 
 /** Compiles in a process of its own: weights pass through memory several times, which the main process need not keep. */

@@ -25,7 +25,7 @@ export interface JudgedQueries {
 /** What `judge` works with: it reads a store. */
 export interface JudgeContext {
   readonly searcher: Searcher;
-  /** The model the store was filled with; needed for judged queries. */
+  /** The model the store was filled with, its tokenizer as queries want it; needed where queries are judged. */
   readonly model?: { readonly tokenizer: Tokenizer; readonly encoder: Encoder };
   readonly judged?: JudgedQueries;
 }

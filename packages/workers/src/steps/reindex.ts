@@ -17,7 +17,7 @@ import {
 import { getBlob, parseJson } from "../blobs/json.js";
 import { jobIdOf, workName, workPlace, workRoot } from "../jobs/places.js";
 import { lastingJob, readJobRecord } from "../jobs/records.js";
-import { type JudgedQueries, judge } from "./judge.js";
+import { type JudgeContext, type JudgedQueries, judge } from "./judge.js";
 import { type PromoteContext, promote } from "./promote.js";
 import { verify } from "./verify.js";
 
@@ -26,7 +26,10 @@ export interface QualityContext {
   readonly blobs: BlobStore;
   /** Of the generation the job has filled. */
   readonly searcher: Searcher;
+  /** The model it was filled with; its tokenizer as documents were cut with it. */
   readonly model: { readonly tokenizer: Tokenizer; readonly encoder: Encoder };
+  /** The tokenizer for queries. @param prompt in place of the model's own */
+  queryTokenizer(prompt: string | undefined): Promise<Tokenizer>;
 }
 
 export type QualitySteps = Pick<ReindexSteps, "verify" | "judge">;
@@ -41,16 +44,26 @@ export function createQualitySteps(contextOf: (job: Job) => Promise<QualityConte
       return report;
     },
     async judge(job: Job, options: ReindexOptions): Promise<GateReport> {
-      const { blobs, searcher, model } = await contextOf(job);
-      const { gate, judged, recallSample: sample, seed } = options;
-      const queries = judged === undefined ? undefined : unpackJudged(await getBlob(blobs, judged), judged.key);
-      const context = { searcher, model, ...(queries === undefined ? {} : { judged: queries }) };
-      const report = await judge(context, gate, { corpus: job.corpus, sample, seed });
+      const { gate, recallSample: sample, seed } = options;
+      const context = await contextOf(job);
+      const judged = await judgedWith(context, options);
+      const report = await judge({ searcher: context.searcher, ...judged }, gate, { corpus: job.corpus, sample, seed });
       const error = gateVerdict(gate, report);
       if (error !== undefined) throw error;
       return report;
     },
   };
+}
+
+/** The judged queries, and the model that encodes them; nothing where the gate asks for none. */
+async function judgedWith(
+  { blobs, model, queryTokenizer }: QualityContext,
+  { judged, queryPrompt }: ReindexOptions,
+): Promise<Pick<JudgeContext, "judged" | "model">> {
+  if (judged === undefined) return {};
+  const tokenizer = await queryTokenizer(queryPrompt);
+  const queries = unpackJudged(await getBlob(blobs, judged), judged.key);
+  return { judged: queries, model: { tokenizer, encoder: model.encoder } };
 }
 
 export function createPromotionSteps(contextOf: (job: Job) => Promise<PromoteContext>): PromotionSteps {
