@@ -40,7 +40,13 @@ const model = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
-const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
+const engine = [
+  "hosts",
+  "tokenBudget",
+  "batchSize",
+  "vectorCache",
+  "vectorCacheBytes",
+] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 const documents = [
   "include",

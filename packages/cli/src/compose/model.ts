@@ -6,10 +6,12 @@ import {
   createLazyEncoder,
   encodeRows,
   type InstalledModel,
+  KnownVectors,
   type LazyEncoder,
   listModels,
   loadTokenizer,
   type ModelStoreOptions,
+  openVectorCache,
   pullModel,
   type StoreOptions,
   withPrompt,
@@ -102,6 +104,13 @@ export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Sa
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+}
+
+/** What a run of this model need not encode again. */
+export async function openKnownVectors({ compiled }: OpenModel, settings: Settings): Promise<KnownVectors> {
+  const { vectorCache: folder, vectorCacheBytes: bytes, full } = settings;
+  const cache = folder === undefined || full ? undefined : await openVectorCache({ folder, bytes });
+  return new KnownVectors(compiled.graphDigest, cache);
 }
 
 /** Models that are on this machine. */
