@@ -130,7 +130,7 @@ const cases: readonly Case[] = [
         for (const tensor of Object.values(header)) if (tensor.dtype === "F32") tensor.dtype = "I32";
       }),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["holds I32", "Supported: F32, F16, BF16."],
+    says: ["holds I32", "Supported: F32, F16, BF16, F64."],
   },
   {
     name: "a header that is too long",
@@ -198,20 +198,20 @@ const cases: readonly Case[] = [
     says: [
       "modules.json",
       '"sentence_transformers.models.CNN" is not supported',
-      "Supported: Transformer, Pooling, Dense",
+      "Supported: Transformer, StaticEmbedding, Pooling, Dense",
     ],
   },
   {
     name: "no pooling module",
     damage: modules((values) => (values as unknown as Values[]).slice(0, 1)),
     code: "E_MODEL_INVALID",
-    says: ["modules.json", "it does not begin with Transformer and Pooling"],
+    says: ["modules.json", "it begins neither with Transformer and Pooling"],
   },
   {
     name: "two pooling modules",
     damage: modules((values) => [...(values as unknown as Values[]), (values as unknown as Values[])[1]]),
     code: "E_MODEL_INVALID",
-    says: ["modules.json", "it has Pooling twice"],
+    says: ["modules.json", "Pooling stands where a text is one vector already"],
   },
   {
     name: "a Dense module of another width",

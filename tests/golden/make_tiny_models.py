@@ -1,6 +1,6 @@
 """Writes tiny-models/<name>/: small random models as sentence-transformers saves them, each with its own vectors.
 
-    pip install sentence-transformers==6.2.0 transformers==5.24.0 torch==2.15.0
+    pip install sentence-transformers==6.2.0 transformers==5.24.0 torch==2.15.0 model2vec==0.10.0
     python tests/golden/make_tiny_models.py [name ...]
 
 texts.json holds texts from one token to more than any model takes, in several scripts, and each model's golden.json what
@@ -15,9 +15,11 @@ import random
 import shutil
 import sys
 
+import numpy
 import safetensors.torch
 import torch
 import transformers
+from model2vec import StaticModel
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling, StaticEmbedding
@@ -203,6 +205,26 @@ def rotary():
     old_config(root / "qwen3-sliding", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 4.0})
 
 
+def static():
+    tokenizer = word_pieces()
+    embedding = StaticEmbedding(tokenizer, embedding_dim=24)
+    randomize(embedding, torch.float32)
+    folder = root / "static"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = SentenceTransformer(modules=[embedding], device="cpu")
+    model.save(str(folder), create_model_card=False)
+    write_golden(folder, model)
+    random = numpy.random.default_rng(7)
+    model = StaticModel(
+        random.standard_normal((40, 24)).astype("<f2"), tokenizer, normalize=True, max_length=100,
+        weights=random.uniform(0.1, 3, 280), token_mapping=random.integers(0, 40, 280),
+    )
+    folder = root / "model2vec"
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    write_golden(folder, SentenceTransformer(str(folder), device="cpu"))
+
+
 def old_config(folder, **fields):
     """The same configuration as transformers 4 wrote it."""
     config = json.loads((folder / "config.json").read_text())
@@ -211,7 +233,7 @@ def old_config(folder, **fields):
     (folder / "config.json").write_text(json.dumps(config | fields, indent=2) + "\n")
 
 
-groups = [bert_heads, bert_family, rotary]
+groups = [bert_heads, bert_family, rotary, static]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)

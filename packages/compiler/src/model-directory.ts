@@ -3,8 +3,9 @@ import { join, resolve } from "node:path";
 import { MillraceError } from "@millrace/core";
 import type { EncoderPlan } from "./architectures/architecture.js";
 import { planEncoder } from "./architectures/registry.js";
+import { planStatic } from "./architectures/static.js";
 import { cutHead, type HeadModule, vectorWidth } from "./heads/head.js";
-import { type ReadHead, readHead } from "./heads/read-head.js";
+import { readHead } from "./heads/read-head.js";
 import { readJsonFile, requireJsonFile } from "./json.js";
 import { modulesName, readModules } from "./modules.js";
 import { type Prompts, promptsName, readTextSettings } from "./prompts.js";
@@ -41,16 +42,16 @@ export async function readModelDirectory(directory: string, options: DirectoryOp
   const modules = await readModules(path);
   const encoderFolder = modules?.[0]?.folder ?? "";
   const encoderPath = join(path, encoderFolder);
-  const config = await requireJsonFile(encoderPath, "config.json");
-  const encoder = planEncoder(config);
-  const read = modules === undefined ? bareHead(encoder) : await readHead(path, modules.slice(1), encoder.dimensions);
+  const isStatic = modules?.[0]?.kind === "StaticEmbedding";
+  const { architecture, encoder } = await (isStatic ? readStatic(encoderPath) : readEncoder(encoderPath));
+  const read = await readHead(path, modules?.slice(1) ?? [], encoder);
   const { prompts, dimensions: ownDimensions } = await readTextSettings(path);
   const head = cutTo(read.head, encoder.dimensions, options.dimensions ?? ownDimensions);
   await checkTokenizer(encoderPath);
   const places = { path, encoderPath, prefixes: encoder.prefixes, folders: foldersOf(head) };
   return {
     ...places,
-    architecture: config.text("model_type"),
+    architecture,
     encoder,
     head,
     prompts: { ...prompts, isPooled: read.isPromptPooled },
@@ -68,9 +69,18 @@ async function requireDirectory(path: string): Promise<void> {
   throw new MillraceError("E_MODEL_MISSING", `cannot open the model directory ${path}`, { why, fix });
 }
 
-/** Without modules.json a directory is a bare encoder, whose states sentence-transformers pools and leaves as they are. */
-function bareHead({ barePooling }: EncoderPlan): ReadHead {
-  return { head: [{ kind: "pooling", modes: [barePooling] }], isPromptPooled: true, files: [] };
+interface ReadEncoder {
+  readonly architecture: string;
+  readonly encoder: EncoderPlan;
+}
+
+async function readEncoder(directory: string): Promise<ReadEncoder> {
+  const config = await requireJsonFile(directory, "config.json");
+  return { encoder: planEncoder(config), architecture: config.text("model_type") };
+}
+
+async function readStatic(directory: string): Promise<ReadEncoder> {
+  return { encoder: await planStatic(directory), architecture: "static" };
 }
 
 function cutTo(head: readonly HeadModule[], width: number, dimensions: number | undefined): readonly HeadModule[] {

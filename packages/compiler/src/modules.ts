@@ -10,11 +10,20 @@ export interface Module {
 }
 
 export const modulesName = "modules.json";
-const moduleKinds = ["Transformer", "Pooling", "Dense", "LayerNorm", "Dropout", "Normalize"] as const;
+const moduleKinds = [
+  "Transformer",
+  "StaticEmbedding",
+  "Pooling",
+  "Dense",
+  "LayerNorm",
+  "Dropout",
+  "Normalize",
+] as const;
 export type ModuleKind = (typeof moduleKinds)[number];
 
 /**
- * Modules of a model directory in the order in which they are run: a Transformer, a Pooling, and what follows.
+ * Modules of a model directory in the order in which they are run: a Transformer and a Pooling, or a StaticEmbedding, then
+ * what follows.
  * @returns undefined without modules.json
  * @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED
  */
@@ -24,13 +33,22 @@ export async function readModules(directory: string): Promise<readonly Module[] 
   if (list === undefined) return undefined;
   if (!Array.isArray(list) || !list.every(isRecord)) throw invalid(path, "it is not a list of modules");
   const modules = list.map((values) => parseModule(new JsonFile(path, values)));
-  const [first, second, ...others] = modules.map(({ kind }) => kind);
-  if (first !== "Transformer" || second !== "Pooling")
-    throw invalid(path, "it does not begin with Transformer and Pooling");
-  const misplaced = others.find((kind) => kind === "Transformer" || kind === "Pooling");
-  if (misplaced !== undefined) throw invalid(path, `it has ${misplaced} twice`);
+  checkOrder(path, modules);
   return modules;
 }
+
+/** A StaticEmbedding pools what it looks up; a Transformer's states need a Pooling. */
+function checkOrder(path: string, modules: readonly Module[]): void {
+  const kinds = modules.map(({ kind }) => kind);
+  const beginning: readonly ModuleKind[] = kinds[0] === "StaticEmbedding" ? [kinds[0]] : ["Transformer", "Pooling"];
+  if (beginning.some((kind, index) => kinds[index] !== kind))
+    throw invalid(path, "it begins neither with Transformer and Pooling nor with StaticEmbedding");
+  const misplaced = kinds.slice(beginning.length).find((kind) => encoderKinds.includes(kind));
+  if (misplaced !== undefined) throw invalid(path, `${misplaced} stands where a text is one vector already`);
+}
+
+/** Kinds that stand at the beginning. */
+const encoderKinds: readonly ModuleKind[] = ["Transformer", "StaticEmbedding", "Pooling"];
 
 function parseModule(file: JsonFile): Module {
   const name = file.text("type").split(".").at(-1);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { EncoderPlan } from "../architectures/architecture.js";
 import { JsonFile, requireJsonFile } from "../json.js";
 import type { Module } from "../modules.js";
 import { readDense } from "./dense.js";
@@ -14,9 +15,19 @@ export interface ReadHead {
   readonly files: readonly string[];
 }
 
-/** Reads the modules after the encoder, whose states are `width` wide. @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED */
-export async function readHead(directory: string, modules: readonly Module[], width: number): Promise<ReadHead> {
-  let result: ReadHead = { head: [], isPromptPooled: true, files: [] };
+/**
+ * Reads the modules after the encoder. Where they do not begin with a Pooling, sentence-transformers pools as the encoder
+ * says. @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED
+ */
+export async function readHead(
+  directory: string,
+  modules: readonly Module[],
+  { dimensions: width, barePooling, hasSpecialTokens }: EncoderPlan,
+): Promise<ReadHead> {
+  const isPooled = modules[0]?.kind === "Pooling";
+  const pooling: HeadModule = { kind: "pooling", modes: [barePooling], ...(!hasSpecialTokens && { mayBeEmpty: true }) };
+  const head = isPooled ? [] : [pooling];
+  let result: ReadHead = { head, isPromptPooled: true, files: [] };
   for (const module of modules) result = await addModule(directory, result, { module, width });
   return result;
 }
