@@ -32,7 +32,7 @@ describe.each(tinyModelNames)("tiny model %s", (name) => {
         rows.map((_, row) => [row]),
       );
     };
-    expectClose(await encode(choosePrompt(prompts, "document", prompts.defaultName)), golden.vectors);
+    expectClose(await encode(choosePrompt(prompts, "document", prompts.defaultName ?? "")), golden.vectors);
     expectClose(await encode(choosePrompt(prompts, "document")), golden.documents);
     expectClose(await encode(choosePrompt(prompts, "query")), golden.queries);
   });
