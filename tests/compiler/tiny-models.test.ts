@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { choosePrompt, describeModel } from "@millrace/compiler";
 import fc from "fast-check";
-import { cosine, distance, scale } from "./support.ts";
+import { cosine, distance, encodeRows, scale } from "./support.ts";
 import { encodeInBatches, openTiny, readTinyGolden, texts, tinyModelNames, tinyModelPath } from "./tiny-models.ts";
 
 const cacheDirectory = mkdtempSync(join(tmpdir(), "millrace-tiny-"));
@@ -32,7 +32,7 @@ describe.each(tinyModelNames)("tiny model %s", (name) => {
         rows.map((_, row) => [row]),
       );
     };
-    expectClose(await encode(choosePrompt(prompts, "document", prompts.defaultName)), golden.vectors);
+    expectClose(await encode(choosePrompt(prompts, "document", prompts.defaultName ?? "")), golden.vectors);
     expectClose(await encode(choosePrompt(prompts, "document")), golden.documents);
     expectClose(await encode(choosePrompt(prompts, "query")), golden.queries);
   });
@@ -102,4 +102,9 @@ describe("Matryoshka", () => {
     const said = await openTiny(tinyModelPath("dense-tanh"), { cacheDirectory, dimensions: 24 });
     expect(said.model).toEqual(whole.model);
   });
+});
+
+test.each(["static", "model2vec"])("a text without a token has a vector of zeros in %s", async (name) => {
+  const { session } = await openTiny(tinyModelPath(name), { cacheDirectory });
+  for (const vector of await encodeRows(session, [new Int32Array(), new Int32Array()])) expect(scale(vector)).toBe(0);
 });

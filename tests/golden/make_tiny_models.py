@@ -205,6 +205,53 @@ def rotary():
     old_config(root / "qwen3-sliding", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 4.0})
 
 
+def nomic():
+    pooling = lambda *modes: Pooling(32, modes)
+    config = transformers.NomicBertConfig(vocab_size=280, max_position_embeddings=96, rope_parameters={"rope_type": "default", "rope_theta": 1000.0}, **sizes)
+    encoder = transformers.NomicBertModel(config).eval()
+    prompts = {"query": "search_query: ", "document": "search_document: "}
+    make("nomic-bert", encoder, tokenizer=word_pieces(), head=[pooling("mean"), Normalize()], limit=96, dtype=torch.float16, prompts=prompts)
+    make("nomic-bert-own", encoder, tokenizer=word_pieces(), head=[pooling("mean"), Normalize()], limit=96, dtype=torch.float16)
+    own_nomic_layout(root / "nomic-bert-own")
+
+
+def own_nomic_layout(folder):
+    """The same model as its authors' own code saves it."""
+    own = dict(
+        activation_function="swiglu", causal=False, layer_norm_epsilon=1e-12, max_trained_positions=96, mlp_fc1_bias=False, mlp_fc2_bias=False,
+        model_type="nomic_bert", n_embd=32, n_head=4, n_inner=48, n_layer=2, n_positions=8192, parallel_block=False, prenorm=False, qkv_proj_bias=False,
+        rotary_emb_base=1000, rotary_emb_fraction=1.0, rotary_emb_interleaved=False, rotary_emb_scale_base=None, rotary_scaling_factor=2,
+        type_vocab_size=2, use_rms_norm=False, vocab_size=280,
+    )
+    (folder / "config.json").write_text(json.dumps(own, indent=2) + "\n")
+
+
+def dpr():
+    config = transformers.DPRConfig(vocab_size=280, max_position_embeddings=64, **sizes)
+    encoder = transformers.DPRContextEncoder(config).eval()
+    tokenizer = wrap(word_pieces(), 64)
+    folder = root / "dpr"
+    shutil.rmtree(folder, ignore_errors=True)
+    randomize(encoder, torch.float16)
+    encoder.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    rewrite(folder / "model.safetensors", torch.float16, "")
+    write_golden(folder, Pooled(encoder, tokenizer))
+
+
+class Pooled:
+    """What transformers itself gives as a text's vector."""
+
+    def __init__(self, encoder, tokenizer):
+        self.encoder, self.tokenizer = encoder, tokenizer
+
+    def encode(self, texts):
+        with torch.no_grad():
+            return self.encoder(**self.tokenizer(texts, truncation=True, return_tensors="pt")).pooler_output.numpy()
+
+    encode_query = encode_document = encode
+
+
 def static():
     tokenizer = word_pieces()
     embedding = StaticEmbedding(tokenizer, embedding_dim=24)
@@ -233,7 +280,7 @@ def old_config(folder, **fields):
     (folder / "config.json").write_text(json.dumps(config | fields, indent=2) + "\n")
 
 
-groups = [bert_heads, bert_family, rotary, static]
+groups = [bert_heads, bert_family, rotary, nomic, dpr, static]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)

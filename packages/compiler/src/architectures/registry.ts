@@ -2,8 +2,10 @@ import type { JsonFile } from "../json.js";
 import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
 import { planDistilbert } from "./distilbert.js";
+import { planDpr } from "./dpr.js";
 import { planModernBert } from "./modernbert.js";
 import { planMpnet } from "./mpnet.js";
+import { planNomicBert } from "./nomic-bert.js";
 import { planQwen3 } from "./qwen3.js";
 import { planRoberta } from "./roberta.js";
 
@@ -12,8 +14,10 @@ const architectures: Readonly<Record<string, Architecture>> = {
   bert: planBert,
   camembert: planRoberta,
   distilbert: planDistilbert,
+  dpr: planDpr,
   modernbert: planModernBert,
   mpnet: planMpnet,
+  nomic_bert: planNomicBert,
   qwen3: planQwen3,
   roberta: planRoberta,
   "xlm-roberta": planRoberta,
