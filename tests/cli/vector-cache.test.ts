@@ -14,7 +14,7 @@ describe("texts that were encoded before", () => {
       cwd: folder,
     });
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
-    const { chunks, reused } = result.encoded as { readonly chunks: number; readonly reused: number };
+    const { chunks, reused } = result.encoded;
     return { chunks, reused, points: await pointsOf(join(folder, store)), stderr };
   };
 
