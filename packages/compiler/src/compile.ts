@@ -4,13 +4,14 @@ import { findEntry, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
-import { addPoolingHead, type PoolingMode } from "./heads/pooling.js";
-import { type ModelDirectory, readModelDirectory } from "./model-directory.js";
+import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
+import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type Fidelity, isFaithful } from "./precision/fidelity.js";
 import { calibrationDigest, compareGraphs, toInt8 } from "./precision/int8.js";
 import type { GraphRuntime } from "./precision/runtime.js";
-import { openCheckpoint, type Weights } from "./weights/checkpoint.js";
+import type { Prompts } from "./prompts.js";
+import { type ModelWeights, openModelWeights } from "./weights/model-weights.js";
 
 /** An encoder's graph on disk, with all that is needed to run it. */
 export interface CompiledModel {
@@ -26,14 +27,19 @@ export interface CompiledModel {
   readonly vocabularySize: number;
   /** Floats in the model's files. */
   readonly parameters: number;
-  readonly pooling: PoolingMode;
+  /** sentence-transformers' name of how states are pooled; where there are several, with ` + ` between them. */
+  readonly pooling: string;
+  /** True where every vector has length 1. */
   readonly isNormalized: boolean;
+  readonly prompts: Prompts;
   readonly precision: Precision;
   /** Of an int8 model: how near it comes to fp32. */
   readonly fidelity?: Fidelity;
   /** Of an fp32 model that `auto` chose: what int8 would have come to. */
   readonly rejected?: Fidelity;
   readonly tokenizerPath: string;
+  /** False where texts are encoded without the special tokens that the tokenizer knows. */
+  readonly hasSpecialTokens: boolean;
   /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
   readonly inputs: readonly GraphValue[];
   /** `vectors`: float32 [batch, dimensions]. */
@@ -42,7 +48,7 @@ export interface CompiledModel {
   readonly files: readonly ModelFile[];
 }
 
-export interface CompileOptions {
+export interface CompileOptions extends DirectoryOptions {
   readonly precision: PrecisionChoice;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
@@ -54,6 +60,9 @@ export interface CompileOptions {
 const compilerVersion = "1";
 /** To be raised with each change that alters an int8 graph's bytes only. */
 const int8Version = "1";
+
+/** Part of the cache key alone: to be raised with each change of what is stored beside a graph. */
+const entryVersion = "2";
 
 /**
  * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at
@@ -70,12 +79,11 @@ export async function compileModel(path: string, options: CompileOptions): Promi
 
 async function compileAs(path: string, precision: Precision, options: CompileOptions): Promise<CompiledModel> {
   const cacheDirectory = resolve(options.cacheDirectory);
-  const directory = await readModelDirectory(path);
+  const directory = await readModelDirectory(path, options);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const recipe =
-    precision === "int8" ? [compilerVersion, precision, int8Version, calibrationDigest] : [compilerVersion, precision];
-  const key = digestOf([...recipe, files]);
+  const recipe = precision === "int8" ? [precision, int8Version, calibrationDigest] : [precision];
+  const key = digestOf([compilerVersion, entryVersion, ...recipe, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
     await compileInto(cacheDirectory, { key, directory, stamp, files, precision, runtime: options.runtime });
@@ -102,17 +110,12 @@ interface Compilation {
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, directory, stamp, files, precision } = compilation;
-  const weights = await openCheckpoint(directory.encoderPath);
+  const weights = await openModelWeights(directory);
   try {
     const { graph, fidelity } = await inPrecision(buildGraph(directory, weights), compilation);
     const describe = (graphDigest: string): StoredModel => ({
-      architecture: directory.architecture,
       graphDigest,
-      dimensions: directory.encoder.dimensions,
-      maxTokens: directory.maxTokens,
-      vocabularySize: directory.encoder.vocabularySize,
-      parameters: weights.parameters,
-      ...directory.head,
+      ...factsOf(directory, weights),
       precision,
       ...(fidelity && { fidelity }),
       inputs: graph.inputs,
@@ -132,23 +135,39 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
 
 async function inPrecision(
   graph: Graph,
-  { precision, runtime, directory: { tokenizerPath, maxTokens } }: Compilation,
+  { precision, runtime, directory: { tokenizerPath, maxTokens, encoder } }: Compilation,
 ): Promise<{ readonly graph: Graph; readonly fidelity?: Fidelity }> {
   if (precision === "fp32") return { graph };
   if (runtime === undefined)
     throw new MillraceError("E_INTERNAL", "cannot compile to int8", { why: "nothing was given to calibrate with" });
-  const request = { runtime, tokenizerPath, maxTokens };
+  const request = { runtime, tokenizerPath, maxTokens, hasSpecialTokens: encoder.hasSpecialTokens };
   const int8 = await toInt8(graph, request);
   return { graph: int8, fidelity: await compareGraphs(graph, int8, request) };
 }
 
+/** What can be said of a model before its graph is written. */
+export function factsOf({ architecture, encoder, head, maxTokens, prompts }: ModelDirectory, weights: ModelWeights) {
+  return {
+    architecture,
+    dimensions: vectorWidth(head, encoder.dimensions),
+    maxTokens,
+    vocabularySize: encoder.vocabularySize,
+    parameters: weights.parameters,
+    pooling: poolingText(head),
+    isNormalized: isNormalized(head),
+    hasSpecialTokens: encoder.hasSpecialTokens,
+    prompts,
+  };
+}
+
 /** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */
-export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: Weights): Graph {
+export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: ModelWeights): Graph {
   const graph = new GraphBuilder();
   const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
-  const states = encoder.build(graph, weights, ids);
-  const vectors = addPoolingHead(graph, states, head);
-  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", encoder.dimensions] }]);
+  const states = encoder.build(graph, weights.encoder, ids);
+  const vectors = addHead(graph, states, { head, weights });
+  const dimensions = vectorWidth(head, encoder.dimensions);
+  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", dimensions] }]);
 }
 
 /** Passes the pieces on and runs a check after the last. */

@@ -8,12 +8,13 @@ export { type CompiledModel, type CompileOptions, compileModel } from "./compile
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
-export type { PoolingMode } from "./heads/pooling.js";
+export { type PoolingMode, poolingModes } from "./heads/pooling.js";
 export { describeModel, type ModelDescription } from "./inspect.js";
 export type { ModelFile } from "./model-files.js";
 export type { Fidelity } from "./precision/fidelity.js";
-export type { GraphRuntime, RunningGraph } from "./precision/runtime.js";
+export type { GraphRuntime, RunningGraph, TokenizerPlace } from "./precision/runtime.js";
 export { type Matrix, type QuantizedWeight, quantizeWeight } from "./precision/weights.js";
+export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
 export type { Dtype } from "./weights/dtypes.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 export type { TensorEntry } from "./weights/safetensors-header.js";

@@ -27,6 +27,8 @@ export interface ModelSpec {
   /** sha256 of the compiled graph: vectors of another one do not belong into the store. */
   readonly graph: string;
   readonly dimensions: number;
+  /** Put before every text, where there is something. */
+  readonly prompt?: string;
 }
 
 /** In bytes, decompressed; what is larger goes to quarantine. */

@@ -1,17 +1,20 @@
 import { resolve } from "node:path";
-import type { CompiledModel, Fidelity } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
   createLazyEncoder,
   encodeRows,
   type InstalledModel,
+  KnownVectors,
   type LazyEncoder,
   listModels,
   loadTokenizer,
   type ModelStoreOptions,
+  openVectorCache,
   pullModel,
   type StoreOptions,
+  withPrompt,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 
@@ -48,10 +51,30 @@ export async function openModel(settings: Settings, reference: string, say: Say)
   const compiled = await compileInHost({
     directory: installed.directory,
     precision: settings.precision,
+    ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
   if (compiled.rejected !== undefined) say(rejection(installed.name, compiled.rejected));
-  return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+  const { tokenizerPath, hasSpecialTokens } = compiled;
+  return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
+}
+
+/** The same model, with the prompt for documents before every text: the one asked for, else the model's own. */
+export async function withDocumentPrompt(model: OpenModel, wanted: string | undefined): Promise<OpenModel> {
+  return { ...model, tokenizer: await promptedTokenizer(model, "document", wanted) };
+}
+
+/** The model's tokenizer with the prompt for queries before every text: the one asked for, else the model's own. */
+export function queryTokenizer(model: OpenModel, wanted: string | undefined): Promise<Tokenizer> {
+  return promptedTokenizer(model, "query", wanted);
+}
+
+async function promptedTokenizer(
+  { compiled, tokenizer }: OpenModel,
+  role: TextRole,
+  wanted: string | undefined,
+): Promise<Tokenizer> {
+  return withPrompt(tokenizer.prompt?.without ?? tokenizer, choosePrompt(compiled.prompts, role, wanted));
 }
 
 function rejection(name: string, { meanCosine, leastCosine, errorShare }: Fidelity): string {
@@ -65,9 +88,10 @@ export async function openJobModel(
   job: Job,
   reference: string = job.model.reference,
 ): Promise<OpenModel> {
-  const model = await openModel({ ...settings, precision: job.model.precision }, reference, say);
+  const { precision, dimensions, prompt = "" } = job.model;
+  const model = await openModel({ ...settings, precision, dimensions }, reference, say);
   checkModel(job, model);
-  return model;
+  return { ...model, tokenizer: await withPrompt(model.tokenizer, prompt) };
 }
 
 /** @throws E_MODEL_DIGEST */
@@ -86,6 +110,13 @@ export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Sa
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+}
+
+/** What a run of this model need not encode again. */
+export async function openKnownVectors({ compiled }: OpenModel, settings: Settings): Promise<KnownVectors> {
+  const { vectorCache: folder, vectorCacheBytes: bytes, full } = settings;
+  const cache = folder === undefined || full ? undefined : await openVectorCache({ folder, bytes });
+  return new KnownVectors(compiled.graphDigest, cache);
 }
 
 /** Models that are on this machine. */

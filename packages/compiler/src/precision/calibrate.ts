@@ -2,7 +2,7 @@ import type { TokenBatch } from "@millrace/core";
 import type { Graph } from "../graph/builder.js";
 import { encodeGraph } from "../graph/encode.js";
 import { type ChannelRanges, emptyRanges, widenRanges } from "./ranges.js";
-import type { GraphRuntime, RunningGraph } from "./runtime.js";
+import type { GraphRuntime, RunningGraph, TokenizerPlace } from "./runtime.js";
 
 /** Longer rows would show little that these do not. */
 const longestRow = 512;
@@ -12,18 +12,17 @@ const textsInLongRow = 8;
 /** Rows of ids to calibrate with: each text alone, and long rows of several texts, cut at `maxTokens`. */
 export async function calibrationRows(
   texts: readonly string[],
-  { runtime, tokenizerPath, maxTokens }: RowsRequest,
+  { runtime, maxTokens, ...tokenizer }: RowsRequest,
 ): Promise<readonly Int32Array[]> {
   const joined = texts.flatMap((_, index) =>
     index % textsInLongRow === 0 ? [texts.slice(index, index + textsInLongRow).join(" ")] : [],
   );
-  const rows = await runtime.tokenize(tokenizerPath, [...texts, ...joined]);
+  const rows = await runtime.tokenize([...texts, ...joined], tokenizer);
   return rows.filter(({ length }) => length > 0).map((ids) => cut(ids, Math.min(maxTokens, longestRow)));
 }
 
-export interface RowsRequest {
+export interface RowsRequest extends TokenizerPlace {
   readonly runtime: GraphRuntime;
-  readonly tokenizerPath: string;
   readonly maxTokens: number;
 }
 

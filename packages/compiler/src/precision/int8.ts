@@ -9,10 +9,12 @@ import type { GraphRuntime } from "./runtime.js";
 /** Changes with the texts: part of an int8 model's key. */
 export const calibrationDigest = digestOf([calibrationTexts, checkTexts]);
 
-/** Calibrates a float graph and rewrites its linears to int8. */
+/** Calibrates a float graph and rewrites its linears to int8; a graph without any stays what it is. */
 export async function toInt8(graph: Graph, request: RowsRequest): Promise<Graph> {
+  const inputs = quantizableInputs(graph);
+  if (inputs.length === 0) return graph;
   const rows = await calibrationRows(calibrationTexts, request);
-  return quantizeGraph(graph, await observe(graph, quantizableInputs(graph), { runtime: request.runtime, rows }));
+  return quantizeGraph(graph, await observe(graph, inputs, { runtime: request.runtime, rows }));
 }
 
 /** Runs both graphs over texts that were not calibrated with. */

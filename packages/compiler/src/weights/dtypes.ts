@@ -25,16 +25,17 @@ export function isDtype(name: unknown): name is Dtype {
 }
 
 /** Dtypes that weights may be stored in. */
-export const floatDtypes = ["F32", "F16", "BF16"] as const;
+export const floatDtypes = ["F32", "F16", "BF16", "F64"] as const;
 export type FloatDtype = (typeof floatDtypes)[number];
 
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
   return (floatDtypes as readonly Dtype[]).includes(dtype);
 }
 
-/** Little-endian stored floats as float32; F32 shares the memory of `bytes`, which must begin at a multiple of 4. */
+/** Little-endian stored floats as float32, F64 rounded to it; F32 shares the memory of `bytes`, which must begin at a multiple of 4. */
 export function toFloat32(dtype: FloatDtype, bytes: Uint8Array): Float32Array {
   if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  if (dtype === "F64") return Float32Array.from(new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8));
   const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
   const bits = new Uint32Array(halves.length);
   const widen = dtype === "BF16" ? (half: number) => half << 16 : widenHalf;

@@ -8,10 +8,12 @@ export interface CompileRequest {
   readonly directory: string;
   readonly precision: PrecisionChoice;
   readonly cacheDirectory: string;
+  /** Numbers to keep of each vector. */
+  readonly dimensions?: number;
 }
 
 const runtime: GraphRuntime = {
-  tokenize: async (tokenizerPath, texts) => (await loadTokenizer(tokenizerPath)).encode(texts),
+  tokenize: async (texts, { tokenizerPath, ...kind }) => (await loadTokenizer(tokenizerPath, kind)).encode(texts),
   open: runGraph,
 };
 

@@ -28,7 +28,8 @@ export function checkComplete(model: string, names: readonly string[]): void {
       fix: "Choose a model that is published as safetensors with a tokenizer.json",
     });
   const fileNames = names.map((name) => name.slice(name.lastIndexOf("/") + 1));
-  if (!fileNames.includes("config.json")) throw lacks("config.json", "its architecture is read from there");
+  if (!fileNames.includes("config.json") && !fileNames.includes("modules.json"))
+    throw lacks("config.json", "its architecture is read from there");
   if (!fileNames.some((name) => name.endsWith(".safetensors")))
     throw lacks("safetensors", "weights are read from there");
   if (!fileNames.includes("tokenizer.json")) throw lacks("tokenizer.json", "the tokenizer is read from there");
