@@ -32,6 +32,7 @@ const model = [
   "model",
   "precision",
   "dimensions",
+  "onnxFile",
   "device",
   "modelsDirectory",
   "cacheDirectory",
