@@ -1,4 +1,5 @@
 import type { CommandModule } from "./command.js";
+import { inheritedSettings } from "./config/inherited.js";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
 
@@ -40,7 +41,13 @@ const model = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
-const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
+const engine = [
+  "hosts",
+  "tokenBudget",
+  "batchSize",
+  "vectorCache",
+  "vectorCacheBytes",
+] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 const documents = [
   "include",
@@ -60,7 +67,13 @@ const documents = [
 ] as const satisfies readonly SettingKey[];
 
 /** Of commands that take a job which was run before. */
-const ofJob: DefaultNotes = { store: "by default the job's", model: "by default the job's" };
+const byDefaultTheJobs = "by default the job's";
+const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
+
+/** A reindex changes what is given, and nothing else. */
+const ofReindex: DefaultNotes = Object.fromEntries(
+  ["store", ...inheritedSettings].map((key) => [key, byDefaultTheJobs]),
+);
 
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
@@ -122,6 +135,45 @@ export const commands: readonly CommandFacts[] = [
     settings: ["store", "work", "maxQuarantined", ...model, ...engine, ...output],
     defaults: ofJob,
     load: () => import("./commands/retry.js"),
+  },
+  {
+    name: "reindex",
+    parameters: "[job]",
+    summary:
+      "fill a new generation of a job's store with other settings, check it, and let it answer in place of the one before",
+    settings: [
+      "store",
+      "work",
+      ...collection,
+      ...documents.filter((key) => key !== "full" && key !== "allowEmpty"),
+      ...model,
+      ...engine,
+      "maxQuarantined",
+      "keepVectors",
+      "generation",
+      "minRecall",
+      "recallSample",
+      "evalSet",
+      "minNdcg",
+      "queryPrompt",
+      "sample",
+      "keepGenerations",
+      "on",
+      "detach",
+      "inFlight",
+      ...temporal,
+      ...output,
+    ],
+    defaults: ofReindex,
+    load: () => import("./commands/reindex.js"),
+  },
+  {
+    name: "rollback",
+    parameters: "[job]",
+    summary: "let the generation that answered before the last reindex answer again",
+    settings: ["store", "work", "qdrantTimeout", "generation", ...output],
+    defaults: { store: ofJob.store },
+    load: () => import("./commands/rollback.js"),
   },
   {
     name: "load",

@@ -25,6 +25,8 @@ export interface VectorsRef extends BlobRef {
   readonly quarantined: number;
   /** Their points' ids: what the store holds under them is of an earlier version. */
   readonly quarantinedIds: readonly string[];
+  /** Chunks whose vector was known, or is that of an equal chunk, with their tokens: they were not encoded for it. */
+  readonly reused: { readonly chunks: number; readonly tokens: number };
 }
 
 /** What a sink acknowledged. */

@@ -105,10 +105,29 @@ export {
   storeSchema,
 } from "./job.js";
 
+export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
+
+export { type Gate, type GateReport, gateVerdict, type MeasuredRecall } from "./gate.js";
+
+export {
+  type FoundPoint,
+  type FoundPoints,
+  type Freshness,
+  leastCosine,
+  type Mismatch,
+  type VerifyOptions,
+  type VerifyReport,
+  verdictOf,
+} from "./verify.js";
+
 export type {
   CorpusSteps,
+  JobSteps,
   PlanCounts,
   PlanPage,
+  Promotion,
+  ReindexOptions,
+  ReindexSteps,
   Shard,
   ShardSteps,
   Split,
@@ -121,19 +140,6 @@ export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes 
 
 export { layout } from "./layout.js";
 
-export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
-
 export { cosineSimilarity } from "./similarity.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
-
-export {
-  type FoundPoint,
-  type FoundPoints,
-  type Freshness,
-  leastCosine,
-  type Mismatch,
-  type VerifyOptions,
-  type VerifyReport,
-  verdictOf,
-} from "./verify.js";

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { MillraceError, meanScores, type RankingScores, scoreRanking } from "@millrace/core";
+import { meanScores, type RankingScores } from "@millrace/core";
 import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
 import { type BeirSet, openBeirSet } from "../beir.js";
 import type { CommandContext } from "../command.js";
-import { type OpenJob, openJob, openRanker } from "../compose.js";
+import { type OpenJob, openJob, scoreJob } from "../compose.js";
 import { resolvePath } from "../config/paths.js";
 import { endInterrupted } from "../ending.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
@@ -63,7 +63,7 @@ async function evaluate(context: CommandContext, { open, set, tally }: Evaluatio
   open.encoder.warm();
   const summary = await embedCorpus(runtime, open.job);
   const indexedAt = performance.now();
-  const scores = await scoreQueries(open, set, settings.queryPrompt);
+  const scores = await scoreJob(open, set, settings.queryPrompt);
   const searchedAt = performance.now();
   reporter.finish();
   show(context, {
@@ -76,23 +76,6 @@ async function evaluate(context: CommandContext, { open, set, tally }: Evaluatio
     searchMilliseconds: searchedAt - indexedAt,
   });
   return 0;
-}
-
-/** Exact search over every vector, as the published figures have it; a query's own document does not count. */
-async function scoreQueries(
-  open: OpenJob,
-  { queries, judgements }: BeirSet,
-  queryPrompt: string | undefined,
-): Promise<readonly RankingScores[]> {
-  if (queries.length === 0) throw new MillraceError("E_USAGE", "no query has a judgement", { fix: "Check qrels." });
-  const texts = queries.map((query) => query.text);
-  const rank = await openRanker(open, { queries: texts, queryPrompt });
-  const scores: RankingScores[] = [];
-  for (const [index, { id }] of queries.entries()) {
-    const ranking = (await rank(index, 101)).filter((document) => document !== id);
-    scores.push(scoreRanking(ranking, judgements.get(id) ?? new Map()));
-  }
-  return scores;
 }
 
 interface EvalResult {

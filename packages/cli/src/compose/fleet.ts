@@ -1,16 +1,25 @@
-import { basename } from "node:path";
 import { type Job, MillraceError } from "@millrace/core";
-import { type Jobs, jobWorkflowId, openJobs, openSchedules, type Schedules } from "@millrace/workers";
+import {
+  type Jobs,
+  jobIdOf,
+  jobWorkflowId,
+  openBlobs,
+  openJobs,
+  openSchedules,
+  rememberJob,
+  type Schedules,
+} from "@millrace/workers";
 import {
   type EmbedCorpusInput,
   encodeQueue,
   ioQueue,
   orchestrateQueue,
   type RefreshCorpusInput,
+  type ReindexCorpusInput,
 } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
-import { rememberJob } from "./stored-jobs.js";
+import { type DescribedReindex, describeReindex, type ReindexRequest, reindexOptions } from "./reindex.js";
 import { temporalPlace } from "./temporal-place.js";
 
 /** The jobs of the Temporal server that the settings name. */
@@ -39,8 +48,33 @@ export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
     const { id, input } = await describeForFleet(request);
     const needs = [ioQueue, encodeQueue(input.job.model, input.device)];
     await jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs });
-    await rememberJob(request.settings.work, input.job);
+    await rememberJob(await openBlobs(request.settings.work), input.job);
     return { id, job: input.job, jobs };
+  } catch (error) {
+    await jobs.close();
+    throw error;
+  }
+}
+
+/** A reindex that was handed to a Temporal server, or has nothing to do. */
+export type SubmittedReindex = DescribedReindex & { readonly jobs?: Jobs };
+
+/** Describes a reindex as `reindex` does, and starts it on the server, under the id of the generation it fills. */
+export async function submitReindex(request: ReindexRequest): Promise<SubmittedReindex> {
+  const jobs = await openFleet(request.loaded.settings);
+  try {
+    const reindex = await describeReindex(request);
+    const { job, settings, generation, live, fillingId: id } = reindex;
+    if (generation === live.generation) {
+      await jobs.close();
+      return reindex;
+    }
+    const options = await reindexOptions(reindex, request.say);
+    const input: ReindexCorpusInput = { job, device: settings.device, batches: settings.inFlight, options };
+    const needs = [ioQueue, encodeQueue(job.model, input.device)];
+    await jobs.start({ id, workflow: "reindexCorpus", queue: orchestrateQueue, input, needs });
+    await rememberJob(await openBlobs(settings.work), job);
+    return { ...reindex, jobs };
   } catch (error) {
     await jobs.close();
     throw error;
@@ -57,7 +91,7 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
     const input: RefreshCorpusInput = { ...job, workflowId: jobWorkflowId(id) };
     const timing = { cron, ...(every === undefined ? {} : { everyMilliseconds: parseDuration(every) }) };
     await schedules.create({ name, timing, workflow: "refreshCorpus", queue: orchestrateQueue, input });
-    await rememberJob(request.settings.work, input.job);
+    await rememberJob(await openBlobs(request.settings.work), input.job);
     return id;
   } finally {
     await schedules.close();
@@ -69,7 +103,7 @@ async function describeForFleet(
 ): Promise<{ readonly id: string; readonly input: EmbedCorpusInput }> {
   const { settings } = request;
   const { job } = await describeJob(request, await openLocation(request, settings.work));
-  return { id: basename(job.work), input: { job, device: settings.device, batches: settings.inFlight } };
+  return { id: jobIdOf(job), input: { job, device: settings.device, batches: settings.inFlight } };
 }
 
 function refuseStandardInput({ location }: JobRequest): void {

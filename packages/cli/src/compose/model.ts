@@ -6,10 +6,12 @@ import {
   createLazyEncoder,
   encodeRows,
   type InstalledModel,
+  KnownVectors,
   type LazyEncoder,
   listModels,
   loadTokenizer,
   type ModelStoreOptions,
+  openVectorCache,
   pullModel,
   type StoreOptions,
   withPrompt,
@@ -57,10 +59,22 @@ export async function openModel(settings: Settings, reference: string, say: Say)
   return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
 }
 
-/** The same model, with the prompt for texts of a role before every text: the one asked for, else the model's own. */
-export async function prompted(model: OpenModel, role: TextRole, wanted: string | undefined): Promise<OpenModel> {
-  const tokenizer = await withPrompt(model.tokenizer, choosePrompt(model.compiled.prompts, role, wanted));
-  return { ...model, tokenizer };
+/** The same model, with the prompt for documents before every text: the one asked for, else the model's own. */
+export async function withDocumentPrompt(model: OpenModel, wanted: string | undefined): Promise<OpenModel> {
+  return { ...model, tokenizer: await promptedTokenizer(model, "document", wanted) };
+}
+
+/** The model's tokenizer with the prompt for queries before every text: the one asked for, else the model's own. */
+export function queryTokenizer(model: OpenModel, wanted: string | undefined): Promise<Tokenizer> {
+  return promptedTokenizer(model, "query", wanted);
+}
+
+async function promptedTokenizer(
+  { compiled, tokenizer }: OpenModel,
+  role: TextRole,
+  wanted: string | undefined,
+): Promise<Tokenizer> {
+  return withPrompt(tokenizer.prompt?.without ?? tokenizer, choosePrompt(compiled.prompts, role, wanted));
 }
 
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */
@@ -91,6 +105,13 @@ export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Sa
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+}
+
+/** What a run of this model need not encode again. */
+export async function openKnownVectors({ compiled }: OpenModel, settings: Settings): Promise<KnownVectors> {
+  const { vectorCache: folder, vectorCacheBytes: bytes, full } = settings;
+  const cache = folder === undefined || full ? undefined : await openVectorCache({ folder, bytes });
+  return new KnownVectors(compiled.graphDigest, cache);
 }
 
 /** Models that are on this machine. */

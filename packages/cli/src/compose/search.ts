@@ -1,8 +1,8 @@
-import { MillraceError, type SearchHit } from "@millrace/core";
-import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
+import { MillraceError, type RankingScores, type SearchHit } from "@millrace/core";
+import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
-import { type OpenModel, openEncoder, openModel, prompted, type Say, storeOptions } from "./model.js";
+import { type OpenModel, openEncoder, openModel, queryTokenizer, type Say, storeOptions } from "./model.js";
 
 /** A store to ask, with the model it was filled with. */
 export interface OpenSearch {
@@ -19,16 +19,16 @@ export async function openSearch(settings: Settings, reference: string | undefin
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
   const wanted = { ...settings, dimensions: schema.dimensions };
-  const found = await openModel(wanted, reference ?? schema.model, say).catch((error: unknown) => {
+  const model = await openModel(wanted, reference ?? schema.model, say).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
-  checkGraph(schema.graph, found);
-  const model = await prompted(found, "query", settings.queryPrompt);
+  checkGraph(schema.graph, model);
+  const tokenizer = await queryTokenizer(model, settings.queryPrompt);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
     async find(query, { top, filters }) {
       const conditions = filters.map(parseFilter);
-      const vector = await encodeTexts([query], { tokenizer: model.tokenizer, encoder });
+      const vector = await encodeTexts([query], { tokenizer, encoder });
       return searcher.search({ vector, top, filters: conditions });
     },
     async close() {
@@ -56,19 +56,13 @@ function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
   });
 }
 
-/** Ranks a job's store for each of some queries: documents, best first, each once. */
-export async function openRanker(
+/** Scores of judged queries, as the search of a job's store ranks documents. */
+export async function scoreJob(
   { job, model, encoder, storeOptions }: OpenJob,
-  { queries, queryPrompt }: { readonly queries: readonly string[]; readonly queryPrompt: string | undefined },
-): Promise<(query: number, top: number) => Promise<readonly string[]>> {
-  const { dimensions } = encoder;
-  const tokenizer = model.tokenizer.prompt?.without ?? model.tokenizer;
-  const asked = await prompted({ ...model, tokenizer }, "query", queryPrompt);
-  const vectors = await encodeTexts(queries, { tokenizer: asked.tokenizer, encoder });
+  judged: JudgedQueries,
+  queryPrompt: string | undefined,
+): Promise<readonly RankingScores[]> {
   const searcher = createSearcher(job.store, storeOptions);
-  return async (query, top) => {
-    const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);
-    const hits = await searcher.search({ vector, top, filters: [] });
-    return [...new Set(hits.map(({ record }) => record.document))];
-  };
+  const tokenizer = await queryTokenizer(model, queryPrompt);
+  return scoreQueries(searcher, judged, { tokenizer, encoder }).finally(() => searcher.close());
 }

@@ -6,6 +6,7 @@ import { byteCount, payloadIndexes } from "./values.js";
 const text = z.string().min(1);
 const list = z.array(z.string().min(1));
 const count = z.number().int().nonnegative();
+const share = z.number().min(0).max(1);
 const positive = z.number().int().positive();
 
 /** Every option: what it means, what it may be, its default, and where it can be given. */
@@ -313,6 +314,24 @@ export const settings = {
     env: ["MILLRACE_PYTHON"],
     isFileless: true,
   }),
+  vectorCache: setting({
+    group: "model",
+    doc: "Folder that keeps vectors between jobs, by model and text: what was encoded once is not encoded again, except with --full",
+    schema: text.optional(),
+    default: undefined,
+    example: "~/.cache/millrace/vectors",
+    flag: "--vector-cache <folder>",
+    env: ["MILLRACE_VECTOR_CACHE"],
+    isPath: "always",
+  }),
+  vectorCacheBytes: setting({
+    group: "model",
+    doc: "Room for the vectors of that folder; of those longest unused some go when it is full",
+    schema: byteCount,
+    default: 4 * 2 ** 30,
+    flag: "--vector-cache-bytes <size>",
+    env: ["MILLRACE_VECTOR_CACHE_BYTES"],
+  }),
   offline: setting({
     group: "model",
     doc: "Fetch nothing; use what is on this machine",
@@ -533,6 +552,62 @@ export const settings = {
     default: 32,
     flag: "--sample <n>",
     env: ["MILLRACE_SAMPLE"],
+  }),
+
+  generation: setting({
+    group: "checking",
+    doc: "Name of a store's generation: the one to fill, by default of its fingerprint; or the one to go back to, by default the last",
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,64}$/, "it must be at most 64 letters, digits, dots, dashes and underscores")
+      .optional(),
+    default: undefined,
+    example: "with-titles",
+    flag: "--generation <name>",
+    env: ["MILLRACE_GENERATION"],
+  }),
+  minRecall: setting({
+    group: "checking",
+    doc: "Least recall@10 of the new generation's search against exact search; 0 measures none",
+    schema: share,
+    default: 0.95,
+    flag: "--min-recall <share>",
+    env: ["MILLRACE_MIN_RECALL"],
+  }),
+  recallSample: setting({
+    group: "checking",
+    doc: "Stored vectors that are searched for to measure recall",
+    schema: positive,
+    default: 200,
+    flag: "--recall-sample <n>",
+    env: ["MILLRACE_RECALL_SAMPLE"],
+  }),
+  evalSet: setting({
+    group: "checking",
+    doc: "Folder with judged queries of this corpus in BEIR's layout (queries.jsonl, qrels/) that the new generation is measured with",
+    schema: text.optional(),
+    default: undefined,
+    example: "judged",
+    flag: "--eval-set <folder>",
+    env: ["MILLRACE_EVAL_SET"],
+    isPath: "always",
+  }),
+  minNdcg: setting({
+    group: "checking",
+    doc: "Least nDCG@10 on them; by default what the live generation reaches",
+    schema: share.optional(),
+    default: undefined,
+    example: 0.6,
+    flag: "--min-ndcg <share>",
+    env: ["MILLRACE_MIN_NDCG"],
+  }),
+  keepGenerations: setting({
+    group: "checking",
+    doc: "Former generations that stay, to go back to; older ones are deleted",
+    schema: count,
+    default: 1,
+    flag: "--keep-generations <n>",
+    env: ["MILLRACE_KEEP_GENERATIONS"],
   }),
 
   json: setting({

@@ -1,7 +1,8 @@
-import type { CorpusSteps, ShardSteps } from "@millrace/core";
+import type { CorpusSteps, Job, JobSteps, ReindexSteps, ShardSteps } from "@millrace/core";
 import { condition, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import { createInTurn } from "../in-turn.js";
-import type { Progress, Runtime, Windows } from "../runtime.js";
+import type { ReindexRuntime } from "../reindex-corpus.js";
+import type { Progress, Windows } from "../runtime.js";
 import { ioQueue } from "./queues.js";
 
 /** A worker that says nothing for this long is taken for dead, and its step is given to another. */
@@ -29,7 +30,12 @@ function windowsFor(batches: number): Windows {
 }
 
 /** Runs a job as a Temporal workflow: each step is an activity, its journal is the history and the work folder. */
-export function createTemporalRuntime({ encodeQueue, batches, isPaused, report }: TemporalRuntimeOptions): Runtime {
+export function createTemporalRuntime({
+  encodeQueue,
+  batches,
+  isPaused,
+  report,
+}: TemporalRuntimeOptions): ReindexRuntime {
   const corpus = proxyActivities<CorpusSteps>({
     taskQueue: ioQueue,
     startToCloseTimeout: "24 hours",
@@ -48,8 +54,25 @@ export function createTemporalRuntime({ encodeQueue, batches, isPaused, report }
     heartbeatTimeout,
     retry,
   });
+  const quality = proxyActivities<ReindexSteps>({
+    taskQueue: encodeQueue,
+    startToCloseTimeout: "24 hours",
+    heartbeatTimeout,
+    retry,
+  });
+  const generations = proxyActivities<ReindexSteps>({
+    taskQueue: ioQueue,
+    startToCloseTimeout: "2 hours",
+    heartbeatTimeout,
+    retry,
+  });
   const inTurn = createInTurn();
   return {
+    reindex: {
+      verify: (...args) => inTurn(quality.verify(...args)),
+      judge: (...args) => inTurn(quality.judge(...args)),
+      promote: (...args) => inTurn(generations.promote(...args)),
+    },
     steps: {
       plan: (...args) => inTurn(corpus.plan(...args)),
       split: (...args) => inTurn(shard.split(...args)),
@@ -62,4 +85,15 @@ export function createTemporalRuntime({ encodeQueue, batches, isPaused, report }
     wantsRest: () => workflowInfo().continueAsNewSuggested,
     report,
   };
+}
+
+/** The job that a schedule is to run now. */
+export function currentJob(job: Job): Promise<Job> {
+  const { current } = proxyActivities<JobSteps>({
+    taskQueue: ioQueue,
+    startToCloseTimeout: "10 minutes",
+    heartbeatTimeout,
+    retry,
+  });
+  return current(job);
 }
