@@ -33,6 +33,7 @@ const model = [
   "model",
   "precision",
   "dimensions",
+  "onnxFile",
   "device",
   "modelsDirectory",
   "cacheDirectory",

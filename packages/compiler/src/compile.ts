@@ -40,6 +40,8 @@ export interface CompiledModel {
   readonly tokenizerPath: string;
   /** False where texts are encoded without the special tokens that the tokenizer knows. */
   readonly hasSpecialTokens: boolean;
+  /** False where a row's vector could depend on the rows beside it, so that a run must have one row. */
+  readonly isRowIndependent: boolean;
   /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
   readonly inputs: readonly GraphValue[];
   /** `vectors`: float32 [batch, dimensions]. */
@@ -156,13 +158,14 @@ export function factsOf({ architecture, encoder, head, maxTokens, prompts }: Mod
     pooling: poolingText(head),
     isNormalized: isNormalized(head),
     hasSpecialTokens: encoder.hasSpecialTokens,
+    isRowIndependent: encoder.isRowIndependent ?? true,
     prompts,
   };
 }
 
 /** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */
 export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: ModelWeights): Graph {
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(encoder.opsets);
   const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
   const states = encoder.build(graph, weights.encoder, ids);
   const vectors = addHead(graph, states, { head, weights });

@@ -27,6 +27,8 @@ export interface ModelSpec {
   /** sha256 of the compiled graph: vectors of another one do not belong into the store. */
   readonly graph: string;
   readonly dimensions: number;
+  /** An exported graph that is used in place of the weights, relative to the model's directory. */
+  readonly onnxFile?: string;
   /** Put before every text, where there is something. */
   readonly prompt?: string;
 }

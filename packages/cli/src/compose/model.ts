@@ -52,6 +52,7 @@ export async function openModel(settings: Settings, reference: string, say: Say)
     directory: installed.directory,
     precision: settings.precision,
     ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
+    ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
   if (compiled.rejected !== undefined) say(rejection(installed.name, compiled.rejected));
@@ -88,8 +89,8 @@ export async function openJobModel(
   job: Job,
   reference: string = job.model.reference,
 ): Promise<OpenModel> {
-  const { precision, dimensions, prompt = "" } = job.model;
-  const model = await openModel({ ...settings, precision, dimensions }, reference, say);
+  const { precision, dimensions, onnxFile, prompt = "" } = job.model;
+  const model = await openModel({ ...settings, precision, dimensions, onnxFile }, reference, say);
   checkModel(job, model);
   return { ...model, tokenizer: await withPrompt(model.tokenizer, prompt) };
 }

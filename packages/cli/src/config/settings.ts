@@ -233,6 +233,15 @@ export const settings = {
     flag: "--dimensions <n>",
     env: ["MILLRACE_DIMENSIONS"],
   }),
+  onnxFile: setting({
+    group: "model",
+    doc: "Exported graph of the model directory to use in place of its safetensors; by default onnx/model.onnx where it has none",
+    schema: text.optional(),
+    default: undefined,
+    example: "onnx/model_quantized.onnx",
+    flag: "--onnx-file <name>",
+    env: ["MILLRACE_ONNX_FILE"],
+  }),
   documentPrompt: setting({
     group: "model",
     doc: "Put before every document: a name of the model's own prompts, or text; by default its document, passage or corpus prompt",

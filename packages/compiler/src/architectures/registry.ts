@@ -23,11 +23,14 @@ const architectures: Readonly<Record<string, Architecture>> = {
   "xlm-roberta": planRoberta,
 };
 
+/** True where config.json is of an architecture that can be planned. */
+export function isKnownArchitecture({ values: { model_type: name } }: JsonFile): boolean {
+  return typeof name === "string" && Object.hasOwn(architectures, name);
+}
+
 /** Plans the encoder a config.json describes. @throws E_MODEL_UNSUPPORTED, listing what is supported */
 export function planEncoder(config: JsonFile): EncoderPlan {
-  const modelType = config.values.model_type;
-  const isKnown = typeof modelType === "string" && Object.hasOwn(architectures, modelType);
-  const architecture = isKnown ? architectures[modelType] : undefined;
+  const architecture = isKnownArchitecture(config) ? architectures[config.text("model_type")] : undefined;
   if (architecture === undefined) throw config.unsupported("model_type", Object.keys(architectures));
   return architecture(config);
 }

@@ -16,6 +16,12 @@ export interface EncoderPoolOptions {
 
 /** 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. */
 export const defaultTokenBudget = 768;
+
+/** Tokens one run holds. One token is one row: where rows could change each other's vectors, a run has no second one. */
+export function tokenBudgetOf({ model, tokenBudget }: EncoderPoolOptions): number {
+  return model.isRowIndependent ? tokenBudget || defaultTokenBudget : 1;
+}
+
 const defaultHangMilliseconds = 120_000;
 /** One run being computed and one waiting in the host's channel, so that the host never waits for this process. */
 const runsPerHost = 2;
@@ -68,7 +74,7 @@ export class EncoderPool implements Encoder {
   constructor(private readonly options: EncoderPoolOptions) {
     this.dimensions = options.model.dimensions;
     this.maxTokens = options.model.maxTokens;
-    this.tokenBudget = options.tokenBudget || defaultTokenBudget;
+    this.tokenBudget = tokenBudgetOf(options);
     const hosts = options.hosts || availableParallelism();
     this.slots = Array.from({ length: hosts }, () => ({
       host: undefined,
