@@ -8,6 +8,8 @@ export interface CompileRequest {
   readonly cacheDirectory: string;
   /** Numbers to keep of each vector. */
   readonly dimensions?: number;
+  /** An exported graph to use in place of the weights, relative to the directory. */
+  readonly onnxFile?: string;
 }
 
 /** Compiles in a process of its own: weights pass through memory several times, which the main process need not keep. */
