@@ -434,6 +434,14 @@ export const settings = {
     flag: "--on <runtime>",
     env: ["MILLRACE_ON"],
   }),
+  watch: setting({
+    group: "running",
+    doc: "With --on temporal: follow the job until it ends, which is what happens unless --detach is given",
+    schema: z.boolean(),
+    default: false,
+    flag: "--watch",
+    env: ["MILLRACE_WATCH"],
+  }),
   detach: setting({
     group: "running",
     doc: "With --on temporal: start the job and return, without waiting for its end",
