@@ -15,6 +15,9 @@ export async function run(context: CommandContext, [id = ""]: readonly string[])
     if (settings.json) return 0;
     print(`job        ${job.id}\n`);
     print(`state      ${job.status}${progress.isPaused ? " (paused)" : ""}, since ${job.startedAt.toISOString()}\n`);
+    const { underWay, limit } = progress.batches;
+    if (job.status === "RUNNING")
+      print(`phase      ${progress.phase}, ${formatCount(underWay)} of ${formatCount(limit)} batches under way\n`);
     print(`read       ${formatCount(progress.split.documents)} documents\n`);
     print(`encoded    ${formatCount(progress.chunks)} chunks, ${formatCount(progress.tokens)} tokens\n`);
     print(`written    ${formatCount(progress.points)} points\n`);
