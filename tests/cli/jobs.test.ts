@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { JobProgress } from "@millrace/workflows";
 import { serviceProgram } from "../services/server.ts";
-import { run, temporaryFolder } from "../support/command-line.ts";
+import { run, start, temporaryFolder } from "../support/command-line.ts";
 import { MadeUpFleet, type StartedWorker } from "../support/made-up-fleet.ts";
 
 const isHere = serviceProgram("temporal") !== undefined;
@@ -88,11 +88,43 @@ const corpus = { pages: [40, 40], partsPerShard: 4, batchesPerPart: 8, takes: 1_
     await until(({ isPaused }) => isPaused);
   }, 120_000);
 
+  test("says which queue nobody takes work from, and that somebody does again", async () => {
+    expect((await jobs("resume", "long")).code).toBe(0);
+    const watching = await start(["jobs", "watch", "long", "--json"], {
+      cwd,
+      environment: { TEMPORAL_ADDRESS: fleet.temporal.address },
+    });
+    let said = "";
+    watching.child.stderr?.on("data", (text: string) => {
+      said += text;
+    });
+    const saying = async (pattern: RegExp) => {
+      const from = performance.now();
+      while (!pattern.test(said)) {
+        if (performance.now() - from > 40_000) throw new Error(`not said: ${pattern} in ${said}`);
+        await delay(50);
+      }
+      return performance.now() - from;
+    };
+    await steps.kill();
+    expect(await saying(/no worker .* millrace-io .*millrace worker --queues io/)).toBeLessThan(25_000);
+    const { stderr } = await jobs("show", "long");
+    expect(stderr).toMatch(/no worker .* millrace-io /);
+    steps = await fleet.startWorker({ corpus, queues: ["io", "encode"] });
+    await saying(/millrace-io is taken again/);
+    await orchestrator.kill();
+    await saying(/no worker .* millrace-orchestrate .*millrace worker --queues orchestrate/);
+    orchestrator = await fleet.startWorker({ corpus, queues: ["orchestrate"] });
+    await saying(/millrace-orchestrate is taken again/);
+    expect((await jobs("pause", "long")).code).toBe(0);
+    watching.child.kill("SIGKILL");
+  }, 180_000);
+
   test("is not steered any more once it has ended", async () => {
     expect((await progress()).isPaused).toBe(true);
     expect((await jobs("cancel", "long")).code).toBe(0);
     await fleet.jobs.result("long").catch(() => {});
-    for (const command of [["pause"], ["resume"], ["scale", "--in-flight", "3"], ["cancel"]]) {
+    for (const command of [["pause"], ["resume"], ["scale", "--in-flight", "3"]]) {
       const [name = "", ...more] = command;
       const { code, result } = await jobs(name, "long", ...more);
       expect({ name, code, error: result.error?.code }).toEqual({ name, code: 1, error: "E_JOB_ENDED" });

@@ -10,6 +10,7 @@ import {
 import { connectTemporal, type TemporalPlace } from "./connect.js";
 import { fromFailure } from "./failures.js";
 import { idPrefix, jobWorkflowId } from "./ids.js";
+import { starvedQueues } from "./starved-queues.js";
 
 /** A job as the server lists it. */
 export interface ListedJob {
@@ -48,6 +49,8 @@ export interface Jobs {
    */
   update<Answer>(id: string, name: string, ...args: readonly unknown[]): Promise<Answer>;
   query<Answer>(id: string, name: string): Promise<Answer>;
+  /** Queues on which a running job waits although nobody takes work from them. */
+  starvedQueues(id: string): Promise<readonly string[]>;
   /** Asks the job to stop; what is done is kept. */
   cancel(id: string): Promise<void>;
   /** Waits for the job's end. @throws the error that ended it */
@@ -75,7 +78,8 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
     update: (id, name, ...args) =>
       running(client, id, (handle) => answered(client, () => handle.executeUpdate(name, { args: args as [] }))),
     query: (id, name) => found(id, () => answered(client, () => handleOf(id).query(name))),
-    cancel: (id) => running(client, id, async (handle) => void (await handle.cancel())),
+    cancel: (id) => found(id, async () => void (await handleOf(id).cancel())),
+    starvedQueues: (id) => found(id, () => starvedQueues(client, handleOf(id))),
     result: (id) =>
       found(id, () => handleOf(id).result()).catch((error: unknown) => {
         throw fromFailure(error) ?? error;
