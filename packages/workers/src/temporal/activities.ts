@@ -11,8 +11,8 @@ export type ControlledSteps = (control: StepControl) => Partial<Steps>;
 
 /**
  * Steps as activities. Each says that it lives for as long as it works, with what of it is finished, and ends at once when
- * its job is cancelled: its hosts begin nothing more, and what the abandoned step still finishes is found by whoever runs
- * the job again.
+ * its job is cancelled: nothing more is read, written or encoded, and what the abandoned step has finished is found by whoever
+ * runs the job again.
  */
 export function createActivities(stepsFor: ControlledSteps): Record<string, Step> {
   const activities = Object.keys(stepsFor({})).map((name) => {
