@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { MillraceError, type Precision } from "@millrace/core";
-import { findEntry, writeEntry } from "./cache.js";
+import { findEntry, type StoredFile, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
+import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
@@ -17,6 +18,8 @@ export interface CompiledModel {
   readonly graphPath: string;
   /** sha256 of the graph's file, lower-case hex; verified by `compileModel`. */
   readonly graphDigest: string;
+  /** Files beside the graph that its weights lie in, where they are too many for one file; to be verified when loaded. */
+  readonly weights: readonly WeightsPlace[];
   /** Floats in one vector. */
   readonly dimensions: number;
   /** Longest row, special tokens included. */
@@ -43,7 +46,14 @@ export interface CompiledModel {
   readonly files: readonly ModelFile[];
 }
 
+/** A file that a graph takes weights from, under the name the graph gives it. */
+export interface WeightsPlace extends StoredFile {
+  readonly path: string;
+}
+
 export interface CompileOptions extends DirectoryOptions {
+  /** Bytes of weights up to which they lie in the graph's own file; by default as many as ONNX allows. */
+  readonly graphBytes?: number;
   readonly precision: Precision;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
@@ -60,26 +70,31 @@ const entryVersion = "2";
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const { precision } = options;
+  const { precision, graphBytes = graphBytesLimit } = options;
   const cacheDirectory = resolve(options.cacheDirectory);
   const directory = await readModelDirectory(path, options);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const key = digestOf([compilerVersion, entryVersion, precision, directory.head, files]);
+  const key = digestOf([compilerVersion, entryVersion, precision, graphBytes, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
     throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
       fix: "Check the disk, or name another cache directory.",
     });
-  return { ...(entry.model as StoredModel), graphPath: entry.graphPath, tokenizerPath: directory.tokenizerPath };
+  const { graphPath, model } = entry;
+  const { weights, ...facts } = model as StoredModel;
+  const placed = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
+  return { ...facts, graphPath, weights: placed, tokenizerPath: directory.tokenizerPath };
 }
 
 /** A compiled model less the places, which differ from machine to machine. */
-type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath">;
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "weights"> & {
+  readonly weights: readonly StoredFile[];
+};
 
 interface Compilation {
   readonly key: string;
@@ -87,6 +102,7 @@ interface Compilation {
   readonly stamp: string;
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
+  readonly graphBytes: number;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
@@ -94,8 +110,9 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   const weights = await openModelWeights(directory);
   try {
     const graph = buildGraph(directory, weights);
-    const describe = (graphDigest: string): StoredModel => ({
+    const describe = (graphDigest: string, stored: readonly StoredFile[]): StoredModel => ({
       graphDigest,
+      weights: stored,
       ...factsOf(directory, weights),
       precision,
       inputs: graph.inputs,
@@ -103,9 +120,14 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
       files,
     });
     const untouched = () => requireUntouched(directory, stamp);
+    const apart = planWeightFiles(graph, compilation.graphBytes);
     await writeEntry(cacheDirectory, {
       key,
-      graph: thenCheck(encodeGraph(graph, compilerVersion), untouched),
+      weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
+      graph: (stored) => {
+        const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
+        return thenCheck(encodeGraph(graph, compilerVersion, written), untouched);
+      },
       describe,
     });
   } finally {

@@ -3,7 +3,7 @@
  * each family is built, `heads/` what becomes of its states, `weights/` reads tensors, `graph/` writes the file.
  */
 
-export { type CompiledModel, type CompileOptions, compileModel } from "./compile.js";
+export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
