@@ -3,6 +3,7 @@ import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
 import { planDistilbert } from "./distilbert.js";
 import { planDpr } from "./dpr.js";
+import { planGemma3 } from "./gemma3.js";
 import { planModernBert } from "./modernbert.js";
 import { planMpnet } from "./mpnet.js";
 import { planNomicBert } from "./nomic-bert.js";
@@ -15,6 +16,7 @@ const architectures: Readonly<Record<string, Architecture>> = {
   camembert: planRoberta,
   distilbert: planDistilbert,
   dpr: planDpr,
+  gemma3_text: planGemma3,
   modernbert: planModernBert,
   mpnet: planMpnet,
   nomic_bert: planNomicBert,
