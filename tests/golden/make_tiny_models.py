@@ -230,6 +230,19 @@ def gemma():
     old_config(root / "gemma3-causal", rope_theta=1000000.0, rope_local_base_freq=10000.0, rope_scaling={"rope_type": "linear", "factor": 8.0}, sliding_window_pattern=2)
 
 
+def gte():
+    pooling = lambda *modes: Pooling(32, modes)
+    settings = dict(vocab_size=260, max_position_embeddings=96, pad_token_id=1, **sizes)
+    config = transformers.GteConfig(type_vocab_size=1, rope_parameters={"rope_type": "default", "rope_theta": 160000.0}, **settings)
+    make("gte", transformers.GteModel(config).eval(), tokenizer=unigrams(), head=[pooling("cls"), Normalize()], limit=96, dtype=torch.float16)
+    # What the authors' own code calls ntk is what transformers has as another theta and a linear factor.
+    config = transformers.GteConfig(
+        type_vocab_size=0, rope_parameters={"rope_type": "linear", "factor": 8.0 ** (2 / 8), "rope_theta": 20000.0 * 8}, **settings
+    )
+    make("gte-new", transformers.GteModel(config).eval(), tokenizer=unigrams(), head=[pooling("cls")], limit=96, dtype=torch.float16, prefix="new.")
+    old_config(root / "gte-new", model_type="new", rope_theta=20000, rope_scaling={"type": "ntk", "factor": 8.0}, pack_qkv=True, position_embedding_type="rope", layer_norm_type="layer_norm")
+
+
 def nomic():
     pooling = lambda *modes: Pooling(32, modes)
     config = transformers.NomicBertConfig(vocab_size=280, max_position_embeddings=96, rope_parameters={"rope_type": "default", "rope_theta": 1000.0}, **sizes)
@@ -375,7 +388,7 @@ def old_config(folder, **fields):
     (folder / "config.json").write_text(json.dumps(config | fields, indent=2) + "\n")
 
 
-groups = [bert_heads, bert_family, rotary, gemma, nomic, dpr, static, exported]
+groups = [bert_heads, bert_family, rotary, gemma, gte, nomic, dpr, static, exported]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)
