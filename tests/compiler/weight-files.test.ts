@@ -33,6 +33,20 @@ test("weights in files of their own give the vectors that they give in the graph
   });
 });
 
+test("what cannot be calibrated stays fp32 where that was left open, and is refused as int8", async () => {
+  await withFolder(async (cacheDirectory) => {
+    const large = { directory, graphBytes: 20_000 };
+    for (const { directory: place, ...options } of [large, { directory: tinyModelPath("onnx-states") }]) {
+      const compile = (precision: "auto" | "int8") => compileModel(place, { precision, cacheDirectory, ...options });
+      expect((await compile("auto")).precision).toBe("fp32");
+      expect(await failureOf(() => compile("int8"))).toMatchObject({
+        code: "E_MODEL_UNSUPPORTED",
+        fix: "Choose fp32.",
+      });
+    }
+  });
+});
+
 test("weights that are damaged are not loaded; those that are cut or gone are written again", async () => {
   await withFolder(async (cacheDirectory) => {
     const model = await compileApart(cacheDirectory);

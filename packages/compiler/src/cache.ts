@@ -8,7 +8,8 @@ import { readJsonOrNothing } from "./json.js";
 /**
  * A compiled graph on disk, below the cache directory:
  * ```
- * <key>/graph.onnx      key: digest over the compiler's version, the precision, the head and the model files' names and sha256
+ * <key>/graph.onnx      key: digest over the compiler's version, the precision, what it is calibrated with, the head, and the
+ *                       model files' names and sha256
  * <key>/weights-1.bin   weights of a graph that is too large for one file
  * <key>/model.json      what `compileModel` returned, less the places
  * ```

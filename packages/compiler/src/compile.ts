@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { MillraceError, type Precision } from "@millrace/core";
+import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
 import { findEntry, type StoredFile, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
@@ -8,6 +8,9 @@ import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { type Fidelity, isFaithful } from "./precision/fidelity.js";
+import { calibrationDigest, compareGraphs, toInt8 } from "./precision/int8.js";
+import type { GraphRuntime } from "./precision/runtime.js";
 import type { Prompts } from "./prompts.js";
 import { type ModelWeights, openModelWeights } from "./weights/model-weights.js";
 
@@ -33,6 +36,10 @@ export interface CompiledModel {
   readonly isNormalized: boolean;
   readonly prompts: Prompts;
   readonly precision: Precision;
+  /** Of an int8 model: how near it comes to fp32. */
+  readonly fidelity?: Fidelity;
+  /** Of an fp32 model that `auto` chose: what int8 would have come to. */
+  readonly rejected?: Fidelity;
   readonly tokenizerPath: string;
   /** False where texts are encoded without the special tokens that the tokenizer knows. */
   readonly hasSpecialTokens: boolean;
@@ -54,31 +61,70 @@ export interface WeightsPlace extends StoredFile {
 export interface CompileOptions extends DirectoryOptions {
   /** Bytes of weights up to which they lie in the graph's own file; by default as many as ONNX allows. */
   readonly graphBytes?: number;
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
+  /** Calibrates where int8 is to be compiled. */
+  readonly runtime?: GraphRuntime;
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
 const compilerVersion = "1";
+/** To be raised with each change that alters an int8 graph's bytes only. */
+const int8Version = "1";
 
 /** Part of the cache key alone: to be raised with each change of what is stored beside a graph. */
 const entryVersion = "2";
 
 /**
- * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at a time.
+ * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at
+ * a time, but for int8 the float graph is held in memory while it calibrates. `auto` is int8 where that is faithful to fp32.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const { precision, graphBytes = graphBytesLimit } = options;
-  const cacheDirectory = resolve(options.cacheDirectory);
+  const { precision } = options;
   const directory = await readModelDirectory(path, options);
+  if (precision === "fp32") return compileAs(directory, precision, options);
+  const obstacle = await int8Obstacle(directory, options);
+  if (precision === "int8") {
+    if (obstacle === undefined) return compileAs(directory, precision, options);
+    throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${path} to int8`, {
+      why: obstacle,
+      fix: "Choose fp32.",
+    });
+  }
+  if (obstacle !== undefined) return compileAs(directory, "fp32", options);
+  const int8 = await compileAs(directory, "int8", options);
+  if (int8.fidelity !== undefined && isFaithful(int8.fidelity)) return int8;
+  return { ...(await compileAs(directory, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
+}
+
+/** Why a model cannot be int8, where it cannot. */
+async function int8Obstacle(
+  directory: ModelDirectory,
+  { graphBytes = graphBytesLimit }: CompileOptions,
+): Promise<string | undefined> {
+  if (directory.graphParameters !== undefined) return "an exported graph keeps the precision it was exported in";
+  const weights = await openModelWeights(directory);
+  await weights.close();
+  const bytes = weights.parameters * Float32Array.BYTES_PER_ELEMENT;
+  return bytes > graphBytes ? "its float graph, which calibration runs, does not fit into one file" : undefined;
+}
+
+async function compileAs(
+  directory: ModelDirectory,
+  precision: Precision,
+  options: CompileOptions,
+): Promise<CompiledModel> {
+  const cacheDirectory = resolve(options.cacheDirectory);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const key = digestOf([compilerVersion, entryVersion, precision, graphBytes, directory.head, files]);
+  const { graphBytes = graphBytesLimit, runtime } = options;
+  const recipe = precision === "int8" ? [precision, int8Version, calibrationDigest] : [precision];
+  const key = digestOf([compilerVersion, entryVersion, ...recipe, graphBytes, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, runtime });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
@@ -92,7 +138,7 @@ export async function compileModel(path: string, options: CompileOptions): Promi
 }
 
 /** A compiled model less the places, which differ from machine to machine. */
-type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "weights"> & {
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "weights" | "rejected"> & {
   readonly weights: readonly StoredFile[];
 };
 
@@ -103,18 +149,20 @@ interface Compilation {
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
   readonly graphBytes: number;
+  readonly runtime: GraphRuntime | undefined;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, directory, stamp, files, precision } = compilation;
   const weights = await openModelWeights(directory);
   try {
-    const graph = buildGraph(directory, weights);
+    const { graph, fidelity } = await inPrecision(buildGraph(directory, weights), compilation);
     const describe = (graphDigest: string, stored: readonly StoredFile[]): StoredModel => ({
       graphDigest,
       weights: stored,
       ...factsOf(directory, weights),
       precision,
+      ...(fidelity && { fidelity }),
       inputs: graph.inputs,
       outputs: graph.outputs,
       files,
@@ -133,6 +181,18 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   } finally {
     await weights.close();
   }
+}
+
+async function inPrecision(
+  graph: Graph,
+  { precision, runtime, directory: { tokenizerPath, maxTokens, encoder } }: Compilation,
+): Promise<{ readonly graph: Graph; readonly fidelity?: Fidelity }> {
+  if (precision === "fp32") return { graph };
+  if (runtime === undefined)
+    throw new MillraceError("E_INTERNAL", "cannot compile to int8", { why: "nothing was given to calibrate with" });
+  const request = { runtime, tokenizerPath, maxTokens, hasSpecialTokens: encoder.hasSpecialTokens };
+  const int8 = await toInt8(graph, request);
+  return { graph: int8, fidelity: await compareGraphs(graph, int8, request) };
 }
 
 /** What can be said of a model before its graph is written. */

@@ -1,6 +1,7 @@
 /**
  * Model directory in, ONNX graph out: `compileModel` reads what Hugging Face's tools saved, `architectures/` says how
- * each family is built, `heads/` what becomes of its states, `weights/` reads tensors, `graph/` writes the file.
+ * each family is built, `heads/` what becomes of its states, `weights/` reads tensors, `precision/` turns
+ * a float graph into an int8 one, `graph/` writes the file.
  */
 
 export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
@@ -10,6 +11,9 @@ export type { ElementType } from "./graph/schema.js";
 export { type PoolingMode, poolingModes } from "./heads/pooling.js";
 export { describeModel, type ModelDescription } from "./inspect.js";
 export type { ModelFile } from "./model-files.js";
+export type { Fidelity } from "./precision/fidelity.js";
+export type { GraphRuntime, RunningGraph, TokenizerPlace } from "./precision/runtime.js";
+export { type Matrix, type QuantizedWeight, quantizeWeight } from "./precision/weights.js";
 export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
 export type { Dtype } from "./weights/dtypes.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";

@@ -12,8 +12,13 @@ export interface SourceSpec {
   readonly exclude: readonly string[];
 }
 
-export const precisions = ["fp32"] as const;
+/** Number formats that a model's products are computed in. */
+export const precisions = ["fp32", "int8"] as const;
 export type Precision = (typeof precisions)[number];
+
+/** What may be asked for: `auto` is int8 where it gives nearly the vectors of fp32, else fp32. */
+export const precisionChoices = [...precisions, "auto"] as const;
+export type PrecisionChoice = (typeof precisionChoices)[number];
 
 export interface ModelSpec {
   /** What another machine brings the model by: a hub id, a known name, or a directory's absolute path. */

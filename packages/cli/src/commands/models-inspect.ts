@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { printGraph } from "@millrace/compiler";
 import type { CommandContext } from "../command.js";
-import { openModel } from "../compose.js";
+import { type OpenModel, openModel } from "../compose.js";
 import { formatBytes, formatCount } from "../report/format.js";
 
 /** `millrace models inspect`: what a model is, and the graph it is compiled to. */
@@ -27,11 +27,16 @@ export async function run(
     ...Object.entries(compiled.prompts.texts).map(([name, text]) => `prompt        ${name} ${JSON.stringify(text)}`),
     `inputs        ${values(compiled.inputs)}`,
     `outputs       ${values(compiled.outputs)}`,
-    `precision     ${compiled.precision}`,
+    `precision     ${compiled.precision}${fidelityOf(compiled)}`,
     `graph         ${compiled.graphPath}`,
     `graph sha256  ${compiled.graphDigest}`,
     ...compiled.files.map(({ name, bytes, sha256 }) => `file          ${sha256}  ${name} (${formatBytes(bytes)})`),
   ];
   print(`${lines.join("\n")}\n\n${graph}\n`);
   return 0;
+}
+
+function fidelityOf({ fidelity }: OpenModel["compiled"]): string {
+  if (fidelity === undefined) return "";
+  return `, cosine to fp32 ${fidelity.meanCosine.toFixed(4)}, ${fidelity.leastCosine.toFixed(4)} at worst, error share ${(fidelity.errorShare * 100).toFixed(2)} %`;
 }

@@ -77,7 +77,7 @@ export async function describeJob(
     overlap: settings.overlap,
   };
   checkChunking(tokenizer, chunking);
-  const { precision } = settings;
+  const { precision } = compiled;
   const corpus = settings.corpus ?? uri;
   const store = storeUri(settings.store);
   const job: Job = {

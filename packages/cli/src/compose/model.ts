@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type CompiledModel, choosePrompt, type TextRole } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
@@ -55,6 +55,7 @@ export async function openModel(settings: Settings, reference: string, say: Say)
     ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
+  if (compiled.rejected !== undefined) say(rejection(installed.name, compiled.rejected));
   const { tokenizerPath, hasSpecialTokens } = compiled;
   return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
 }
@@ -75,6 +76,11 @@ async function promptedTokenizer(
   wanted: string | undefined,
 ): Promise<Tokenizer> {
   return withPrompt(tokenizer.prompt?.without ?? tokenizer, choosePrompt(compiled.prompts, role, wanted));
+}
+
+function rejection(name: string, { meanCosine, leastCosine, errorShare }: Fidelity): string {
+  const cosines = `cosine ${meanCosine.toFixed(4)} to fp32, ${leastCosine.toFixed(4)} at worst`;
+  return `warning: int8 would change ${name} too much (${cosines}, error share ${(errorShare * 100).toFixed(1)} %); using fp32`;
 }
 
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */

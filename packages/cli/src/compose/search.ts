@@ -1,4 +1,4 @@
-import { MillraceError, type RankingScores, type SearchHit } from "@millrace/core";
+import { MillraceError, precisions, type RankingScores, type SearchHit } from "@millrace/core";
 import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
@@ -19,10 +19,13 @@ export async function openSearch(settings: Settings, reference: string | undefin
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
   const wanted = { ...settings, dimensions: schema.dimensions };
-  const model = await openModel(wanted, reference ?? schema.model, say).catch((error: unknown) => {
+  const model = await openModelOfGraph(wanted, {
+    reference: reference ?? schema.model,
+    graph: schema.graph,
+    say,
+  }).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
-  checkGraph(schema.graph, model);
   const tokenizer = await queryTokenizer(model, settings.queryPrompt);
   const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
@@ -48,8 +51,22 @@ function modelOfStoreError(error: unknown, store: string): unknown {
   });
 }
 
-function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
-  if (compiled.graphDigest === graph) return;
+interface ModelOfGraph {
+  readonly reference: string;
+  /** sha256 the compiled graph must have. */
+  readonly graph: string;
+  readonly say: Say;
+}
+
+/** Opens the model in the precision that a store was filled with, whatever is set. @throws E_STORE_FINGERPRINT */
+async function openModelOfGraph(settings: Settings, { reference, graph, say }: ModelOfGraph): Promise<OpenModel> {
+  let model = await openModel(settings, reference, say);
+  for (const precision of precisions) {
+    if (model.compiled.graphDigest === graph) return model;
+    if (model.compiled.precision !== precision) model = await openModel({ ...settings, precision }, reference, say);
+  }
+  if (model.compiled.graphDigest === graph) return model;
+  const { compiled, installed } = model;
   throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
     why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
     fix: "Give the model it was filled with as --model.",

@@ -122,7 +122,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
       () => encoder.close(),
       () => known.close(),
     );
-    const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
+    const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => ({
       ...createEncodeSteps(pool.of, control),
       ...createQualitySteps(quality.of),

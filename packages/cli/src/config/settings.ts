@@ -1,4 +1,4 @@
-import { chunkingStrategies, payloadIndexTypes, precisions, quantizations, residences } from "@millrace/core";
+import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
 import { z } from "zod";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
@@ -218,8 +218,8 @@ export const settings = {
   }),
   precision: setting({
     group: "model",
-    doc: "Number format the model computes in",
-    schema: z.enum(precisions),
+    doc: "Number format the model computes in: fp32, int8, or auto, which is int8 unless that hurts this model",
+    schema: z.enum(precisionChoices),
     default: "fp32",
     flag: "--precision <format>",
     env: ["MILLRACE_PRECISION"],
@@ -433,6 +433,14 @@ export const settings = {
     default: "embedded",
     flag: "--on <runtime>",
     env: ["MILLRACE_ON"],
+  }),
+  watch: setting({
+    group: "running",
+    doc: "With --on temporal: follow the job until it ends, which is what happens unless --detach is given",
+    schema: z.boolean(),
+    default: false,
+    flag: "--watch",
+    env: ["MILLRACE_WATCH"],
   }),
   detach: setting({
     group: "running",

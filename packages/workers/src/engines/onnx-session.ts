@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { WeightsPlace } from "@millrace/compiler";
+import type { RunningGraph, WeightsPlace } from "@millrace/compiler";
 import type { TokenBatch } from "@millrace/core";
 import { MillraceError } from "@millrace/core";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -27,16 +27,8 @@ export interface SessionOptions {
  * kept at `basic`: the graph is written the way the kernels want it, and 'extended' fuses it into slower ones.
  */
 export async function openSession({ graphPath, graphDigest, weights, threads }: SessionOptions): Promise<Session> {
-  const session = await InferenceSession.create(await verifiedBytes(graphPath, graphDigest), {
-    executionProviders: ["cpu"],
-    graphOptimizationLevel: "basic",
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: "sequential",
-    logSeverityLevel: 3,
-    externalData: await Promise.all(weights.map(verifiedWeights)),
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
-  });
+  const graph = await verifiedBytes(graphPath, graphDigest);
+  const session = await createSession(graph, threads, await Promise.all(weights.map(verifiedWeights)));
   const [input] = session.inputNames;
   const [output] = session.outputNames;
   return {
@@ -44,6 +36,37 @@ export async function openSession({ graphPath, graphDigest, weights, threads }: 
       const results = await session.run({ [input as string]: new Tensor("int32", ids, [rows, length]) });
       return (results[output as string] as Tensor).data as Float32Array;
     },
+  };
+}
+
+/** `weights`: files that the graph names, in memory. */
+function createSession(
+  graph: Uint8Array,
+  threads: number,
+  weights: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
+): Promise<InferenceSession> {
+  return InferenceSession.create(graph, {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "basic",
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: "sequential",
+    logSeverityLevel: 3,
+    externalData: weights,
+    extra: { session: { intra_op: { allow_spinning: "0" } } },
+  });
+}
+
+/** Opens a graph that the compiler has just made, with any outputs. One thread: kernels then sum in the same order everywhere. */
+export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {
+  const session = await createSession(graph, 1);
+  const [input] = session.inputNames;
+  return {
+    async run({ ids, rows, length }) {
+      const results = await session.run({ [input as string]: new Tensor("int32", ids, [rows, length]) });
+      return new Map(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]));
+    },
+    close: () => session.release(),
   };
 }
 
