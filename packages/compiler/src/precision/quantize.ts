@@ -14,9 +14,10 @@ interface InputPlan {
   readonly copies?: readonly ChannelCopy[];
 }
 
-/** The values whose ranges `quantizeGraph` asks for. */
-export function quantizableInputs(graph: Graph): readonly string[] {
-  return [...byInput(findLinears(graph, linksOf(graph))).keys()];
+/** The values whose ranges `quantizeGraph` asks for, each with its number of channels. */
+export function quantizableInputs(graph: Graph): ReadonlyMap<string, number> {
+  const groups = byInput(findLinears(graph, linksOf(graph)));
+  return new Map([...groups].map(([input, [linear]]) => [input, linear?.weight.shape[0] ?? 0]));
 }
 
 /**

@@ -161,10 +161,10 @@ export class EncoderPool implements Encoder {
   }
 
   private async startHost(slot: Slot): Promise<void> {
-    const { graphPath, graphDigest } = this.options.model;
+    const { graphPath, graphDigest, weights } = this.options.model;
     const host: EncoderHost = await startHost({
       module: new URL("./encoder-host.js", import.meta.url),
-      settings: { graphPath, graphDigest, threads: 1 },
+      settings: { graphPath, graphDigest, weights, threads: 1 },
       name: "encoder host",
     });
     if (this.isClosing) return host.stop();

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { RunningGraph } from "@millrace/compiler";
+import type { RunningGraph, WeightsPlace } from "@millrace/compiler";
 import type { TokenBatch } from "@millrace/core";
 import { MillraceError } from "@millrace/core";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -15,6 +17,8 @@ export interface SessionOptions {
   readonly graphPath: string;
   /** sha256 the graph must have: a model file is code. */
   readonly graphDigest: string;
+  /** Files that the graph takes weights from. */
+  readonly weights: readonly WeightsPlace[];
   readonly threads: number;
 }
 
@@ -22,8 +26,9 @@ export interface SessionOptions {
  * Loads from verified bytes, never from the path: bytes cannot name other files. Spinning is off and the optimiser is
  * kept at `basic`: the graph is written the way the kernels want it, and 'extended' fuses it into slower ones.
  */
-export async function openSession({ graphPath, graphDigest, threads }: SessionOptions): Promise<Session> {
-  const session = await createSession(await verifiedBytes(graphPath, graphDigest), threads);
+export async function openSession({ graphPath, graphDigest, weights, threads }: SessionOptions): Promise<Session> {
+  const graph = await verifiedBytes(graphPath, graphDigest);
+  const session = await createSession(graph, threads, await Promise.all(weights.map(verifiedWeights)));
   const [input] = session.inputNames;
   const [output] = session.outputNames;
   return {
@@ -34,7 +39,12 @@ export async function openSession({ graphPath, graphDigest, threads }: SessionOp
   };
 }
 
-function createSession(graph: Uint8Array, threads: number): Promise<InferenceSession> {
+/** `weights`: files that the graph names, in memory. */
+function createSession(
+  graph: Uint8Array,
+  threads: number,
+  weights: readonly { readonly path: string; readonly data: Uint8Array }[] = [],
+): Promise<InferenceSession> {
   return InferenceSession.create(graph, {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "basic",
@@ -42,6 +52,7 @@ function createSession(graph: Uint8Array, threads: number): Promise<InferenceSes
     interOpNumThreads: 1,
     executionMode: "sequential",
     logSeverityLevel: 3,
+    externalData: weights,
     extra: { session: { intra_op: { allow_spinning: "0" } } },
   });
 }
@@ -59,19 +70,47 @@ export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {
   };
 }
 
+/** Read in pieces: files of weights may be larger than one read call takes. */
+async function verifiedWeights({ path, name, bytes, sha256: expected }: WeightsPlace) {
+  const data = new Uint8Array(bytes);
+  const hash = createHash("sha256");
+  let filled = 0;
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      if (filled + piece.length > bytes) break;
+      data.set(piece, filled);
+      hash.update(piece);
+      filled += piece.length;
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  const digest = hash.digest("hex");
+  if (digest === expected) return { path: name, data };
+  throw damaged(path, { digest, expected });
+}
+
 async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Uint8Array> {
   const bytes = await readFile(graphPath).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} cannot be read`, {
-      why,
-      fix: "Run again: it is compiled anew.",
-      cause,
-    });
+    throw unreadable(graphPath, cause);
   });
   const digest = sha256(bytes);
   if (digest === graphDigest) return bytes;
-  throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} is damaged`, {
-    why: `its sha256 is ${digest.slice(0, 12)}…, not ${graphDigest.slice(0, 12)}…`,
+  throw damaged(graphPath, { digest, expected: graphDigest });
+}
+
+function unreadable(path: string, cause: unknown): MillraceError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MillraceError("E_MODEL_DIGEST", `the compiled graph ${path} cannot be read`, {
+    why,
+    fix: "Run again: it is compiled anew.",
+    cause,
+  });
+}
+
+function damaged(path: string, { digest, expected }: { digest: string; expected: string }): MillraceError {
+  return new MillraceError("E_MODEL_DIGEST", `the compiled graph ${path} is damaged`, {
+    why: `its sha256 is ${digest.slice(0, 12)}…, not ${expected.slice(0, 12)}…`,
     fix: "Delete its folder; it is compiled again on the next run.",
   });
 }
