@@ -34,6 +34,17 @@ describe("int8", () => {
     });
   });
 
+  test.each(["distilbert", "mpnet", "modernbert", "qwen3", "nomic-bert", "dense-tanh", "static"])(
+    "stays near the vectors of fp32 in %s",
+    async (name) => {
+      await withFolder(async (cacheDirectory) => {
+        const { fidelity } = await compileTiny(cacheDirectory, name);
+        expect(fidelity?.leastCosine).toBeGreaterThanOrEqual(0.98);
+        expect(fidelity?.errorShare).toBeLessThanOrEqual(0.01);
+      });
+    },
+  );
+
   test("auto takes it where it is faithful", async () => {
     await withFolder(async (cacheDirectory) => {
       const directory = tinyModel("mean-normalized");
