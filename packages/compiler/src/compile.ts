@@ -7,6 +7,8 @@ import { encodeGraph } from "./graph/encode.js";
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { defaultAttention, toFp16 } from "./precision/fp16.js";
+import type { AttentionLayout } from "./precision/fused-kernels.js";
 import type { Prompts } from "./prompts.js";
 import { type ModelWeights, openModelWeights } from "./weights/model-weights.js";
 
@@ -43,12 +45,17 @@ export interface CompiledModel {
 
 export interface CompileOptions extends DirectoryOptions {
   readonly precision: Precision;
+  /** Of an fp16 graph, to compare; by default the one that is used. */
+  readonly attention?: AttentionLayout;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
 const compilerVersion = "1";
+
+/** To be raised with each change that alters an fp16 graph's bytes only. */
+const fp16Version = "1";
 
 /** Part of the cache key alone: to be raised with each change of what is stored beside a graph. */
 const entryVersion = "2";
@@ -58,15 +65,16 @@ const entryVersion = "2";
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const { precision } = options;
+  const { precision, attention = defaultAttention } = options;
   const cacheDirectory = resolve(options.cacheDirectory);
   const directory = await readModelDirectory(path, options);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const key = digestOf([compilerVersion, entryVersion, precision, directory.head, files]);
+  const variant = precision === "fp16" ? [fp16Version, attention] : [];
+  const key = digestOf([compilerVersion, entryVersion, precision, ...variant, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, attention });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
@@ -85,13 +93,15 @@ interface Compilation {
   readonly stamp: string;
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
+  readonly attention: AttentionLayout;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
-  const { key, directory, stamp, files, precision } = compilation;
+  const { key, directory, stamp, files, precision, attention } = compilation;
   const weights = await openModelWeights(directory);
   try {
-    const graph = buildGraph(directory, weights);
+    const whole = buildGraph(directory, weights);
+    const graph = precision === "fp16" ? toFp16(whole, attention) : whole;
     const describe = (graphDigest: string): StoredModel => ({
       graphDigest,
       ...factsOf(directory, weights),
@@ -133,7 +143,8 @@ export function buildGraph({ architecture, encoder, head }: ModelDirectory, weig
   const states = encoder.build(graph, weights.encoder, ids);
   const vectors = addHead(graph, states, { head, weights });
   const dimensions = vectorWidth(head, encoder.dimensions);
-  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", dimensions] }]);
+  const outputs = [{ name: vectors, type: "float32", shape: ["batch", dimensions] }] as const;
+  return graph.finish(architecture, { states, outputs });
 }
 
 /** Passes the pieces on and runs a check after the last. */

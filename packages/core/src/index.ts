@@ -53,6 +53,8 @@ export {
   type VectorsRef,
 } from "./batch.js";
 
+export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
+
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";

@@ -12,7 +12,8 @@ export interface SourceSpec {
   readonly exclude: readonly string[];
 }
 
-export const precisions = ["fp32"] as const;
+/** Number formats that a model computes in. */
+export const precisions = ["fp32", "fp16"] as const;
 export type Precision = (typeof precisions)[number];
 
 export interface ModelSpec {

@@ -39,6 +39,8 @@ export interface Graph {
   readonly outputs: readonly GraphValue[];
   readonly nodes: readonly GraphNode[];
   readonly constants: readonly Constant[];
+  /** The encoder's last states, before its head makes vectors of them. */
+  readonly states: string;
 }
 
 export interface NodeSpec {
@@ -94,8 +96,8 @@ export class GraphBuilder {
     return outputs[0] ?? name;
   }
 
-  finish(name: string, outputs: readonly GraphValue[]): Graph {
-    return { name, inputs: this.#inputs, outputs, nodes: this.#nodes, constants: [...this.#constants.values()] };
+  finish(name: string, ends: Pick<Graph, "states" | "outputs">): Graph {
+    return { name, inputs: this.#inputs, nodes: this.#nodes, constants: [...this.#constants.values()], ...ends };
   }
 }
 

@@ -55,7 +55,7 @@ function tensorHeader({ name, type, shape }: Constant): Uint8Array {
   return encodeMessage("TensorProto", { name, dataType: elementTypes[type], dims: shape });
 }
 
-const elementBytes = { float32: 4, uint8: 1, int8: 1, int32: 4, int64: 8 } as const;
+const elementBytes = { float32: 4, float16: 2, uint8: 1, int8: 1, int32: 4, int64: 8 } as const;
 
 function byteLength({ type, shape }: Constant): number {
   return shape.reduce((product, size) => product * size, elementBytes[type]);

@@ -55,7 +55,7 @@ export const fieldNumbers = { modelGraph: 7, graphInitializer: 5, tensorRawData:
 export const attributeTypes = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 /** TensorProto.data_type of the element types in use. */
-export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 /** Name of a TensorProto.data_type; "type 42" for one that no graph of ours has. */
