@@ -43,6 +43,8 @@ export {
   type TokenSpans,
 } from "./chunk.js";
 
+export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
+
 export {
   type BatchRef,
   type BlobRef,
@@ -52,8 +54,6 @@ export {
   type TokenBatchPlan,
   type VectorsRef,
 } from "./batch.js";
-
-export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 

@@ -1,4 +1,4 @@
-import { MillraceError, type RankingScores, type SearchHit } from "@millrace/core";
+import { type EngineFacts, MillraceError, precisions, type RankingScores, type SearchHit } from "@millrace/core";
 import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
@@ -11,6 +11,7 @@ export interface OpenSearch {
     query: string,
     options: { readonly top: number; readonly filters: readonly string[] },
   ): Promise<readonly SearchHit[]>;
+  readonly engine: EngineFacts;
   close(): Promise<void>;
 }
 
@@ -19,13 +20,14 @@ export async function openSearch(settings: Settings, reference: string | undefin
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
   const wanted = { ...settings, dimensions: schema.dimensions };
-  const model = await openModel(wanted, reference ?? schema.model, say).catch((error: unknown) => {
+  const request = { reference: reference ?? schema.model, graph: schema.graph, say };
+  const model = await openModelOfGraph(wanted, request).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
-  checkGraph(schema.graph, model);
   const tokenizer = await queryTokenizer(model, settings.queryPrompt);
-  const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
+  const encoder = await openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
+    engine: encoder.engine,
     async find(query, { top, filters }) {
       const conditions = filters.map(parseFilter);
       const vector = await encodeTexts([query], { tokenizer, encoder });
@@ -48,8 +50,22 @@ function modelOfStoreError(error: unknown, store: string): unknown {
   });
 }
 
-function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
-  if (compiled.graphDigest === graph) return;
+interface ModelOfGraph {
+  readonly reference: string;
+  /** sha256 the compiled graph must have. */
+  readonly graph: string;
+  readonly say: Say;
+}
+
+/** Opens the model in the precision that a store was filled with, whatever is set. @throws E_STORE_FINGERPRINT */
+async function openModelOfGraph(settings: Settings, { reference, graph, say }: ModelOfGraph): Promise<OpenModel> {
+  let model = await openModel(settings, reference, say);
+  for (const precision of precisions) {
+    if (model.compiled.graphDigest === graph) return model;
+    if (model.compiled.precision !== precision) model = await openModel({ ...settings, precision }, reference, say);
+  }
+  if (model.compiled.graphDigest === graph) return model;
+  const { compiled, installed } = model;
   throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
     why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
     fix: "Give the model it was filled with as --model.",

@@ -28,12 +28,12 @@ import {
   type QueueToPoll,
   runWorkers,
   type StepControl,
-  withBatchSize,
   withPrompt,
   workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
+import { deviceKind, workLimitsFor } from "./device.js";
 import { lockStore, openSplitter } from "./job.js";
 import {
   checkModel,
@@ -104,7 +104,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
-    const encoder = openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, say);
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
       const { check } = await joinWorkFolder(job.work);
@@ -115,12 +115,12 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     const openQuality = (job: Job) => openStored(job, { settings, model, encoder });
     const quality = createContextPool({ nameOf, open: openQuality, idleMilliseconds });
     closers.push(pool.close, quality.close, () => encoder.close());
-    const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
+    const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => ({
       ...createEncodeSteps(pool.of, control),
       ...createQualitySteps(quality.of),
     });
-    queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
+    queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
   return {
     queues,
@@ -205,7 +205,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const limits = withBatchSize(fleetWorkLimits, settings.batchSize);
+    const limits = workLimitsFor(settings, fleetWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const close = async () => {
       await splitter.close();

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { TokenBatch } from "@millrace/core";
 import { MillraceError } from "@millrace/core";
-import { InferenceSession, Tensor } from "onnxruntime-node";
+import type { Tensor } from "onnxruntime-node";
 import { sha256 } from "../identity/digest.js";
+import { type GpuPlacement, loadOnnxRuntime, sessionError } from "./onnx-runtime.js";
 
 /** A compiled graph in memory, ready to run on this thread. */
 export interface Session {
@@ -15,30 +16,49 @@ export interface SessionOptions {
   /** sha256 the graph must have: a model file is code. */
   readonly graphDigest: string;
   readonly threads: number;
+  /** By default the processor runs it. */
+  readonly placement?: GpuPlacement;
 }
 
 /**
  * Loads from verified bytes, never from the path: bytes cannot name other files. Spinning is off and the optimiser is
  * kept at `basic`: the graph is written the way the kernels want it, and 'extended' fuses it into slower ones.
  */
-export async function openSession({ graphPath, graphDigest, threads }: SessionOptions): Promise<Session> {
+export async function openSession({ graphPath, graphDigest, threads, placement }: SessionOptions): Promise<Session> {
+  const { InferenceSession, Tensor: InputTensor, options } = await loadOnnxRuntime(placement);
+  const { executionProviders = [], sessionEntries } = options;
   const session = await InferenceSession.create(await verifiedBytes(graphPath, graphDigest), {
-    executionProviders: ["cpu"],
+    executionProviders,
     graphOptimizationLevel: "basic",
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
     logSeverityLevel: 3,
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
+    extra: { session: { intra_op: { allow_spinning: "0" }, ...sessionEntries } },
+  }).catch((error: unknown) => {
+    throw placement === undefined ? error : sessionError(error, placement);
   });
   const [input] = session.inputNames;
   const [output] = session.outputNames;
   return {
     async run({ ids, rows, length }) {
-      const results = await session.run({ [input as string]: new Tensor("int32", ids, [rows, length]) });
-      return (results[output as string] as Tensor).data as Float32Array;
+      const results = await session.run({ [input as string]: new InputTensor("int32", ids, [rows, length]) });
+      const vectors = (results[output as string] as Tensor).data as Float32Array;
+      requireNumbers(vectors, rows);
+      return vectors;
     },
   };
+}
+
+/** States that leave the range of their number format make every number of a vector NaN. @throws E_ROW_ENCODE */
+function requireNumbers(vectors: Float32Array, rows: number): void {
+  const width = vectors.length / rows;
+  for (let row = 0; row < rows; row += 1) {
+    if (Number.isFinite(vectors[row * width])) continue;
+    throw new MillraceError("E_ROW_ENCODE", "a vector is not made of numbers", {
+      why: "the model's states leave the range of its number format",
+    });
+  }
 }
 
 async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Uint8Array> {

@@ -39,6 +39,7 @@ export async function encode(context: EncodeContext, batch: BatchRef, signal?: A
     points: tokenIds.length - failed.size,
     dimensions: encoder.dimensions,
     quarantined: failed.size,
+    engine: encoder.engine,
     quarantinedIds: records.filter((_, row) => failed.has(row)).map(({ id }) => id),
   };
   await writeJson(blobs, indexKey, ref);
