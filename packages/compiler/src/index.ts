@@ -11,6 +11,7 @@ export { type PoolingMode, poolingModes } from "./heads/pooling.js";
 export { describeModel, type ModelDescription } from "./inspect.js";
 export type { ModelFile } from "./model-files.js";
 export { type AttentionLayout, attentionLayouts } from "./precision/fused-kernels.js";
+export { probeGraph } from "./probe.js";
 export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
 export { type Dtype, toHalves } from "./weights/dtypes.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";

@@ -1,29 +1,31 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { promisify } from "node:util";
+import { MillraceError } from "@millrace/core";
 import { requireNode22 } from "../engines/onnx-runtime.js";
 import { type CudaLibrary, cudaLibraries, driverLibrary, formerName, remedyOf } from "../gpu/libraries.js";
 import { locateLibraries } from "../gpu/locate.js";
 import type { DeviceSearch } from "../gpu/prepare.js";
 import { probeLibraries } from "../gpu/probe.js";
-import { bindingFolder, findGpuRuntime, onnxRuntimeVersion, providerLibrary } from "../gpu/runtime.js";
+import { probeDevice } from "../gpu/probe-device.js";
+import { findGpuRuntime, type GpuRuntime, onnxRuntimeVersion } from "../gpu/runtime.js";
 import type { Finding } from "./finding.js";
 
 /** Looks at all that `--device cuda` needs: Node, driver, GPUs, CUDA's libraries, and the provider, which is loaded once. */
 export async function findGpu(search: DeviceSearch): Promise<readonly Finding[]> {
   const found = await locateLibraries(search);
   const there = cudaLibraries.filter(({ name }) => found.has(name));
-  const runtime = await findGpuRuntime(search.cacheDirectory).catch(() => undefined);
-  const provider = runtime && join(bindingFolder(runtime.folder), providerLibrary);
-  const paths = [...there.map(({ name }) => found.get(name) as string), ...(provider === undefined ? [] : [provider])];
+  const paths = there.map(({ name }) => found.get(name) as string);
   const problems = await probeLibraries(paths).catch((error: Error) => paths.map(() => error.message));
   const problemOf = new Map(paths.map((path, index) => [path, problems[index]]));
+  const libraries = await Promise.all(cudaLibraries.map((library) => findLibrary(library, found, problemOf)));
+  const runtime = await findGpuRuntime(search.cacheDirectory).catch(() => undefined);
   return [
     findHostNode(),
     await findGpus(),
-    ...(await Promise.all(cudaLibraries.map((library) => findLibrary(library, found, problemOf)))),
-    await findProvider(search.cacheDirectory, provider && problemOf.get(provider)),
+    ...libraries,
+    findProvider(runtime, await onnxRuntimeVersion()),
+    await findSession(runtime, paths, libraries),
   ];
 }
 
@@ -76,18 +78,33 @@ async function driverVersion(): Promise<string | undefined> {
   return / (\d+\.\d+(?:\.\d+)?) /.exec(text)?.[1];
 }
 
-async function findProvider(cacheDirectory: string, problem: string | undefined): Promise<Finding> {
+function findProvider(runtime: GpuRuntime | undefined, version: string): Finding {
   const name = "gpu: provider";
-  const runtime = await findGpuRuntime(cacheDirectory).catch(() => undefined);
-  const version = await onnxRuntimeVersion();
   const fix = "Install it: millrace gpu install";
   if (runtime === undefined)
     return { name, status: "fail", detail: `ONNX Runtime ${version}'s CUDA provider is not installed`, fix };
   const { record, folder } = runtime;
   const detail = `${record.version} (${record.license}) from ${record.origin}, in ${folder}`;
-  if (problem !== undefined)
-    return { name, status: "fail", detail: `cannot be loaded: ${problem}`, fix: "Install what it names" };
   if (!record.isPinned)
     return { name, status: "warn", detail: `${detail}; not the file that this millrace knows`, fix };
   return { name, status: "ok", detail };
+}
+
+/** The proof: a graph that runs on the first GPU. It is not tried where something is known to be missing. */
+async function findSession(
+  runtime: GpuRuntime | undefined,
+  libraries: readonly string[],
+  findings: readonly Finding[],
+): Promise<Finding> {
+  const name = "gpu: session";
+  const fix = "Repair what fails above";
+  if (runtime === undefined || findings.some(({ status }) => status === "fail"))
+    return { name, status: "fail", detail: "not tried", fix };
+  try {
+    await probeDevice({ gpu: 0, runtime: runtime.folder, libraries });
+    return { name, status: "ok", detail: "a graph runs on cuda:0" };
+  } catch (error) {
+    const detail = error instanceof MillraceError ? (error.why ?? error.what) : String(error);
+    return { name, status: "fail", detail, fix: "Check the driver and its version" };
+  }
 }

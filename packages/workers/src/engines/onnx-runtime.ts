@@ -4,7 +4,7 @@ import { MillraceError } from "@millrace/core";
 import type { InferenceSession } from "onnxruntime-node";
 import { loadLibrary } from "../gpu/load-library.js";
 import { deviceError } from "../gpu/prepare.js";
-import { bindingFolder, providerLibrary, recordName } from "../gpu/runtime.js";
+import { recordName } from "../gpu/runtime.js";
 
 type OnnxRuntime = typeof import("onnxruntime-node");
 
@@ -33,7 +33,7 @@ export async function loadOnnxRuntime(placement: GpuPlacement | undefined): Prom
   }
   requireNode22(process.versions.node);
   const { gpu, runtime, libraries } = placement;
-  for (const path of [...libraries, join(bindingFolder(runtime), providerLibrary)]) {
+  for (const path of libraries) {
     const problem = loadLibrary(path);
     if (problem !== undefined) throw deviceError(`cuda:${gpu}`, problem, seeDoctor);
   }
