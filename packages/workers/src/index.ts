@@ -25,6 +25,7 @@ export {
 } from "./engines/encoder-pool.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
+export { requireNode22 } from "./engines/onnx-runtime.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";

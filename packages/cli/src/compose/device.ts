@@ -18,7 +18,6 @@ import {
   withBatchSize,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
-import type { Say } from "./model.js";
 
 /** The device that the settings name. @throws E_CONFIG */
 export function deviceOf({ device }: Pick<Settings, "device">): Device {
@@ -85,7 +84,7 @@ export function workLimitsFor(settings: Settings, limits: WorkLimits): WorkLimit
 }
 
 /** Brings ONNX Runtime's CUDA provider. */
-export function installGpu(settings: Settings, say: Say, stop: AbortSignal): Promise<GpuRuntime> {
+export function installGpu(settings: Settings, say: (line: string) => void, stop: AbortSignal): Promise<GpuRuntime> {
   const { cacheDirectory, python, from, offline } = settings;
   return installProvider({
     cacheDirectory: resolve(cacheDirectory),
