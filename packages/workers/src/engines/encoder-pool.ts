@@ -14,6 +14,7 @@ import {
 import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
 import type { GpuPlacement } from "./onnx-runtime.js";
+import type { SessionOptions } from "./onnx-session.js";
 
 export interface EncoderPoolOptions {
   readonly model: CompiledModel;
@@ -25,6 +26,8 @@ export interface EncoderPoolOptions {
   readonly tokenBudget?: number;
   /** A run that takes longer than this counts as hung, and its host is killed. */
   readonly hangMilliseconds?: number;
+  /** To compare with; see `SessionOptions`. */
+  readonly optimization?: SessionOptions["optimization"];
   readonly onRestart?: (reason: string) => void;
 }
 
@@ -186,11 +189,18 @@ export class EncoderPool implements Encoder {
   }
 
   private async startHost(slot: Slot): Promise<void> {
-    const { graphPath, graphDigest } = this.options.model;
+    const { model, optimization } = this.options;
+    const { graphPath, graphDigest } = model;
     const { placement } = slot;
     const host: EncoderHost = await startHost({
       module: new URL("./encoder-host.js", import.meta.url),
-      settings: { graphPath, graphDigest, threads: 1, ...(placement && { placement }) },
+      settings: {
+        graphPath,
+        graphDigest,
+        threads: 1,
+        ...(placement && { placement }),
+        ...(optimization && { optimization }),
+      },
       name: "encoder host",
     });
     if (this.isClosing) return host.stop();

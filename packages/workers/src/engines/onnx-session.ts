@@ -18,18 +18,21 @@ export interface SessionOptions {
   readonly threads: number;
   /** By default the processor runs it. */
   readonly placement?: GpuPlacement;
+  /** How far ONNX Runtime may change the graph; by default `basic`, and anything else is there to be compared with. */
+  readonly optimization?: "basic" | "all";
 }
 
 /**
  * Loads from verified bytes, never from the path: bytes cannot name other files. Spinning is off and the optimiser is
  * kept at `basic`: the graph is written the way the kernels want it, and 'extended' fuses it into slower ones.
  */
-export async function openSession({ graphPath, graphDigest, threads, placement }: SessionOptions): Promise<Session> {
-  const { InferenceSession, Tensor: InputTensor, options } = await loadOnnxRuntime(placement);
-  const { executionProviders = [], sessionEntries } = options;
+export async function openSession(options: SessionOptions): Promise<Session> {
+  const { graphPath, graphDigest, threads, placement, optimization = "basic" } = options;
+  const { InferenceSession, Tensor: InputTensor, options: ofDevice } = await loadOnnxRuntime(placement);
+  const { executionProviders = [], sessionEntries } = ofDevice;
   const session = await InferenceSession.create(await verifiedBytes(graphPath, graphDigest), {
     executionProviders,
-    graphOptimizationLevel: "basic",
+    graphOptimizationLevel: optimization,
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
