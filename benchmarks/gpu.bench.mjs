@@ -50,6 +50,13 @@ const shapes = isGpu
 const seconds = isGpu ? Number(values.seconds) : 0.05;
 const shape = isGpu ? miniLm : tiny;
 
+/** What ONNX Runtime's attention can be told by its environment. */
+const switches = {
+  "no flash attention": { ORT_DISABLE_FLASH_ATTENTION: "1" },
+  "no fused attention": { ORT_DISABLE_FUSED_ATTENTION: "1" },
+  "flash attention for short rows too": { ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV: "0" },
+};
+
 const folder = await mkdtemp(join(tmpdir(), "millrace-gpu-"));
 try {
   await measureAll();
@@ -104,19 +111,15 @@ async function measureAll() {
     parity[layout] =
       "error" in found ? found : { leastCosine: leastCosine(exact.vectors, found.vectors), mostMoved: found.mostMoved };
   }
+  /** @type {Record<string, any>} */
   const variants = {
     joined: await rates("rates, joined"),
     apart: await rates("rates, apart", { model: graphs.apart }),
     packed: await rates("rates, packed", { model: graphs.packed }),
     "joined, optimised by ONNX Runtime": await rates("rates, optimised", { optimization: "all" }),
-    "joined, no flash attention": await rates("rates, no flash attention", {}, { ORT_DISABLE_FLASH_ATTENTION: "1" }),
-    "joined, no fused attention": await rates("rates, no fused attention", {}, { ORT_DISABLE_FUSED_ATTENTION: "1" }),
-    "joined, flash attention for short rows too": await rates(
-      "rates, flash attention for short rows",
-      {},
-      { ORT_MIN_SEQ_LEN_FLASH_ATTENTION_PACKED_QKV: "0" },
-    ),
   };
+  for (const [title, environment] of Object.entries(switches).slice(0, isGpu ? undefined : 1))
+    variants[`joined, ${title}`] = await rates(`rates, ${title}`, {}, environment);
   /** @type {Record<string, any>} */
   const hosts = {};
   for (const count of isGpu ? [1, 2, 3] : [1, 2]) {
