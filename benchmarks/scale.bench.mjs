@@ -10,6 +10,7 @@ import {
   createIoSteps,
   fleetWorkLimits,
   folderBlobs,
+  KnownVectors,
   openJobs,
   runWorkers,
   ShardSplitter,
@@ -187,7 +188,8 @@ function openContext(job, chunker, store) {
     survey: async () => [],
     close: async () => {},
   };
-  return { blobs, source, sink: store.sink, store: "scale", limits, encoder, splitter: splitInTurn };
+  const known = new KnownVectors("scale");
+  return { blobs, source, sink: store.sink, store: "scale", limits, encoder, known, splitter: splitInTurn };
 }
 
 /**

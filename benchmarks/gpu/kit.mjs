@@ -35,6 +35,11 @@ const { values, positionals } = parseArgs({
 const [out] = positionals;
 if (out === undefined) throw new Error("say where the kit is to be put");
 
+const howToRun = `Copy p1 and p2 to the machine, and there:
+  S=/tmp/millrace; python3 p1/unpack.py p1 $S && python3 p2/unpack.py p2 $S && cd $S
+  LD_LIBRARY_PATH=$S/stub:$LD_LIBRARY_PATH ./node benchmarks/gpu.bench.mjs --cache cache --out gpu.json
+`;
+
 const mostBytes = 60 * 2 ** 20;
 const providerName = "libonnxruntime_providers_cuda.so";
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -127,8 +132,3 @@ function writePart(name, { runtime, files, digests }) {
   process.stderr.write(`${name}: ${(bytes / 2 ** 20).toFixed(1)} MiB\n`);
   if (bytes > mostBytes) throw new Error(`${name} is larger than 60 MiB`);
 }
-
-const howToRun = `Copy p1 and p2 to the machine, and there:
-  S=/tmp/millrace; python3 p1/unpack.py p1 $S && python3 p2/unpack.py p2 $S && cd $S
-  LD_LIBRARY_PATH=$S/stub:$LD_LIBRARY_PATH ./node benchmarks/gpu.bench.mjs --cache cache --out gpu.json
-`;

@@ -14,6 +14,7 @@ def read_arguments(default_batch: int) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--max-tokens", type=int, default=256)
     parser.add_argument("--batch", type=int, default=default_batch)
+    parser.add_argument("--cache", help="folder to keep what is made of the model in")
     return parser.parse_args()
 
 
@@ -37,7 +38,9 @@ def measure(encode, texts: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def print_result(peer: str, version: str, seconds: float, texts: list[str], arguments, **settings) -> None:
+def print_result(
+    peer: str, version: str, seconds: float, texts: list[str], arguments, measures: dict | None = None, **settings
+) -> None:
     tokens = count_tokens(arguments.model, texts, arguments.max_tokens)
     result = {
         "peer": peer,
@@ -47,5 +50,6 @@ def print_result(peer: str, version: str, seconds: float, texts: list[str], argu
         "tokens": tokens,
         "tokensPerSecond": round(tokens / seconds),
         "settings": {"threads": arguments.threads, "batch": arguments.batch, "maxTokens": arguments.max_tokens, **settings},
+        **({"measures": measures} if measures else {}),
     }
     print(json.dumps(result))

@@ -47,8 +47,10 @@ const kills = 6;
   });
 
   test("says within seconds that no worker is there", async () => {
-    const { code, result } = await run(index("none", "--on", "temporal"), options());
+    const { code, result } = await run(index("none", "--on", "temporal", "--watch"), options());
     expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_WORKER_MISSING" });
+    const both = await run(index("none", "--on", "temporal", "--watch", "--detach"), options());
+    expect({ code: both.code, error: both.result.error?.code }).toEqual({ code: 2, error: "E_USAGE" });
   }, 60_000);
 
   test("gives the same points as in one process", async () => {

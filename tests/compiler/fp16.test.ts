@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { choosePrompt, compileModel, printGraph, toHalves } from "@millrace/compiler";
+import { compileInHost } from "@millrace/workers";
 import { minilmDirectory } from "../support/minilm.ts";
 import { cosine, encodeRows, failureOf, minilmGolden, openGraph, readGolden, tinyModel } from "./support.ts";
 import { encodeInBatches, openTiny, readTinyGolden, texts, tinyModelNames, tinyModelPath } from "./tiny-models.ts";
@@ -16,7 +17,7 @@ afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
  * leaves its result with the processor, as `Shape` does, so that nothing behind them is carried out there.
  */
 const kernels =
-  `Add And Cast Concat CumSum Div Expand Gather Gelu GreaterOrEqual LayerNormalization LessOrEqual MatMul Max Mul
+  `Add And Cast Concat CumSum Div Expand Gather Gelu GreaterOrEqual LayerNormalization LessOrEqual MatMul Max Mul Pad
   RMSNormalization ReduceL2 ReduceMax ReduceSum Relu Reshape Sigmoid Slice Sqrt Squeeze Sub Tanh Unsqueeze Where
   com.microsoft.Attention com.microsoft.BiasGelu com.microsoft.EmbedLayerNormalization com.microsoft.FastGelu
   com.microsoft.MultiHeadAttention com.microsoft.QuickGelu com.microsoft.RotaryEmbedding
@@ -24,13 +25,20 @@ const kernels =
 
 const each = (rows: readonly unknown[]) => rows.map((_, row) => [row]);
 
-describe.each(tinyModelNames)("tiny model %s in fp16", (name) => {
+const exported = tinyModelNames.filter((name) => name.startsWith("onnx-"));
+
+test.each(exported)("tiny model %s, an exported graph, is refused in fp16", async (name) => {
+  const error = await failureOf(() => compileModel(tinyModelPath(name), { cacheDirectory, precision: "fp16" }));
+  expect(error).toMatchObject({ code: "E_MODEL_UNSUPPORTED", why: expect.stringMatching(/^it is an exported graph/) });
+});
+
+describe.each(tinyModelNames.filter((name) => !exported.includes(name)))("tiny model %s in fp16", (name) => {
   test.each(["joined", "apart"] as const)(
     "%s, gives nearly the vectors of sentence-transformers",
     async (attention) => {
       const open = await openTiny(tinyModelPath(name), { cacheDirectory, precision: "fp16", attention });
       const { prompts } = open.model;
-      const rows = await open.tokenize(texts, choosePrompt(prompts, "document", prompts.defaultName));
+      const rows = await open.tokenize(texts, choosePrompt(prompts, "document", prompts.defaultName ?? ""));
       const vectors = await encodeInBatches(open.session, rows, each(rows));
       const { vectors: golden } = readTinyGolden(name);
       for (const [row, vector] of vectors.entries())
@@ -111,3 +119,38 @@ const directory = minilmDirectory();
     expect(Math.min(...cosines)).toBeGreaterThanOrEqual(0.99999);
   },
 );
+
+describe("what a compiler with a runtime finds out", () => {
+  const cache = mkdtempSync(join(tmpdir(), "millrace-fp16-"));
+  afterAll(() => rmSync(cache, { recursive: true, force: true }));
+  const compile = (folder: string) => compileInHost({ directory: folder, precision: "fp16", cacheDirectory: cache });
+
+  test("how near fp16 comes to fp32", async () => {
+    const { fidelity, precision } = await compile(tinyModel("mean-normalized"));
+    expect(precision).toBe("fp16");
+    expect(fidelity?.leastCosine).toBeGreaterThan(0.9999);
+  });
+
+  test("that states leave the range of float16, though no weight does", async () => {
+    const folder = join(cacheDirectory, "overflowing");
+    await cp(tinyModel("mean-normalized"), folder, { recursive: true });
+    await scaleTensors(join(folder, "model.safetensors"), /output\.dense\.weight$/, 100_000);
+    await expect(compile(folder)).rejects.toMatchObject({
+      code: "E_MODEL_UNSUPPORTED",
+      why: "its states leave the range of float16",
+    });
+  });
+});
+
+/** Multiplies the float32 tensors that a pattern names. */
+async function scaleTensors(path: string, pattern: RegExp, factor: number): Promise<void> {
+  const bytes = await readFile(path);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString("utf8", 8, start));
+  for (const name of Object.keys(header).filter((key) => pattern.test(key))) {
+    const [first, end] = header[name].data_offsets;
+    for (let at = start + first; at < start + end; at += 4)
+      bytes.writeFloatLE(Math.max(-60_000, Math.min(60_000, factor * bytes.readFloatLE(at))), at);
+  }
+  await writeFile(path, bytes);
+}

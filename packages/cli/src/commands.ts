@@ -33,6 +33,7 @@ const model = [
   "model",
   "precision",
   "dimensions",
+  "onnxFile",
   "device",
   "modelsDirectory",
   "cacheDirectory",
@@ -40,7 +41,13 @@ const model = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
-const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
+const engine = [
+  "hosts",
+  "tokenBudget",
+  "batchSize",
+  "vectorCache",
+  "vectorCacheBytes",
+] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 const documents = [
   "include",
@@ -92,6 +99,7 @@ export const commands: readonly CommandFacts[] = [
       "maxQuarantined",
       "keepVectors",
       "on",
+      "watch",
       "detach",
       "inFlight",
       ...temporal,
@@ -118,7 +126,7 @@ export const commands: readonly CommandFacts[] = [
     name: "verify",
     parameters: "[job]",
     summary: "check that a job's store holds each planned point once, nothing else, and the vectors of its texts",
-    settings: ["store", "work", "sample", ...model, ...engine, ...output],
+    settings: ["store", "qdrantTimeout", "work", "sample", ...model, ...engine, ...output],
     defaults: ofJob,
     load: () => import("./commands/verify.js"),
   },
@@ -126,7 +134,7 @@ export const commands: readonly CommandFacts[] = [
     name: "retry",
     parameters: "[job]",
     summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
-    settings: ["store", "work", "maxQuarantined", ...model, ...engine, ...output],
+    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...engine, ...output],
     defaults: ofJob,
     load: () => import("./commands/retry.js"),
   },
@@ -153,6 +161,7 @@ export const commands: readonly CommandFacts[] = [
       "sample",
       "keepGenerations",
       "on",
+      "watch",
       "detach",
       "inFlight",
       ...temporal,
@@ -173,7 +182,7 @@ export const commands: readonly CommandFacts[] = [
     name: "load",
     parameters: "<vectors>",
     summary: "fill a store from the vectors that index --keep-vectors kept, without encoding; a folder or s3:// place",
-    settings: ["store", ...output],
+    settings: ["store", "qdrantTimeout", ...output],
     defaults: { store: "must be given" },
     load: () => import("./commands/load.js"),
   },

@@ -8,7 +8,7 @@ export { openDryRun } from "./compose/dry-run.js";
 export { openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob, submitReindex } from "./compose/fleet.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
-export { installedModels, measureRate, openModel } from "./compose/model.js";
+export { installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";

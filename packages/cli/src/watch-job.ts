@@ -3,6 +3,7 @@ import { MillraceError, type Summary } from "@millrace/core";
 import type { Jobs } from "@millrace/workers";
 import type { JobProgress, ReindexSummary } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
+import type { Settings } from "./config/settings.js";
 import { endInterrupted, quarantineError } from "./ending.js";
 import { formatError } from "./report/errors.js";
 import { describeError } from "./report/failure.js";
@@ -11,6 +12,24 @@ import type { ProgressState } from "./report/progress.js";
 import { reindexLines } from "./report/reindex.js";
 
 const pollMilliseconds = 1_000;
+
+/** Whether a job that was started is left to itself. @throws E_USAGE where it is to be followed as well */
+export function isDetached({ watch, detach }: Settings): boolean {
+  if (watch && detach) {
+    throw new MillraceError("E_USAGE", "--watch and --detach exclude each other", { fix: "Leave one of them out." });
+  }
+  return detach;
+}
+
+/** Follows a job that was started, or says how to. */
+export async function followJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
+  const { settings, say, reporter } = context;
+  reporter.event("started", { job: id });
+  if (!isDetached(settings)) return watchJob(context, jobs, id);
+  say(`follow it with: millrace jobs watch ${id}`);
+  reporter.event("result", { ok: true, exitCode: 0, job: id });
+  return 0;
+}
 
 /** Shows a job's progress until it ends, then what it did. Ctrl-C ends the watching, not the job. */
 export async function watchJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {

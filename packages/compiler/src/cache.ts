@@ -8,7 +8,7 @@ import { readJsonOrNothing } from "./json.js";
 /**
  * A compiled graph on disk, below the cache directory:
  * ```
- * <key>/graph.onnx      key: digest over the compiler's version, the precision and the model files' names and sha256
+ * <key>/graph.onnx      key: digest over the compiler's version, the precision, what it is calibrated with, the model files' names and sha256
  * <key>/model.json      what `compileModel` returned, less the places
  * ```
  */

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { MillraceError, type Precision } from "@millrace/core";
+import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
 import { findEntry, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
@@ -7,8 +7,11 @@ import { encodeGraph } from "./graph/encode.js";
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { type Fidelity, isFaithful } from "./precision/fidelity.js";
 import { defaultAttention, toFp16 } from "./precision/fp16.js";
 import type { AttentionLayout } from "./precision/fused-kernels.js";
+import { calibrationDigest, compareGraphs, toInt8 } from "./precision/int8.js";
+import type { GraphRuntime } from "./precision/runtime.js";
 import type { Prompts } from "./prompts.js";
 import { type ModelWeights, openModelWeights } from "./weights/model-weights.js";
 
@@ -32,9 +35,15 @@ export interface CompiledModel {
   readonly isNormalized: boolean;
   readonly prompts: Prompts;
   readonly precision: Precision;
+  /** Of a model in another precision: how near it comes to fp32, where that was measured. */
+  readonly fidelity?: Fidelity;
+  /** Of an fp32 model that `auto` chose: what int8 would have come to. */
+  readonly rejected?: Fidelity;
   readonly tokenizerPath: string;
   /** False where texts are encoded without the special tokens that the tokenizer knows. */
   readonly hasSpecialTokens: boolean;
+  /** False where a row's vector could depend on the rows beside it, so that a run must have one row. */
+  readonly isRowIndependent: boolean;
   /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
   readonly inputs: readonly GraphValue[];
   /** `vectors`: float32 [batch, dimensions]. */
@@ -44,15 +53,19 @@ export interface CompiledModel {
 }
 
 export interface CompileOptions extends DirectoryOptions {
-  readonly precision: Precision;
+  readonly precision: PrecisionChoice;
   /** Of an fp16 graph, to compare; by default the one that is used. */
   readonly attention?: AttentionLayout;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
+  /** Calibrates where int8 is to be compiled, and compares other precisions with fp32. */
+  readonly runtime?: GraphRuntime;
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
 const compilerVersion = "1";
+/** To be raised with each change that alters an int8 graph's bytes only. */
+const int8Version = "1";
 
 /** To be raised with each change that alters an fp16 graph's bytes only. */
 const fp16Version = "1";
@@ -61,20 +74,28 @@ const fp16Version = "1";
 const entryVersion = "2";
 
 /**
- * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at a time.
+ * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at
+ * a time, but for int8 the float graph is held in memory while it calibrates. `auto` is int8 where that is faithful to fp32.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const { precision, attention = defaultAttention } = options;
+  const { precision } = options;
+  if (precision !== "auto") return compileAs(path, precision, options);
+  const int8 = await compileAs(path, "int8", options);
+  if (int8.fidelity !== undefined && isFaithful(int8.fidelity)) return int8;
+  return { ...(await compileAs(path, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
+}
+
+async function compileAs(path: string, precision: Precision, options: CompileOptions): Promise<CompiledModel> {
   const cacheDirectory = resolve(options.cacheDirectory);
   const directory = await readModelDirectory(path, options);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const variant = precision === "fp16" ? [fp16Version, attention] : [];
-  const key = digestOf([compilerVersion, entryVersion, precision, ...variant, directory.head, files]);
+  const { attention = defaultAttention, runtime } = options;
+  const key = digestOf([compilerVersion, entryVersion, ...recipeOf(precision, attention), directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, attention });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, attention, runtime });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
@@ -85,7 +106,7 @@ export async function compileModel(path: string, options: CompileOptions): Promi
 }
 
 /** A compiled model less the places, which differ from machine to machine. */
-type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath">;
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "rejected">;
 
 interface Compilation {
   readonly key: string;
@@ -94,18 +115,19 @@ interface Compilation {
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
   readonly attention: AttentionLayout;
+  readonly runtime: GraphRuntime | undefined;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
-  const { key, directory, stamp, files, precision, attention } = compilation;
+  const { key, directory, stamp, files, precision } = compilation;
   const weights = await openModelWeights(directory);
   try {
-    const whole = buildGraph(directory, weights);
-    const graph = precision === "fp16" ? toFp16(whole, attention) : whole;
+    const { graph, fidelity } = await inPrecision(buildGraph(directory, weights), compilation);
     const describe = (graphDigest: string): StoredModel => ({
       graphDigest,
       ...factsOf(directory, weights),
       precision,
+      ...(fidelity && { fidelity }),
       inputs: graph.inputs,
       outputs: graph.outputs,
       files,
@@ -121,6 +143,42 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   }
 }
 
+/** What besides the model decides the bytes of its graph. */
+function recipeOf(precision: Precision, attention: AttentionLayout): readonly unknown[] {
+  if (precision === "int8") return [precision, int8Version, calibrationDigest];
+  return precision === "fp16" ? [precision, fp16Version, attention] : [precision];
+}
+
+async function inPrecision(
+  graph: Graph,
+  { precision, attention, runtime, directory: { path, tokenizerPath, maxTokens, encoder } }: Compilation,
+): Promise<{ readonly graph: Graph; readonly fidelity?: Fidelity }> {
+  if (precision === "fp32") return { graph };
+  const places = { tokenizerPath, maxTokens, hasSpecialTokens: encoder.hasSpecialTokens };
+  if (precision === "fp16") {
+    if (encoder.opsets !== undefined) throw noHalves(path, "it is an exported graph, which is run as it was written");
+    const half = toFp16(graph, attention);
+    // A processor has no kernel for the packed layout, so that nothing can be compared here.
+    if (runtime === undefined || attention === "packed") return { graph: half };
+    const fidelity = await compareGraphs(graph, half, { runtime, ...places });
+    if (!(fidelity.leastCosine > leastHalfCosine)) throw noHalves(path, "its states leave the range of float16");
+    return { graph: half, fidelity };
+  }
+  if (runtime === undefined)
+    throw new MillraceError("E_INTERNAL", "cannot compile to int8", { why: "nothing was given to calibrate with" });
+  const request = { runtime, ...places };
+  const int8 = await toInt8(graph, request);
+  return { graph: int8, fidelity: await compareGraphs(graph, int8, request) };
+}
+
+/** Rounding alone leaves 0.9999 and more; an infinity among the states leaves nothing. */
+const leastHalfCosine = 0.99;
+
+function noHalves(path: string, why: string): MillraceError {
+  const fix = "Use --device cpu with --precision fp32.";
+  return new MillraceError("E_MODEL_UNSUPPORTED", `${path} cannot be computed in fp16`, { why, fix });
+}
+
 /** What can be said of a model before its graph is written. */
 export function factsOf({ architecture, encoder, head, maxTokens, prompts }: ModelDirectory, weights: ModelWeights) {
   return {
@@ -132,13 +190,14 @@ export function factsOf({ architecture, encoder, head, maxTokens, prompts }: Mod
     pooling: poolingText(head),
     isNormalized: isNormalized(head),
     hasSpecialTokens: encoder.hasSpecialTokens,
+    isRowIndependent: encoder.isRowIndependent ?? true,
     prompts,
   };
 }
 
 /** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */
 export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: ModelWeights): Graph {
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(encoder.opsets);
   const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
   const states = encoder.build(graph, weights.encoder, ids);
   const vectors = addHead(graph, states, { head, weights });

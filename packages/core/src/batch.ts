@@ -29,6 +29,8 @@ export interface VectorsRef extends BlobRef {
   readonly quarantinedIds: readonly string[];
   /** What ran the model. */
   readonly engine?: EngineFacts;
+  /** Chunks whose vector was known, or is that of an equal chunk, with their tokens: they were not encoded for it. */
+  readonly reused: { readonly chunks: number; readonly tokens: number };
 }
 
 /** What a sink acknowledged. */

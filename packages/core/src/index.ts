@@ -101,6 +101,8 @@ export {
   type Job,
   type ModelSpec,
   type Precision,
+  type PrecisionChoice,
+  precisionChoices,
   precisions,
   type SizeLimits,
   type SourceSpec,

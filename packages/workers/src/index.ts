@@ -41,6 +41,9 @@ export { type FormerJob, type JobRecord, lastingJob, readJobRecord, rememberJob 
 export type { NumberedEntry, VectorsLogEntry } from "./kept-vectors/log.js";
 export { openKeptVectors } from "./kept-vectors/open-log.js";
 export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
+export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
+export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
+export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
 export { knownModels } from "./models/known.js";
 export type {
   InstalledModel,

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { printGraph } from "@millrace/compiler";
 import type { CommandContext } from "../command.js";
-import { engineOf, openModel } from "../compose.js";
+import { engineOf, type OpenModel, openModel } from "../compose.js";
 import { formatBytes, formatCount } from "../report/format.js";
 
 /** `millrace models inspect`: what a model is, and the graph it is compiled to. */
@@ -27,7 +27,7 @@ export async function run(
     `longest text  ${formatCount(compiled.maxTokens)} tokens, vocabulary of ${formatCount(compiled.vocabularySize)}`,
     `inputs        ${values(compiled.inputs)}`,
     `outputs       ${values(compiled.outputs)}`,
-    `precision     ${compiled.precision}`,
+    `precision     ${compiled.precision}${fidelityOf(compiled)}`,
     `runs on       ${engine.device}, ${engine.provider}`,
     `graph         ${compiled.graphPath}`,
     `graph sha256  ${compiled.graphDigest}`,
@@ -35,4 +35,9 @@ export async function run(
   ];
   print(`${lines.join("\n")}\n\n${graph}\n`);
   return 0;
+}
+
+function fidelityOf({ fidelity }: OpenModel["compiled"]): string {
+  if (fidelity === undefined) return "";
+  return `, cosine to fp32 ${fidelity.meanCosine.toFixed(4)}, ${fidelity.leastCosine.toFixed(4)} at worst, error share ${(fidelity.errorShare * 100).toFixed(2)} %`;
 }

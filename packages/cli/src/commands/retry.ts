@@ -62,7 +62,7 @@ function showResult(context: CommandContext, result: RetryResult): number {
   if (before === 0) say("quarantine nothing was there");
   else {
     say(`objects    ${formatCount(objects.changedObjects)} read again`);
-    if (encoded.chunks > 0) say(`encoded    ${formatCountOf(encoded.chunks, "chunk")}`);
+    if (encoded.chunks > 0) say(`encoded    ${formatCountOf(encoded.chunks - encoded.reused, "chunk")}`);
     say(`quarantine ${formatCountOf(before, "row")}: ${formatCount(healed)} healed, ${formatCount(remaining)} remain`);
   }
   const store = `${formatCountOf(summary.documents, "document")}, ${formatCountOf(summary.points, "point")}`;

@@ -97,6 +97,7 @@ export async function describeJob(
       precision,
       graph: compiled.graphDigest,
       dimensions: compiled.dimensions,
+      ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
       ...(tokenizer.prompt && { prompt: tokenizer.prompt.text }),
     },
     store,

@@ -5,6 +5,7 @@ import {
   type EngineFacts,
   MillraceError,
   type Precision,
+  type PrecisionChoice,
   parseDevice,
 } from "@millrace/core";
 import {
@@ -31,9 +32,11 @@ export function deviceKind(settings: Pick<Settings, "device">): DeviceKind {
   return deviceOf(settings).kind;
 }
 
-/** The precision that was asked for, else what suits the device. */
-export function precisionOf({ precision, device }: Pick<Settings, "precision" | "device">): Precision {
-  return precision ?? (deviceKind({ device }) === "cuda" ? "fp16" : "fp32");
+/** The precision that was asked for, else what suits the device, as `auto` does on a GPU. */
+export function precisionOf({ precision, device }: Pick<Settings, "precision" | "device">): PrecisionChoice {
+  const isGpu = deviceKind({ device }) === "cuda";
+  if (isGpu && (precision === undefined || precision === "auto")) return "fp16";
+  return precision ?? "fp32";
 }
 
 /** @throws E_CONFIG where graphs of this precision are not written for the device */

@@ -19,7 +19,7 @@ import {
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { workLimitsFor } from "./device.js";
-import { type OpenModel, openEncoder, openJobModel, type Say, storeOptions } from "./model.js";
+import { type OpenModel, openEncoder, openJobModel, openKnownVectors, type Say, storeOptions } from "./model.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
@@ -69,6 +69,7 @@ export async function openDescribed(
   try {
     const store = await sink.open(storeSchema(job));
     const encoder = await openEncoder(model, settings, say);
+    const known = await openKnownVectors(model, settings);
     const limits = workLimitsFor(settings, defaultWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const context = {
@@ -77,6 +78,7 @@ export async function openDescribed(
       sink: guardedSink(sink, lease.check),
       store,
       encoder,
+      known,
       splitter,
       limits,
       onTokens,
@@ -84,7 +86,7 @@ export async function openDescribed(
     await rememberJob(await openBlobs(settings.work), job);
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
-      await sink.close();
+      await Promise.all([sink.close(), known.close()]);
       await lease.release();
     };
     return {

@@ -1,15 +1,17 @@
 import { resolve } from "node:path";
-import { type CompiledModel, choosePrompt, type TextRole } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
   createLazyEncoder,
   encodeRows,
   type InstalledModel,
+  KnownVectors,
   type LazyEncoder,
   listModels,
   loadTokenizer,
   type ModelStoreOptions,
+  openVectorCache,
   pullModel,
   type StoreOptions,
   withPrompt,
@@ -51,8 +53,10 @@ export async function openModel(settings: Settings, reference: string, say: Say)
     directory: installed.directory,
     precision: precisionOf(settings),
     ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
+    ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
+  if (compiled.rejected !== undefined) say(rejection(installed.name, compiled.rejected));
   const { tokenizerPath, hasSpecialTokens } = compiled;
   return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
 }
@@ -75,14 +79,19 @@ async function promptedTokenizer(
   return withPrompt(tokenizer.prompt?.without ?? tokenizer, choosePrompt(compiled.prompts, role, wanted));
 }
 
+function rejection(name: string, { meanCosine, leastCosine, errorShare }: Fidelity): string {
+  const cosines = `cosine ${meanCosine.toFixed(4)} to fp32, ${leastCosine.toFixed(4)} at worst`;
+  return `warning: int8 would change ${name} too much (${cosines}, error share ${(errorShare * 100).toFixed(1)} %); using fp32`;
+}
+
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */
 export async function openJobModel(
   { settings, say }: { readonly settings: Settings; readonly say: Say },
   job: Job,
   reference: string = job.model.reference,
 ): Promise<OpenModel> {
-  const { precision, dimensions, prompt = "" } = job.model;
-  const model = await openModel({ ...settings, precision, dimensions }, reference, say);
+  const { precision, dimensions, onnxFile, prompt = "" } = job.model;
+  const model = await openModel({ ...settings, precision, dimensions, onnxFile }, reference, say);
   checkModel(job, model);
   return { ...model, tokenizer: await withPrompt(model.tokenizer, prompt) };
 }
@@ -106,6 +115,13 @@ export async function openEncoder({ compiled }: OpenModel, settings: Settings, s
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+}
+
+/** What a run of this model need not encode again. */
+export async function openKnownVectors({ compiled }: OpenModel, settings: Settings): Promise<KnownVectors> {
+  const { vectorCache: folder, vectorCacheBytes: bytes, full } = settings;
+  const cache = folder === undefined || full ? undefined : await openVectorCache({ folder, bytes });
+  return new KnownVectors(compiled.graphDigest, cache);
 }
 
 /** Models that are on this machine. */

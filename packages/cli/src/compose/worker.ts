@@ -40,6 +40,7 @@ import {
   type OpenModel,
   openEncoder,
   openJobModel,
+  openKnownVectors,
   openModel,
   queryTokenizer,
   type Say,
@@ -105,16 +106,22 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
     const encoder = await openEncoder(model, settings, say);
+    const known = await openKnownVectors(model, { ...settings, full: false });
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
       const { check } = await joinWorkFolder(job.work);
       const blobs = guardedBlobs(await openBlobs(job.work), check);
-      return { context: { blobs, encoder, onBatch }, close: async () => {} };
+      return { context: { blobs, encoder, known, onBatch }, close: async () => {} };
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
     const openQuality = (job: Job) => openStored(job, { settings, model, encoder });
     const quality = createContextPool({ nameOf, open: openQuality, idleMilliseconds });
-    closers.push(pool.close, quality.close, () => encoder.close());
+    closers.push(
+      pool.close,
+      quality.close,
+      () => encoder.close(),
+      () => known.close(),
+    );
     const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => ({
       ...createEncodeSteps(pool.of, control),

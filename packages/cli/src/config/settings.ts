@@ -1,4 +1,4 @@
-import { chunkingStrategies, payloadIndexTypes, precisions, quantizations, residences } from "@millrace/core";
+import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
 import { z } from "zod";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
@@ -218,10 +218,10 @@ export const settings = {
   }),
   precision: setting({
     group: "model",
-    doc: "Number format the model computes in; by default fp16 on a GPU, else fp32",
-    schema: z.enum(precisions).optional(),
+    doc: "Number format the model computes in: fp32, fp16, int8, or auto, which is int8 unless that hurts this model; by default fp16 on a GPU, else fp32",
+    schema: z.enum(precisionChoices).optional(),
     default: undefined,
-    example: "fp16",
+    example: "auto",
     flag: "--precision <format>",
     env: ["MILLRACE_PRECISION"],
   }),
@@ -233,6 +233,15 @@ export const settings = {
     example: 256,
     flag: "--dimensions <n>",
     env: ["MILLRACE_DIMENSIONS"],
+  }),
+  onnxFile: setting({
+    group: "model",
+    doc: "Exported graph of the model directory to use in place of its safetensors; by default onnx/model.onnx where it has none",
+    schema: text.optional(),
+    default: undefined,
+    example: "onnx/model_quantized.onnx",
+    flag: "--onnx-file <name>",
+    env: ["MILLRACE_ONNX_FILE"],
   }),
   documentPrompt: setting({
     group: "model",
@@ -307,6 +316,24 @@ export const settings = {
     flag: "--python <command>",
     env: ["MILLRACE_PYTHON"],
     isFileless: true,
+  }),
+  vectorCache: setting({
+    group: "model",
+    doc: "Folder that keeps vectors between jobs, by model and text: what was encoded once is not encoded again, except with --full",
+    schema: text.optional(),
+    default: undefined,
+    example: "~/.cache/millrace/vectors",
+    flag: "--vector-cache <folder>",
+    env: ["MILLRACE_VECTOR_CACHE"],
+    isPath: "always",
+  }),
+  vectorCacheBytes: setting({
+    group: "model",
+    doc: "Room for the vectors of that folder; of those longest unused some go when it is full",
+    schema: byteCount,
+    default: 4 * 2 ** 30,
+    flag: "--vector-cache-bytes <size>",
+    env: ["MILLRACE_VECTOR_CACHE_BYTES"],
   }),
   offline: setting({
     group: "model",
@@ -410,6 +437,14 @@ export const settings = {
     default: "embedded",
     flag: "--on <runtime>",
     env: ["MILLRACE_ON"],
+  }),
+  watch: setting({
+    group: "running",
+    doc: "With --on temporal: follow the job until it ends, which is what happens unless --detach is given",
+    schema: z.boolean(),
+    default: false,
+    flag: "--watch",
+    env: ["MILLRACE_WATCH"],
   }),
   detach: setting({
     group: "running",

@@ -1,15 +1,10 @@
 import { MillraceError } from "@millrace/core";
 import protobuf from "protobufjs/light.js";
 import type { Attribute, Constant, Graph, GraphNode, GraphValue } from "./builder.js";
-import { attributeTypes, elementTypes, encodeMessage, fieldNumbers } from "./schema.js";
+import { attributeTypes, elementBytes, elementTypes, encodeMessage, fieldNumbers } from "./schema.js";
 
 /** IR version that came with opset 23. */
 const irVersion = 11;
-const opsets = [
-  { domain: "", version: 23 },
-  { domain: "com.microsoft", version: 1 },
-];
-
 /** Protobuf messages end at 2 GiB, and ONNX Runtime refuses larger ones. */
 const modelBytesLimit = 2 ** 31 - 1;
 
@@ -34,7 +29,12 @@ export async function* encodeGraph(graph: Graph, producerVersion: string): Async
   const graphBytes = framed.reduce((sum, { bytes }) => sum + bytes, graphHead.length);
   if (graphBytes > modelBytesLimit - 1024) throw tooLarge(graphBytes);
 
-  yield encodeMessage("ModelProto", { irVersion, producerName: "millrace", producerVersion, opsetImport: opsets });
+  yield encodeMessage("ModelProto", {
+    irVersion,
+    producerName: "millrace",
+    producerVersion,
+    opsetImport: graph.opsets,
+  });
   yield frameHead(fieldNumbers.modelGraph, graphBytes);
   yield graphHead;
   for (const { constant, head } of framed) {
@@ -55,8 +55,6 @@ function tensorHeader({ name, type, shape }: Constant): Uint8Array {
   return encodeMessage("TensorProto", { name, dataType: elementTypes[type], dims: shape });
 }
 
-const elementBytes = { float32: 4, float16: 2, uint8: 1, int8: 1, int32: 4, int64: 8 } as const;
-
 function byteLength({ type, shape }: Constant): number {
   return shape.reduce((product, size) => product * size, elementBytes[type]);
 }
@@ -74,6 +72,7 @@ function nodeMessage({ name, op, domain, inputs, outputs, attributes }: GraphNod
 }
 
 function attributeMessage(value: Attribute): object {
+  if ("message" in value) return value.message;
   if ("int" in value) return { type: attributeTypes.int, i: value.int };
   if ("float" in value) return { type: attributeTypes.float, f: value.float };
   if ("ints" in value) return { type: attributeTypes.ints, ints: value.ints };

@@ -22,10 +22,11 @@ export interface ReadHead {
 export async function readHead(
   directory: string,
   modules: readonly Module[],
-  { dimensions: width, barePooling }: Pick<EncoderPlan, "dimensions" | "barePooling">,
+  { dimensions: width, barePooling, hasSpecialTokens }: EncoderPlan,
 ): Promise<ReadHead> {
   const isPooled = modules[0]?.kind === "Pooling";
-  const head: readonly HeadModule[] = isPooled ? [] : [{ kind: "pooling", modes: [barePooling] }];
+  const pooling: HeadModule = { kind: "pooling", modes: [barePooling], ...(!hasSpecialTokens && { mayBeEmpty: true }) };
+  const head = isPooled ? [] : [pooling];
   let result: ReadHead = { head, isPromptPooled: true, files: [] };
   for (const module of modules) result = await addModule(directory, result, { module, width });
   return result;

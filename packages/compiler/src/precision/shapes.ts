@@ -8,16 +8,25 @@ import { nodeOf, pruned, wiringOf } from "./rewrite.js";
  * processor then refuses the graph.
  */
 export function withoutShapes(graph: Graph): Graph {
+  const lengths = graph.nodes.filter(isRowLength);
+  if (lengths.length === 0) return graph;
   const { producer } = wiringOf(graph);
-  const isLength = (value: string) => isRowLength(producer(value));
   const isCount = (value: string) => {
     const node = producer(value);
-    return node?.op === "Squeeze" && isLength(node.inputs[0] ?? "");
+    return node?.op === "Squeeze" && isRowLength(producer(node.inputs[0] ?? ""));
+  };
+  /** What the names of a row's values begin with: states that were made longer are counted by themselves. */
+  const rowOf = (length: GraphNode | undefined) => {
+    const [states = ""] = length?.inputs ?? [];
+    return producer(states)?.op === "Pad" ? `${states}.${row}` : row;
   };
   const replaced = graph.nodes.flatMap((node): readonly GraphNode[] => {
     const [first = "", second = "", third = ""] = node.inputs;
-    if (isRowLength(node)) return [castTo(node.name, `${row}.count`, "int64")];
-    if (node.op === "Expand" && isLength(second)) return [nodeOf(node.name, "Mul", [`${row}.ones`, first])];
+    const length = producer(second);
+    if (isRowLength(node)) return [castTo(node.name, `${rowOf(node)}.count`, "int64")];
+    if (node.op === "Pad") return [node, ...paddedNodes(node.name)];
+    if (node.op === "Expand" && isRowLength(length))
+      return [nodeOf(node.name, "Mul", [`${rowOf(length)}.ones`, first])];
     if (node.op === "Range" && isCount(second))
       return [
         nodeOf(`${node.name}.steps`, "Mul", [`${row}.places`, third]),
@@ -25,7 +34,6 @@ export function withoutShapes(graph: Graph): Graph {
       ];
     return [node];
   });
-  if (!graph.nodes.some(isRowLength)) return graph;
   const ids = graph.inputs[0]?.name ?? "";
   return pruned({
     ...graph,
@@ -51,7 +59,7 @@ function rowNodes(ids: string): readonly GraphNode[] {
     nodeOf(`${row}.zeros`, "Sub", [`${row}.ids`, `${row}.ids`]),
     nodeOf(`${row}.each`, "Add", [`${row}.zeros`, `${row}.unit`]),
     nodeOf(`${row}.numbers`, "CumSum", [`${row}.each`, `${row}.axis`]),
-    nodeOf(`${row}.count`, "ReduceMax", [`${row}.numbers`, one], { keepdims: { int: 0 } }),
+    nodeOf(`${row}.count`, "ReduceSum", [`${row}.each`, one], { keepdims: { int: 0 } }),
     castTo(`${row}.numbers.wide`, `${row}.numbers`, "int64"),
     nodeOf(`${row}.numbers.flat`, "Squeeze", [`${row}.numbers.wide`, zero]),
     nodeOf(`${row}.places`, "Add", [`${row}.numbers.flat`, minusOne]),
@@ -60,7 +68,23 @@ function rowNodes(ids: string): readonly GraphNode[] {
   ];
 }
 
+/** Of states [batch, sequence, width] that were made longer: `ones` float32 [sequence], `count` float32 [1]. */
+function paddedNodes(states: string): readonly GraphNode[] {
+  const name = `${states}.${row}`;
+  return [
+    nodeOf(`${name}.first`, "Slice", [states, `${row}.starts`, `${row}.ends`, `${row}.outer`]),
+    nodeOf(`${name}.values`, "Squeeze", [`${name}.first`, `${row}.outer`]),
+    nodeOf(`${name}.zeros`, "Sub", [`${name}.values`, `${name}.values`]),
+    nodeOf(`${name}.ones`, "Add", [`${name}.zeros`, `${row}.float`]),
+    nodeOf(`${name}.count`, "ReduceSum", [`${name}.ones`], { keepdims: { int: 1 } }),
+  ];
+}
+
 const rowConstants: readonly Constant[] = [
+  list("starts", 0, 0),
+  list("ends", 1, 1),
+  list("outer", 0, 2),
+  { name: `${row}.float`, type: "float32", shape: [], load: async () => bytesOf(Float32Array.of(1)) },
   list("zero", 0),
   list("one", 1),
   list("minus-one", -1),
@@ -68,9 +92,9 @@ const rowConstants: readonly Constant[] = [
   { name: `${row}.unit`, type: "int32", shape: [], load: async () => bytesOf(Int32Array.of(1)) },
 ];
 
-function list(name: string, value: number): Constant {
-  const load = async () => bytesOf(BigInt64Array.of(BigInt(value)));
-  return { name: `${row}.${name}`, type: "int64", shape: [1], load };
+function list(name: string, ...values: readonly number[]): Constant {
+  const load = async () => bytesOf(BigInt64Array.from(values, BigInt));
+  return { name: `${row}.${name}`, type: "int64", shape: [values.length], load };
 }
 
 function castTo(name: string, input: string, type: keyof typeof elementTypes): GraphNode {

@@ -37,6 +37,11 @@ export interface EncoderPoolOptions {
  */
 export const defaultTokenBudget: Readonly<Record<DeviceKind, number>> = { cpu: 768, cuda: 32_768 };
 
+/** Tokens one run holds. One token is one row: where rows could change each other's vectors, a run has no second one. */
+export function tokenBudgetOf({ model, tokenBudget, device }: EncoderPoolOptions): number {
+  return model.isRowIndependent ? tokenBudget || defaultTokenBudget[device?.kind ?? "cpu"] : 1;
+}
+
 /** What stands for a device in results. */
 export function engineFacts(device: Device): EngineFacts {
   return {
@@ -101,7 +106,7 @@ export class EncoderPool implements Encoder {
     this.dimensions = options.model.dimensions;
     this.maxTokens = options.model.maxTokens;
     const { device = { kind: "cpu" } } = options;
-    this.tokenBudget = options.tokenBudget || defaultTokenBudget[device.kind];
+    this.tokenBudget = tokenBudgetOf(options);
     this.engine = engineFacts(device);
     this.slots = placements(device, options.hosts).map((placement) => ({
       placement,

@@ -12,7 +12,7 @@ interface Golden {
 }
 
 /** Cosine below which a machine, a kernel or a file has changed what the model says; a GPU rounds elsewhere than a CPU. */
-const leastCosine: Readonly<Record<Precision, number>> = { fp32: 0.9999, fp16: 0.999 };
+const leastCosine: Readonly<Record<Precision, number>> = { fp32: 0.9999, int8: 0.9999, fp16: 0.999 };
 
 /**
  * Holds the engine against the vectors it gave when the graph was first used on this machine or shipped with it, so

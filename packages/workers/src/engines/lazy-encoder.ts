@@ -2,10 +2,10 @@ import type { CompiledModel } from "@millrace/compiler";
 import type { Encoder } from "@millrace/core";
 import {
   createEncoderPool,
-  defaultTokenBudget,
   type EncoderPool,
   type EncoderPoolOptions,
   engineFacts,
+  tokenBudgetOf,
 } from "./encoder-pool.js";
 import { checkGolden } from "./golden.js";
 
@@ -18,7 +18,7 @@ export interface LazyEncoder extends Encoder {
 }
 
 export function createLazyEncoder(options: EncoderPoolOptions): LazyEncoder {
-  const { model, tokenBudget, device = { kind: "cpu" } } = options;
+  const { model, device = { kind: "cpu" } } = options;
   let pool: Promise<EncoderPool> | undefined;
   let started: EncoderPool | undefined;
   const opened = () => {
@@ -31,7 +31,7 @@ export function createLazyEncoder(options: EncoderPoolOptions): LazyEncoder {
   return {
     dimensions: model.dimensions,
     maxTokens: model.maxTokens,
-    tokenBudget: tokenBudget || defaultTokenBudget[device.kind],
+    tokenBudget: tokenBudgetOf(options),
     engine: engineFacts(device),
     warm: () => void opened().catch(() => {}),
     pids: () => started?.pids() ?? [],

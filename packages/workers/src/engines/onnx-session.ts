@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { RunningGraph } from "@millrace/compiler";
 import type { TokenBatch } from "@millrace/core";
 import { MillraceError } from "@millrace/core";
 import type { Tensor } from "onnxruntime-node";
@@ -27,10 +28,26 @@ export interface SessionOptions {
  * kept at `basic`: the graph is written the way the kernels want it, and 'extended' fuses it into slower ones.
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { graphPath, graphDigest, threads, placement, optimization = "basic" } = options;
-  const { InferenceSession, Tensor: InputTensor, options: ofDevice } = await loadOnnxRuntime(placement);
-  const { executionProviders = [], sessionEntries } = ofDevice;
-  const session = await InferenceSession.create(await verifiedBytes(graphPath, graphDigest), {
+  const { graphPath, graphDigest } = options;
+  const { session, Tensor: InputTensor } = await createSession(await verifiedBytes(graphPath, graphDigest), options);
+  const [input] = session.inputNames;
+  const [output] = session.outputNames;
+  return {
+    async run({ ids, rows, length }) {
+      const results = await session.run({ [input as string]: new InputTensor("int32", ids, [rows, length]) });
+      const vectors = (results[output as string] as Tensor).data as Float32Array;
+      requireNumbers(vectors, rows);
+      return vectors;
+    },
+  };
+}
+
+type Surroundings = Pick<SessionOptions, "threads" | "placement" | "optimization">;
+
+async function createSession(graph: Uint8Array, { threads, placement, optimization = "basic" }: Surroundings) {
+  const { InferenceSession, Tensor, options } = await loadOnnxRuntime(placement);
+  const { executionProviders = [], sessionEntries } = options;
+  const session = await InferenceSession.create(graph, {
     executionProviders,
     graphOptimizationLevel: optimization,
     intraOpNumThreads: threads,
@@ -41,15 +58,19 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   }).catch((error: unknown) => {
     throw placement === undefined ? error : sessionError(error, placement);
   });
+  return { session, Tensor };
+}
+
+/** Opens a graph that the compiler has just made, with any outputs. One thread: kernels then sum in the same order everywhere. */
+export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {
+  const { session, Tensor: InputTensor } = await createSession(graph, { threads: 1 });
   const [input] = session.inputNames;
-  const [output] = session.outputNames;
   return {
     async run({ ids, rows, length }) {
       const results = await session.run({ [input as string]: new InputTensor("int32", ids, [rows, length]) });
-      const vectors = (results[output as string] as Tensor).data as Float32Array;
-      requireNumbers(vectors, rows);
-      return vectors;
+      return new Map(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]));
     },
+    close: () => session.release(),
   };
 }
 

@@ -8,6 +8,8 @@ export interface JobProgress {
   readonly planned: PlanCounts;
   readonly split: SplitCounts;
   readonly chunks: number;
+  /** Of the chunks, those that were not encoded: their vector was known. */
+  readonly reused: number;
   readonly tokens: number;
   readonly points: number;
   readonly quarantined: number;
@@ -19,6 +21,7 @@ export const noProgress: JobProgress = {
   planned: noPlanCounts,
   split: noCounts,
   chunks: 0,
+  reused: 0,
   tokens: 0,
   points: 0,
   quarantined: 0,
@@ -41,6 +44,7 @@ export function addProgress(sum: JobProgress, event: Progress): JobProgress {
       return {
         ...sum,
         chunks: sum.chunks + event.chunks,
+        reused: sum.reused + event.reused,
         tokens: sum.tokens + event.tokens,
         quarantined: sum.quarantined + event.quarantined,
       };
