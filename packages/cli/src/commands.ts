@@ -79,6 +79,7 @@ const ofReindex: DefaultNotes = Object.fromEntries(
 export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
   jobs: "look at the jobs of a Temporal server, pause, resume, scale or cancel them",
+  gpu: "make a GPU usable",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
@@ -327,8 +328,15 @@ export const commands: readonly CommandFacts[] = [
     name: "doctor",
     parameters: "",
     summary: "check this machine: versions, processor, libraries, model, store",
-    settings: ["store", "work", ...model, ...output],
+    settings: ["store", "work", "gpu", ...model, ...output],
     load: () => import("./commands/doctor.js"),
+  },
+  {
+    name: "gpu install",
+    parameters: "",
+    summary: "bring ONNX Runtime's CUDA provider here, for --device cuda",
+    settings: ["from", "cacheDirectory", "python", "offline", ...output],
+    load: () => import("./commands/gpu-install.js"),
   },
   {
     name: "config show",

@@ -9,6 +9,8 @@ import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type Fidelity, isFaithful } from "./precision/fidelity.js";
+import { defaultAttention, toFp16 } from "./precision/fp16.js";
+import type { AttentionLayout } from "./precision/fused-kernels.js";
 import { calibrationDigest, compareGraphs, toInt8 } from "./precision/int8.js";
 import type { GraphRuntime } from "./precision/runtime.js";
 import type { Prompts } from "./prompts.js";
@@ -36,7 +38,7 @@ export interface CompiledModel {
   readonly isNormalized: boolean;
   readonly prompts: Prompts;
   readonly precision: Precision;
-  /** Of an int8 model: how near it comes to fp32. */
+  /** Of a model in another precision: how near it comes to fp32, where that was measured. */
   readonly fidelity?: Fidelity;
   /** Of an fp32 model that `auto` chose: what int8 would have come to. */
   readonly rejected?: Fidelity;
@@ -62,9 +64,11 @@ export interface CompileOptions extends DirectoryOptions {
   /** Bytes of weights up to which they lie in the graph's own file; by default as many as ONNX allows. */
   readonly graphBytes?: number;
   readonly precision: PrecisionChoice;
+  /** Of an fp16 graph, to compare; by default the one that is used. */
+  readonly attention?: AttentionLayout;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
-  /** Calibrates where int8 is to be compiled. */
+  /** Calibrates where int8 is to be compiled, and compares other precisions with fp32. */
   readonly runtime?: GraphRuntime;
 }
 
@@ -72,6 +76,9 @@ export interface CompileOptions extends DirectoryOptions {
 const compilerVersion = "1";
 /** To be raised with each change that alters an int8 graph's bytes only. */
 const int8Version = "1";
+
+/** To be raised with each change that alters an fp16 graph's bytes only. */
+const fp16Version = "1";
 
 /** Part of the cache key alone: to be raised with each change of what is stored beside a graph. */
 const entryVersion = "2";
@@ -84,7 +91,7 @@ const entryVersion = "2";
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
   const { precision } = options;
   const directory = await readModelDirectory(path, options);
-  if (precision === "fp32") return compileAs(directory, precision, options);
+  if (precision === "fp32" || precision === "fp16") return compileAs(directory, precision, options);
   const obstacle = await int8Obstacle(directory, options);
   if (precision === "int8") {
     if (obstacle === undefined) return compileAs(directory, precision, options);
@@ -119,12 +126,12 @@ async function compileAs(
   const cacheDirectory = resolve(options.cacheDirectory);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const { graphBytes = graphBytesLimit, runtime } = options;
-  const recipe = precision === "int8" ? [precision, int8Version, calibrationDigest] : [precision];
+  const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
+  const recipe = recipeOf(precision, attention);
   const key = digestOf([compilerVersion, entryVersion, ...recipe, graphBytes, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, runtime });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
@@ -149,6 +156,7 @@ interface Compilation {
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
   readonly graphBytes: number;
+  readonly attention: AttentionLayout;
   readonly runtime: GraphRuntime | undefined;
 }
 
@@ -183,16 +191,40 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   }
 }
 
+/** What besides the model decides the bytes of its graph. */
+function recipeOf(precision: Precision, attention: AttentionLayout): readonly unknown[] {
+  if (precision === "int8") return [precision, int8Version, calibrationDigest];
+  return precision === "fp16" ? [precision, fp16Version, attention] : [precision];
+}
+
 async function inPrecision(
   graph: Graph,
-  { precision, runtime, directory: { tokenizerPath, maxTokens, encoder } }: Compilation,
+  { precision, attention, runtime, directory: { path, tokenizerPath, maxTokens, encoder } }: Compilation,
 ): Promise<{ readonly graph: Graph; readonly fidelity?: Fidelity }> {
   if (precision === "fp32") return { graph };
+  const places = { tokenizerPath, maxTokens, hasSpecialTokens: encoder.hasSpecialTokens };
+  if (precision === "fp16") {
+    if (encoder.opsets !== undefined) throw noHalves(path, "it is an exported graph, which is run as it was written");
+    const half = toFp16(graph, attention);
+    // A processor has no kernel for the packed layout, so that nothing can be compared here.
+    if (runtime === undefined || attention === "packed") return { graph: half };
+    const fidelity = await compareGraphs(graph, half, { runtime, ...places });
+    if (!(fidelity.leastCosine > leastHalfCosine)) throw noHalves(path, "its states leave the range of float16");
+    return { graph: half, fidelity };
+  }
   if (runtime === undefined)
     throw new MillraceError("E_INTERNAL", "cannot compile to int8", { why: "nothing was given to calibrate with" });
-  const request = { runtime, tokenizerPath, maxTokens, hasSpecialTokens: encoder.hasSpecialTokens };
+  const request = { runtime, ...places };
   const int8 = await toInt8(graph, request);
   return { graph: int8, fidelity: await compareGraphs(graph, int8, request) };
+}
+
+/** Rounding alone leaves 0.9999 and more; an infinity among the states leaves nothing. */
+const leastHalfCosine = 0.99;
+
+function noHalves(path: string, why: string): MillraceError {
+  const fix = "Use --device cpu with --precision fp32.";
+  return new MillraceError("E_MODEL_UNSUPPORTED", `${path} cannot be computed in fp16`, { why, fix });
 }
 
 /** What can be said of a model before its graph is written. */
@@ -218,7 +250,8 @@ export function buildGraph({ architecture, encoder, head }: ModelDirectory, weig
   const states = encoder.build(graph, weights.encoder, ids);
   const vectors = addHead(graph, states, { head, weights });
   const dimensions = vectorWidth(head, encoder.dimensions);
-  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", dimensions] }]);
+  const outputs = [{ name: vectors, type: "float32", shape: ["batch", dimensions] }] as const;
+  return graph.finish(architecture, { states, outputs });
 }
 
 /** Passes the pieces on and runs a check after the last. */

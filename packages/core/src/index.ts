@@ -46,6 +46,8 @@ export {
   type TokenSpans,
 } from "./chunk.js";
 
+export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
+
 export {
   type BatchRef,
   type BlobRef,

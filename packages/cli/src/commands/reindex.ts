@@ -29,7 +29,14 @@ async function runHere(context: CommandContext, name: string | undefined): Promi
     const milliseconds = performance.now() - startedAt;
     for (const line of reindexLines(summary, id)) say(line);
     say(`done       in ${formatDuration(milliseconds)}`);
-    reporter.event("result", { ok: true, exitCode: 0, job: id, seconds: milliseconds / 1000, ...summary });
+    reporter.event("result", {
+      ok: true,
+      exitCode: 0,
+      job: id,
+      seconds: milliseconds / 1000,
+      ...summary,
+      ...open.encoder.engine,
+    });
     return 0;
   } catch (error) {
     reporter.finish();

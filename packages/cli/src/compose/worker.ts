@@ -28,12 +28,12 @@ import {
   type QueueToPoll,
   runWorkers,
   type StepControl,
-  withBatchSize,
   withPrompt,
   workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
+import { deviceKind, workLimitsFor } from "./device.js";
 import { lockStore, openSplitter } from "./job.js";
 import {
   checkModel,
@@ -106,7 +106,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
-    const encoder = openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, say);
     const known = await openKnownVectors(model, { ...settings, full: false });
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
@@ -128,7 +128,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
       ...createEncodeSteps(pool.of, control),
       ...createQualitySteps(quality.of),
     });
-    queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
+    queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
   return {
     queues,
@@ -213,7 +213,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const limits = withBatchSize(fleetWorkLimits, settings.batchSize);
+    const limits = workLimitsFor(settings, fleetWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const close = async () => {
       await splitter.close();
