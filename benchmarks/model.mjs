@@ -13,8 +13,12 @@ import { cacheFolder } from "../packages/cli/bin/node-version.mjs";
  * @typedef {Awaited<ReturnType<typeof openModel>>} Model
  */
 
-/** The model every benchmark uses, brought and compiled where it is not. */
-export async function openModel(reference = "all-MiniLM-L6-v2") {
+/**
+ * The model every benchmark uses, brought and compiled where it is not.
+ * @param {string} [reference]
+ * @param {"fp32" | "int8"} [precision]
+ */
+export async function openModel(reference = "all-MiniLM-L6-v2", precision = "fp32") {
   const installed = await pullModel(reference, {
     modelsDirectory: join(cacheFolder(), "models"),
     hubEndpoint: "https://huggingface.co",
@@ -22,7 +26,7 @@ export async function openModel(reference = "all-MiniLM-L6-v2") {
     isOffline: false,
   });
   const cacheDirectory = join(cacheFolder(), "compiled");
-  const compiled = await compileInHost({ directory: installed.directory, precision: "fp32", cacheDirectory });
+  const compiled = await compileInHost({ directory: installed.directory, precision, cacheDirectory });
   return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
 }
 
@@ -35,17 +39,17 @@ export async function openEncoding({ compiled, tokenizer }, { hosts, maxTokens }
   const pool = await createEncoderPool({ model: compiled, hosts });
   const chunker = createChunker(tokenizer, { strategy: "truncate", maxTokens, overlap: 0 });
   return {
-    /** @param {readonly string[]} texts @returns {Promise<{ seconds: number, tokens: number }>} */
+    /** @param {readonly string[]} texts */
     async encode(texts) {
       const startedAt = performance.now();
       const documents = texts.map((text, index) => ({ key: String(index), text, payload: {}, blocks: [] }));
       const chunks = (await chunker.chunk(documents)).flatMap((found) => (Array.isArray(found) ? found : []));
-      await encodeRows(
+      const { vectors } = await encodeRows(
         pool,
         chunks.map((chunk) => chunk.tokenIds),
       );
       const tokens = chunks.reduce((sum, chunk) => sum + chunk.tokenIds.length, 0);
-      return { seconds: (performance.now() - startedAt) / 1000, tokens };
+      return { seconds: (performance.now() - startedAt) / 1000, tokens, vectors };
     },
     close: () => pool.close(),
   };

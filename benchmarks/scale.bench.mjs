@@ -10,6 +10,7 @@ import {
   createIoSteps,
   fleetWorkLimits,
   folderBlobs,
+  KnownVectors,
   openJobs,
   runWorkers,
   ShardSplitter,
@@ -170,6 +171,7 @@ function openContext(job, chunker, store) {
     dimensions,
     maxTokens,
     tokenBudget: 16_384,
+    engine: { device: "none", provider: "none" },
     encode: async (/** @type {{ rows: number }} */ { rows }) =>
       new Float32Array(rows * dimensions).fill(dimensions ** -0.5),
     close: async () => {},
@@ -186,7 +188,8 @@ function openContext(job, chunker, store) {
     survey: async () => [],
     close: async () => {},
   };
-  return { blobs, source, sink: store.sink, store: "scale", limits, encoder, splitter: splitInTurn };
+  const known = new KnownVectors("scale");
+  return { blobs, source, sink: store.sink, store: "scale", limits, encoder, known, splitter: splitInTurn };
 }
 
 /**

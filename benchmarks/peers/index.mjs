@@ -17,6 +17,7 @@ import { isInstalled, npmFolder, peersFolder, python, pythonFolder } from "./pla
  * @property {number} tokens After truncation, special tokens included, no padding.
  * @property {number} tokensPerSecond
  * @property {Record<string, string | number>} settings
+ * @property {Record<string, string | number>} [measures]
  *
  * @typedef {object} PeerRun
  * @property {string} textsPath JSONL of `{"text": …}`.
@@ -29,6 +30,14 @@ const run = promisify(execFile);
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 const peers = [
+  {
+    name: "OpenVINO",
+    folder: pythonFolder,
+    command: async (/** @type {PeerRun} */ peerRun) => [
+      ...[python, "openvino_peer.py", "--model", peerRun.modelDirectory],
+      ...["--cache", `${await exportedModel(peerRun)}-openvino`],
+    ],
+  },
   {
     name: "sentence-transformers",
     folder: pythonFolder,
@@ -49,14 +58,14 @@ const peers = [
       await exportedModel(peerRun),
     ],
   },
-  {
-    name: "transformers.js",
+  ...["fp32", "q8"].map((dtype) => ({
+    name: `transformers.js ${dtype}`,
     folder: npmFolder,
     command: async (/** @type {PeerRun} */ peerRun) => [
       ...[process.execPath, "transformers_js_peer.mjs", "--packages", npmFolder],
-      ...["--model", await exportedModel(peerRun)],
+      ...["--model", await exportedModel(peerRun), "--dtype", dtype],
     ],
-  },
+  })),
 ];
 
 /**
@@ -100,13 +109,13 @@ function threadLimits(threads) {
 }
 
 /**
- * The model as plain fp32 ONNX, exported once per model and truncation into the cache.
+ * The model as plain ONNX in fp32 and q8, exported once per model and truncation into the cache.
  * @param {PeerRun} peerRun
  */
 async function exportedModel({ modelDirectory, maxTokens = 256 }) {
   const digest = createHash("sha256");
   await pipeline(createReadStream(join(modelDirectory, "model.safetensors")), digest);
-  const folder = join(peersFolder, `model-${digest.digest("hex").slice(0, 16)}-${maxTokens}`);
+  const folder = join(peersFolder, `onnx-${digest.digest("hex").slice(0, 16)}-${maxTokens}`);
   if (existsSync(folder)) return folder;
   if (!isInstalled(pythonFolder)) throw new Error("exporting the model to ONNX needs the Python peers");
   const staging = await mkdtemp(join(peersFolder, `${basename(folder)}.new-`));

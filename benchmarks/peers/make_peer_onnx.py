@@ -1,5 +1,5 @@
-"""Exports the encoder of a Hugging Face model directory as plain fp32 ONNX, with the files that fastembed and
-transformers.js expect around it. Usage: make_peer_onnx.py MODEL_DIRECTORY OUT_DIRECTORY MAX_TOKENS"""
+"""Exports the encoder of a Hugging Face model directory as plain fp32 ONNX and as what transformers.js calls q8, with the
+files that fastembed and transformers.js expect around them. Usage: make_peer_onnx.py MODEL_DIRECTORY OUT_DIRECTORY MAX_TOKENS"""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from transformers import AutoModel
 
 
@@ -57,6 +58,7 @@ def main() -> None:
     (out / "onnx").mkdir(parents=True, exist_ok=True)
     copy_tokenizer(model_directory, out, max_tokens)
     export(model_directory, out / "onnx" / "model.onnx")
+    quantize_dynamic(out / "onnx" / "model.onnx", out / "onnx" / "model_quantized.onnx", weight_type=QuantType.QInt8)
 
 
 main()

@@ -9,6 +9,8 @@ export const pythonPackages = [
   "sentence-transformers==6.2.0",
   "fastembed==0.9.1",
   "onnx==1.23.2",
+  "openvino==2026.4.1",
+  "nncf==3.4.0",
 ];
 export const npmPackages = ["@huggingface/transformers@4.3.1"];
 

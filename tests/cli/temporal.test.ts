@@ -3,11 +3,13 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { ReindexSummary } from "@millrace/workflows";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { otherTinyModel, run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, pointsOf, randomNumbers, writeFiles } from "../support/corpus.ts";
 import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
+import { until } from "../support/processes.ts";
 
 const isHere = serviceProgram("temporal") !== undefined;
 if (!isHere) process.stderr.write("skipped: no Temporal server could be brought\n");
@@ -44,14 +46,11 @@ const kills = 6;
     await temporal?.server.kill();
   });
 
-  test("follows a job or lets it be, not both", async () => {
-    const { code, result } = await run(index("none", "--on", "temporal", "--watch", "--detach"), options());
-    expect({ code, error: result.error?.code }).toEqual({ code: 2, error: "E_USAGE" });
-  }, 60_000);
-
   test("says within seconds that no worker is there", async () => {
-    const { code, result } = await run(index("none", "--on", "temporal"), options());
+    const { code, result } = await run(index("none", "--on", "temporal", "--watch"), options());
     expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_WORKER_MISSING" });
+    const both = await run(index("none", "--on", "temporal", "--watch", "--detach"), options());
+    expect({ code: both.code, error: both.result.error?.code }).toEqual({ code: 2, error: "E_USAGE" });
   }, 60_000);
 
   test("gives the same points as in one process", async () => {
@@ -148,6 +147,42 @@ const kills = 6;
     await delay(4_000);
     expect(await readdir(join(folder, "large/work"), { recursive: true })).toEqual(after);
   }, 120_000);
+
+  test("a reindex fills a generation and exchanges it; the schedule goes on with what is live", async () => {
+    const place = ["--store", "exchanged/store", "--work", "exchanged/work", "--json"];
+    const start = ["docs", "--model", tinyModel, ...place];
+    expect((await run(["index", ...start, "--on", "temporal"], options())).code).toBe(0);
+    const before = await pointsOf(join(folder, "exchanged/store"));
+    expect((await run(["schedule", "create", "hourly", ...start, "--every", "1h"], options())).code).toBe(0);
+
+    const refused = await run(["reindex", "--on", "temporal", "--model", otherTinyModel, ...place], options());
+    expect([refused.code, refused.result.error?.code]).toEqual([4, "E_WORKER_MISSING"]);
+
+    const reindex = ["reindex", "--on", "temporal", "--max-tokens", "24", ...place];
+    const { code, result, stderr } = await run(reindex, options());
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+    const { promoted, verified } = result as unknown as ReindexSummary;
+    expect([promoted.kept.length, verified.missing.count, verified.unexpected.count]).toEqual([1, 0, 0]);
+    const embedded = ["index", "docs", "--model", tinyModel, "--max-tokens", "24", "--store", "other/store", "--json"];
+    expect((await run([...embedded, "--work", "other/work"], options())).code).toBe(0);
+    const wanted = await pointsOf(join(folder, "other/store"));
+    expect(await pointsOf(join(folder, "exchanged/store"))).toEqual(wanted);
+
+    await writeFiles(folder, { "docs/after.md": "# After the exchange\n" });
+    expect((await run(["schedule", "trigger", "hourly"], options())).code).toBe(0);
+    await until(
+      async () => (await pointsOf(join(folder, "exchanged/store"))).size > wanted.size,
+      "the refresh",
+      60_000,
+    );
+    const verify = await run(["verify", "--work", "exchanged/work", "--sample", "20", "--json"], options());
+    expect([verify.code, verify.result.points]).toEqual([0, wanted.size + 1]);
+
+    expect((await run(["rollback", ...place], options())).code).toBe(0);
+    expect(await pointsOf(join(folder, "exchanged/store"))).toEqual(before);
+    expect((await run(["schedule", "delete", "hourly"], options())).code).toBe(0);
+    await rm(join(folder, "docs/after.md"));
+  }, 240_000);
 
   test("a schedule starts the job by itself, and is listed, paused, resumed, triggered, deleted", async () => {
     const timing = ["--every", "2s", "--model", tinyModel, "--store", "timed/store", "--work", "timed/work", "--json"];

@@ -61,19 +61,19 @@ const cases: readonly Case[] = [
     name: "another architecture",
     damage: config((values) => ({ ...values, model_type: "mamba" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["config.json", 'model_type "mamba" is not supported', "Supported: bert."],
+    says: ["config.json", 'model_type "mamba" is not supported', "Supported: bert, "],
   },
   {
     name: "an architecture of Object.prototype",
     damage: config((values) => ({ ...values, model_type: "constructor" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ['model_type "constructor"', "Supported: bert."],
+    says: ['model_type "constructor"', "Supported: bert, "],
   },
   {
     name: "another activation",
     damage: config((values) => ({ ...values, hidden_act: "mish" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ['hidden_act "mish"', "Supported: gelu, gelu_new, gelu_pytorch_tanh, relu."],
+    says: ['hidden_act "mish"', "Supported: gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu."],
   },
   {
     name: "relative positions",
@@ -130,7 +130,7 @@ const cases: readonly Case[] = [
         for (const tensor of Object.values(header)) if (tensor.dtype === "F32") tensor.dtype = "I32";
       }),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["holds I32", "Supported: F32, F16, BF16."],
+    says: ["holds I32", "Supported: F32, F16, BF16, F64."],
   },
   {
     name: "a header that is too long",
@@ -159,32 +159,22 @@ const cases: readonly Case[] = [
     says: ["model.safetensors", "ends at", "but the file holds"],
   },
   {
-    name: "pooling by the maximum",
-    damage: pooling((values) => ({ ...values, pooling_mode: "max" })),
+    name: "an unknown pooling",
+    damage: pooling((values) => ({ ...values, pooling_mode: "median" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["1_Pooling/config.json", 'pooling_mode "max" is not supported', "Supported: mean, cls."],
+    says: ["1_Pooling/config.json", 'pooling_mode "median" is not supported', "Supported: cls, max, mean,"],
   },
   {
-    name: "pooling by the last token, by flag",
-    damage: pooling(() => ({ word_embedding_dimension: 32, pooling_mode_lasttoken: true })),
+    name: "an unknown pooling among others",
+    damage: pooling((values) => ({ ...values, pooling_mode: ["mean", "attention"] })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ['pooling_mode "lasttoken"'],
+    says: ['pooling_mode "attention" is not supported'],
   },
   {
-    name: "weighted pooling, by flag",
-    damage: pooling(() => ({ word_embedding_dimension: 32, pooling_mode_weightedmean_tokens: true })),
-    code: "E_MODEL_UNSUPPORTED",
-    says: ['pooling_mode "weightedmean"'],
-  },
-  {
-    name: "two poolings at once",
-    damage: pooling(() => ({
-      word_embedding_dimension: 32,
-      pooling_mode_cls_token: true,
-      pooling_mode_mean_tokens: true,
-    })),
-    code: "E_MODEL_UNSUPPORTED",
-    says: ['pooling_mode "cls + mean"'],
+    name: "the same pooling twice",
+    damage: pooling((values) => ({ ...values, pooling_mode: ["mean", "mean"] })),
+    code: "E_MODEL_INVALID",
+    says: ['pooling_mode is ["mean","mean"]'],
   },
   {
     name: "pooling of another width",
@@ -199,19 +189,64 @@ const cases: readonly Case[] = [
     says: ["1_Pooling", "it has no config.json"],
   },
   {
-    name: "a Dense module",
+    name: "a module of another kind",
     damage: modules((values) => [
       ...(values as unknown as Values[]).slice(0, 2),
-      { idx: 2, name: "2", path: "2_Dense", type: "sentence_transformers.models.Dense" },
+      { idx: 2, name: "2", path: "2_CNN", type: "sentence_transformers.models.CNN" },
     ]),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["modules.json", '"sentence_transformers.models.Dense" is not supported', "Transformer, then Pooling"],
+    says: [
+      "modules.json",
+      '"sentence_transformers.models.CNN" is not supported',
+      "Supported: Transformer, StaticEmbedding, Pooling, Dense",
+    ],
   },
   {
     name: "no pooling module",
     damage: modules((values) => (values as unknown as Values[]).slice(0, 1)),
     code: "E_MODEL_INVALID",
-    says: ["modules.json", "no Transformer and Pooling"],
+    says: ["modules.json", "it begins neither with Transformer and Pooling"],
+  },
+  {
+    name: "two pooling modules",
+    damage: modules((values) => [...(values as unknown as Values[]), (values as unknown as Values[])[1]]),
+    code: "E_MODEL_INVALID",
+    says: ["modules.json", "Pooling stands where a text is one vector already"],
+  },
+  {
+    name: "a Dense module of another width",
+    model: "dense-tanh",
+    damage: (model) => change(join(model, "3_Dense/config.json"), (values) => ({ ...values, in_features: 47 })),
+    code: "E_MODEL_INVALID",
+    says: ["3_Dense/config.json", "in_features is 47", "the modules before it give 48"],
+  },
+  {
+    name: "a Dense module with an activation of its author's own",
+    model: "dense-tanh",
+    damage: (model) =>
+      change(join(model, "2_Dense/config.json"), (values) => ({ ...values, activation_function: "mine.Tanh" })),
+    code: "E_MODEL_UNSUPPORTED",
+    says: ["2_Dense/config.json", 'activation_function "mine.Tanh"', "Supported: Tanh, Identity"],
+  },
+  {
+    name: "a Dense module without weights",
+    model: "dense-tanh",
+    damage: (model) => rm(join(model, "2_Dense/model.safetensors")),
+    code: "E_MODEL_INVALID",
+    says: ["2_Dense", "has no weights that can be read"],
+  },
+  {
+    name: "texts that are cut at their beginning",
+    damage: (model) =>
+      change(join(model, "tokenizer_config.json"), (values) => ({ ...values, truncation_side: "left" })),
+    code: "E_MODEL_UNSUPPORTED",
+    says: ["tokenizer_config.json", 'truncation_side "left" is not supported', "Supported: right."],
+  },
+  {
+    name: "more dimensions than there are",
+    damage: (model) => writeFile(join(model, "config_sentence_transformers.json"), '{"truncate_dim": 33}'),
+    code: "E_CONFIG",
+    says: ["cannot be cut to 33 dimensions", "the model's have 32"],
   },
   {
     name: "a module outside the directory",
@@ -222,14 +257,14 @@ const cases: readonly Case[] = [
     says: ["modules.json", 'path is "../elsewhere"'],
   },
   {
-    name: "a prompt before every text",
+    name: "a default prompt that is not there",
     damage: (model) =>
       writeFile(
         join(model, "config_sentence_transformers.json"),
-        '{"prompts": {"q": "query: "}, "default_prompt_name": "q"}',
+        '{"prompts": {"q": "query: "}, "default_prompt_name": "p"}',
       ),
-    code: "E_MODEL_UNSUPPORTED",
-    says: ["config_sentence_transformers.json", 'default_prompt_name "q"'],
+    code: "E_MODEL_INVALID",
+    says: ["config_sentence_transformers.json", 'default_prompt_name is "p"'],
   },
   {
     name: "a limit of no tokens",

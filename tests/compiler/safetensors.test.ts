@@ -61,7 +61,7 @@ describe("a valid file", () => {
       expect(await file.read(none!)).toEqual(new Uint8Array(0));
       const error = await failureOf(() => file.readFloat32(b!));
       expect(error.code).toBe("E_MODEL_UNSUPPORTED");
-      expect(error.message).toContain('tensor "b" holds I64. Supported: F32, F16, BF16.');
+      expect(error.message).toContain('tensor "b" holds I64. Supported: F32, F16, BF16, F64.');
     });
   });
 

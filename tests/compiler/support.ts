@@ -8,8 +8,9 @@ import { InferenceSession, Tensor } from "onnxruntime-node";
 const goldenDirectory = join(import.meta.dirname, "../golden");
 export const tinyModels = readdirSync(join(goldenDirectory, "tiny-bert"));
 
+/** Directory of one of `tinyModels`, or of another model that tests/golden/make_tiny_models.py wrote. */
 export function tinyModel(name: string): string {
-  return join(goldenDirectory, "tiny-bert", name);
+  return join(goldenDirectory, tinyModels.includes(name) ? "tiny-bert" : "tiny-models", name);
 }
 
 /** Runs `use` with a new empty folder and removes it. */

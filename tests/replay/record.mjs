@@ -6,11 +6,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "@millrace/core";
 import { bundleWorkflows, jobWorkflowId, openJobs, runWorkers } from "@millrace/workers";
-import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import { attributes, encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import { cacheFolder } from "../../packages/cli/bin/node-version.mjs";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal } from "../services/temporal-server.ts";
-import { madeUpInput, madeUpModel, madeUpSteps } from "../support/made-up-steps.ts";
+import { madeUpInput, madeUpModel, madeUpReindex, madeUpSteps } from "../support/made-up-steps.ts";
 
 /**
  * Records the histories that `replay.test.ts` replays, on a real Temporal server with the workflows as they are built; only
@@ -36,7 +36,7 @@ const scenarios = [
   { name: "resumed-plan", corpus: { ...corpus, pages: [2], partsPerShard: 1, isResumed: true } },
   {
     name: "paused",
-    corpus: { ...corpus, pages: [1, 1], partsPerShard: 3, takes: 150 },
+    corpus: { ...corpus, pages: [1, 1], partsPerShard: 3, batchesPerPart: 3, takes: 150 },
     async steer(jobs, id) {
       await until(jobs, id, ({ chunks }) => chunks > 0);
       await jobs.update(id, "pause");
@@ -46,7 +46,7 @@ const scenarios = [
   },
   {
     name: "scaled",
-    corpus: { ...corpus, pages: [3], takes: 100 },
+    corpus: { ...corpus, pages: [3], batchesPerPart: 4, takes: 100 },
     input: { ...madeUpInput, batches: 2 },
     async steer(jobs, id) {
       await until(jobs, id, ({ chunks }) => chunks > 0);
@@ -69,6 +69,12 @@ const scenarios = [
     corpus: { pages: [1], partsPerShard: 1, batchesPerPart: 5 },
     workflow: "refreshCorpus",
     input: { ...madeUpInput, workflowId: jobWorkflowId("refreshed-job") },
+  },
+  {
+    name: "reindexed",
+    corpus: { ...corpus, pages: [1], partsPerShard: 1 },
+    workflow: "reindexCorpus",
+    input: madeUpReindex,
   },
   {
     name: "failed",
@@ -103,8 +109,8 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
   const temporal = await startTemporal(await mkdtemp(join(temporary, name)), server);
   const stop = new AbortController();
   try {
-    const { plan, split, write, commit, encode } = madeUpSteps(madeUp);
-    const io = () => ({ plan, split, write, commit });
+    const { encode, verify, judge, ...others } = madeUpSteps(madeUp);
+    const io = () => others;
     /** @type {PromiseWithResolvers<void>} */
     const ready = Promise.withResolvers();
     const working = runWorkers({
@@ -112,7 +118,7 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
       queues: [
         { queue: orchestrateQueue, bundlePath },
         { queue: ioQueue, stepsFor: io, atOnce: 4 },
-        { queue: encodeQueue(madeUpModel, "cpu"), stepsFor: () => ({ encode }), atOnce: 4 },
+        { queue: encodeQueue(madeUpModel, "cpu"), stepsFor: () => ({ encode, verify, judge }), atOnce: 4 },
       ],
       stop: stop.signal,
       graceMilliseconds: 5_000,
@@ -120,7 +126,9 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
     });
     await Promise.race([ready.promise, working]);
     const jobs = await openJobs({ address: temporal.address });
-    const wanted = { id: name, workflow, queue: orchestrateQueue, input: given.input ?? madeUpInput, needs: [] };
+    const isSearchable = await jobs.register(Object.values(attributes));
+    const searched = { ...madeUpInput, ...given.input, isSearchable };
+    const wanted = { id: name, workflow, queue: orchestrateQueue, input: searched, needs: [] };
     while (!(await isStarted(jobs, wanted))) await delay(50);
     await steer?.(jobs, name);
     await jobs.result(name).catch(() => {});
@@ -172,14 +180,14 @@ async function historiesOf(address, id) {
 
 /**
  * Keeps the first run and, where there are several, the last, which went on from those before. One event is a line; what says on
- * which machine it was recorded is left out.
+ * which machine it was recorded, and where its files are, is left out.
  * @param {string} name @param {readonly History[]} histories
  */
 async function save(name, histories) {
   const kept = histories.length > 1 ? [histories[0], histories.at(-1)] : histories;
   for (const [run, { events = [] } = {}] of kept.entries()) {
     const lines = events.map((event) =>
-      JSON.stringify(event, (key, value) => (key === "identity" ? undefined : value)),
+      JSON.stringify(event, (key, value) => (["identity", "stackTrace"].includes(key) ? undefined : value)),
     );
     const file = join(folder, `${name}${kept.length > 1 ? ["-first", "-last"][run] : ""}.json`);
     await writeFile(file, `{"events":[\n${lines.join(",\n")}\n]}\n`);

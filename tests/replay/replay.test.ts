@@ -49,6 +49,18 @@ const mutants: readonly Mutant[] = [
     put: "await runtime.steps.commit(job); $&",
     shows: "plain",
   },
+  {
+    what: "a generation goes live before it is judged",
+    find: /const judged = await reindex\.judge\(job, options\);/,
+    put: "await reindex.promote(job, options); $&",
+    shows: "reindexed",
+  },
+  {
+    what: "a generation is not verified",
+    find: /const verified = await reindex\.verify\(job, options\)/,
+    put: "const verified = {}",
+    shows: "reindexed",
+  },
   { what: "one part of a shard is under way", find: /partsUnderWay = 2/, put: "partsUnderWay = 1", shows: "plain" },
   {
     what: "one batch in each encode step",
@@ -93,6 +105,12 @@ const mutants: readonly Mutant[] = [
     shows: "scaled",
   },
   {
+    what: "a job does not show its phase",
+    find: /if \(input\.isSearchable &&/,
+    put: "if (false &&",
+    shows: "plain",
+  },
+  {
     what: "a job is not scaled",
     find: /slots\.resize\(batches\)/,
     put: "undefined",
@@ -124,8 +142,8 @@ const mutants: readonly Mutant[] = [
   },
   {
     what: "the job of a schedule has another id",
-    find: /\{ workflowId, args: \[input\] \}/,
-    put: '{ workflowId: "other", args: [input] }',
+    find: /(executeChild\)\(embedCorpus, \{\s*)workflowId,/,
+    put: '$1workflowId: "other",',
     shows: "refreshed",
   },
 ];

@@ -30,7 +30,7 @@ export interface ResultEvent {
   readonly error?: { readonly code: string; readonly message: string };
   readonly objects: Record<string, number>;
   readonly documents: Record<string, number>;
-  readonly encoded: { readonly chunks: number; readonly tokens: number };
+  readonly encoded: { readonly chunks: number; readonly reused: number; readonly tokens: number };
   readonly quarantined: number;
   readonly deletedPoints: number;
   readonly store: { readonly documents: number; readonly points: number };

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type Job,
+  type JobSteps,
   type ModelSpec,
   noCounts,
   noPlanCounts,
   type PlanPage,
+  type ReindexOptions,
+  type ReindexSteps,
   type Shard,
   type Steps,
 } from "@millrace/core";
@@ -30,6 +33,23 @@ const job: Job = {
 /** What a job of a made-up corpus is started with. */
 export const madeUpInput = { job, device: "cpu", batches: 8 };
 
+/** What a reindex of that corpus is started with. */
+export const madeUpReindex = {
+  ...madeUpInput,
+  job: { ...job, store: `${job.store}#next` },
+  options: {
+    gate: { minRecall: 0.9 },
+    sample: 1,
+    recallSample: 1,
+    seed: 1,
+    maxQuarantined: 0,
+    keep: 1,
+  } satisfies ReindexOptions,
+};
+
+/** Every step that a worker does. */
+export type AllSteps = Steps & ReindexSteps & JobSteps;
+
 /** A corpus that exists only as what its steps answer. */
 export interface MadeUpCorpus {
   /** Shards on each page of the plan. */
@@ -41,16 +61,16 @@ export interface MadeUpCorpus {
   /** Most milliseconds that a step takes. */
   readonly takes?: number;
   /** Called as a step begins, with how many of that name were begun before it for a corpus of the same name; may throw. */
-  readonly onStep?: (name: keyof Steps, corpus: string, earlier: number) => void;
+  readonly onStep?: (name: keyof AllSteps, corpus: string, earlier: number) => void;
 }
 
 /** Steps of a made-up corpus: they answer as real ones do, after made-up times that differ from call to call. */
-export function madeUpSteps(corpus: MadeUpCorpus): Steps {
+export function madeUpSteps(corpus: MadeUpCorpus): AllSteps {
   const { pages, partsPerShard, batchesPerPart, isResumed = false, takes = 30, onStep } = corpus;
   const random = randomNumbers(5);
   const begun = new Map<string, number>();
   let commits = 0;
-  const begin = async (name: keyof Steps, { corpus: of }: Job) => {
+  const begin = async (name: keyof AllSteps, { corpus: of }: Job) => {
     const earlier = begun.get(`${name} ${of}`) ?? 0;
     begun.set(`${name} ${of}`, earlier + 1);
     onStep?.(name, of, earlier);
@@ -81,7 +101,9 @@ export function madeUpSteps(corpus: MadeUpCorpus): Steps {
     async encode(job, batches) {
       await begin("encode", job);
       return batches.map(({ shard, index, key, chunks: points }) => {
-        return { key, bytes: 1, sha256: "", shard, index, points, dimensions: 4, quarantined: 0, quarantinedIds: [] };
+        const reused = { chunks: 0, tokens: 0 };
+        const file = { key, bytes: 1, sha256: "", shard, index, points, dimensions: 4 };
+        return { ...file, quarantined: 0, quarantinedIds: [], reused };
       });
     },
     async write(job, shard, vectors) {
@@ -94,6 +116,24 @@ export function madeUpSteps(corpus: MadeUpCorpus): Steps {
       await begin("commit", job);
       commits += 1;
       return { documents: 1, objects: 1, deletedPoints: 0, points: 1, changedObjects: 0, worked: noCounts };
+    },
+    async verify(job) {
+      await begin("verify", job);
+      const none = { count: 0, first: [] };
+      const counts = { points: 1, objects: 1, documents: 1, digest: "", quarantined: 0, quarantine: {}, sampled: 0 };
+      return { ...counts, missing: none, unexpected: none, doubled: none, mismatches: [], isUnfinished: false };
+    },
+    async judge(job) {
+      await begin("judge", job);
+      return { recall: { at10: 1, queries: 1 } };
+    },
+    async promote(job) {
+      await begin("promote", job);
+      return { live: "next", kept: ["before"], dropped: [] };
+    },
+    async current(job) {
+      await begin("current", job);
+      return job;
     },
   };
 }

@@ -21,7 +21,7 @@ const bundlePath = await bundleWorkflows({
   cacheDirectory,
   isEncrypted: false,
 });
-const { encode, ...io } = madeUpSteps({
+const { encode, verify, judge, ...io } = madeUpSteps({
   ...corpus,
   onStep(name, of, earlier) {
     process.stdout.write(`${Date.now()} ${name} ${of}\n`);
@@ -37,7 +37,7 @@ process.once("SIGTERM", () => stop.abort());
 const all = [
   { part: "orchestrate", queue: orchestrateQueue, bundlePath },
   { part: "io", queue: ioQueue, stepsFor: () => io, atOnce: 4 },
-  { part: "encode", queue: encodeQueue(madeUpModel, "cpu"), stepsFor: () => ({ encode }), atOnce: 4 },
+  { part: "encode", queue: encodeQueue(madeUpModel, "cpu"), stepsFor: () => ({ encode, verify, judge }), atOnce: 4 },
 ];
 await runWorkers({
   address,

@@ -4,6 +4,7 @@ import {
   createSearcher,
   createSink,
   createSteps,
+  KnownVectors,
   load,
   loadTokenizer,
   openKeptVectors,
@@ -62,6 +63,8 @@ export interface MemoryRun {
   readonly idField?: string | undefined;
   /** Every step is done twice, as where the answer to the first was lost. */
   readonly isRepeated?: boolean;
+  /** What need not be encoded; nothing where none is given. */
+  readonly known?: KnownVectors;
   /** In place of the encoder that succeeds with everything. */
   readonly encoder?: FakeEncoder;
 }
@@ -138,6 +141,7 @@ async function openSteps(run: MemoryRun, { job, faults, encoder }: Parts) {
     store,
     limits,
     encoder: faults.encoder(encoder),
+    known: run.known ?? new KnownVectors("g"),
     splitter: {
       split: (_: Job, shard: Parameters<typeof splitter.split>[0]["shard"]) => {
         const split = last.then(() => splitter.split({ shard, poisoned: [], isCareful: false }));
@@ -211,6 +215,12 @@ export async function storedPoints(store: string): Promise<ReadonlyMap<string, P
 
 function pointText(path: string, text: string, vector: Float32Array): PointText {
   return JSON.stringify([path, text, [...vector]]);
+}
+
+/** The vector that a point holds, as text. */
+export function vectorOfPoint(point: PointText): string {
+  const [, , vector] = JSON.parse(point) as readonly unknown[];
+  return JSON.stringify(vector);
 }
 
 /** Fills a memory store from the vectors that runs have kept. */

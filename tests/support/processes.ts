@@ -21,9 +21,13 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
 }
 
 /** Waits until something holds. */
-export async function until(holds: () => boolean, what: string, milliseconds = 10_000): Promise<void> {
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  what: string,
+  milliseconds = 10_000,
+): Promise<void> {
   const deadline = performance.now() + milliseconds;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`${what} did not come true`);
     await delay(5);
   }

@@ -55,7 +55,16 @@ export function recordedSteps({ parts, batches, resumedPasses = 0, changingPasse
       const vectors: VectorsRef[] = [];
       for (const { shard, index } of refs) {
         await recorded(`encode ${partOf(shard)}-${index}`);
-        vectors.push({ ...blob, shard, index, points: 1, dimensions: 1, quarantined: 0, quarantinedIds: [] });
+        vectors.push({
+          ...blob,
+          shard,
+          index,
+          points: 1,
+          dimensions: 1,
+          quarantined: 0,
+          quarantinedIds: [],
+          reused: { chunks: 0, tokens: 0 },
+        });
       }
       return vectors;
     },

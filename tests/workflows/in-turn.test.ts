@@ -66,7 +66,16 @@ function splitOf(shard: Shard) {
 }
 
 function vectorsOf({ shard, index }: BatchRef): VectorsRef {
-  return { ...blob, shard, index, points: 1, dimensions: 1, quarantined: 0, quarantinedIds: [] };
+  return {
+    ...blob,
+    shard,
+    index,
+    points: 1,
+    dimensions: 1,
+    quarantined: 0,
+    quarantinedIds: [],
+    reused: { chunks: 0, tokens: 0 },
+  };
 }
 
 /** What is begun where the oldest calls end first, so many at once. */

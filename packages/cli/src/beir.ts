@@ -3,19 +3,22 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Judgements, MillraceError } from "@millrace/core";
+import type { JudgedQueries } from "@millrace/workers";
 
 /** A retrieval set as BEIR lays it out. */
-export interface BeirSet {
+export interface BeirSet extends JudgedQueries {
   /** `corpus.jsonl`, plain or compressed: `_id`, `title`, `text`. */
   readonly corpusPath: string;
-  /** Only queries that have judgements. */
-  readonly queries: readonly { readonly id: string; readonly text: string }[];
-  readonly judgements: ReadonlyMap<string, Judgements>;
 }
 
 /** Reads queries and judgements. @throws E_SOURCE_MISSING naming the file that is not there, E_USAGE for a broken line. */
 export async function openBeirSet(folder: string): Promise<BeirSet> {
   const corpusPath = await firstThatExists(folder, ["corpus.jsonl", "corpus.jsonl.gz", "corpus.jsonl.zst"]);
+  return { corpusPath, ...(await openJudgedQueries(folder)) };
+}
+
+/** The same without the documents, for a corpus that is indexed. Only queries that have judgements. */
+export async function openJudgedQueries(folder: string): Promise<JudgedQueries> {
   const queriesPath = await firstThatExists(folder, ["queries.jsonl"]);
   const judgements = await readJudgements(await firstThatExists(folder, ["qrels/test.tsv", "qrels/dev.tsv"]));
   const queries: { id: string; text: string }[] = [];
@@ -23,7 +26,7 @@ export async function openBeirSet(folder: string): Promise<BeirSet> {
     const { _id: id, text } = parseQuery(line, place);
     if (judgements.has(id)) queries.push({ id, text });
   }
-  return { corpusPath, queries, judgements };
+  return { queries, judgements };
 }
 
 async function firstThatExists(folder: string, names: readonly string[]): Promise<string> {
@@ -39,7 +42,7 @@ async function firstThatExists(folder: string, names: readonly string[]): Promis
   }
   throw new MillraceError("E_SOURCE_MISSING", `${folder} is not a BEIR folder`, {
     why: `${names[0]} is not there`,
-    fix: "It needs corpus.jsonl, queries.jsonl and qrels/test.tsv.",
+    fix: "It needs queries.jsonl, qrels/test.tsv and, for eval, corpus.jsonl.",
   });
 }
 

@@ -1,4 +1,5 @@
 import type { CommandModule } from "./command.js";
+import { inheritedSettings } from "./config/inherited.js";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
 
@@ -31,6 +32,8 @@ const collection = [
 const model = [
   "model",
   "precision",
+  "dimensions",
+  "onnxFile",
   "device",
   "modelsDirectory",
   "cacheDirectory",
@@ -38,7 +41,13 @@ const model = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
-const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
+const engine = [
+  "hosts",
+  "tokenBudget",
+  "batchSize",
+  "vectorCache",
+  "vectorCacheBytes",
+] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 const documents = [
   "include",
@@ -47,6 +56,7 @@ const documents = [
   "textField",
   "titleField",
   "payloadFields",
+  "documentPrompt",
   "maxRowBytes",
   "maxObjectBytes",
   "chunkingStrategy",
@@ -57,12 +67,19 @@ const documents = [
 ] as const satisfies readonly SettingKey[];
 
 /** Of commands that take a job which was run before. */
-const ofJob: DefaultNotes = { store: "by default the job's", model: "by default the job's" };
+const byDefaultTheJobs = "by default the job's";
+const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
+
+/** A reindex changes what is given, and nothing else. */
+const ofReindex: DefaultNotes = Object.fromEntries(
+  ["store", ...inheritedSettings].map((key) => [key, byDefaultTheJobs]),
+);
 
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
   jobs: "look at the jobs of a Temporal server, pause, resume, scale or cancel them",
+  gpu: "make a GPU usable",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
@@ -94,8 +111,8 @@ export const commands: readonly CommandFacts[] = [
     name: "search",
     parameters: "<query>",
     summary: "find the passages nearest in meaning",
-    settings: ["store", "qdrantTimeout", "top", "filter", ...model, ...output],
-    defaults: { model: "by default the one that the store was filled with" },
+    settings: ["store", "qdrantTimeout", "top", "filter", "queryPrompt", ...model, ...output],
+    defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
     load: () => import("./commands/search.js"),
   },
   {
@@ -122,6 +139,46 @@ export const commands: readonly CommandFacts[] = [
     load: () => import("./commands/retry.js"),
   },
   {
+    name: "reindex",
+    parameters: "[job]",
+    summary:
+      "fill a new generation of a job's store with other settings, check it, and let it answer in place of the one before",
+    settings: [
+      "store",
+      "work",
+      ...collection,
+      ...documents.filter((key) => key !== "full" && key !== "allowEmpty"),
+      ...model,
+      ...engine,
+      "maxQuarantined",
+      "keepVectors",
+      "generation",
+      "minRecall",
+      "recallSample",
+      "evalSet",
+      "minNdcg",
+      "queryPrompt",
+      "sample",
+      "keepGenerations",
+      "on",
+      "watch",
+      "detach",
+      "inFlight",
+      ...temporal,
+      ...output,
+    ],
+    defaults: ofReindex,
+    load: () => import("./commands/reindex.js"),
+  },
+  {
+    name: "rollback",
+    parameters: "[job]",
+    summary: "let the generation that answered before the last reindex answer again",
+    settings: ["store", "work", "qdrantTimeout", "generation", ...output],
+    defaults: { store: ofJob.store },
+    load: () => import("./commands/rollback.js"),
+  },
+  {
     name: "load",
     parameters: "<vectors>",
     summary: "fill a store from the vectors that index --keep-vectors kept, without encoding; a folder or s3:// place",
@@ -133,7 +190,7 @@ export const commands: readonly CommandFacts[] = [
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
-    settings: [...model, ...engine, "maxTokens", ...output],
+    settings: [...model, ...engine, "maxTokens", "documentPrompt", "queryPrompt", ...output],
     load: () => import("./commands/eval.js"),
   },
   {
@@ -272,8 +329,15 @@ export const commands: readonly CommandFacts[] = [
     name: "doctor",
     parameters: "",
     summary: "check this machine: versions, processor, libraries, model, store",
-    settings: ["store", "qdrantTimeout", "work", ...model, ...output],
+    settings: ["store", "qdrantTimeout", "work", "gpu", ...model, ...output],
     load: () => import("./commands/doctor.js"),
+  },
+  {
+    name: "gpu install",
+    parameters: "",
+    summary: "bring ONNX Runtime's CUDA provider here, for --device cuda",
+    settings: ["from", "cacheDirectory", "python", "offline", ...output],
+    load: () => import("./commands/gpu-install.js"),
   },
   {
     name: "config show",

@@ -2,13 +2,24 @@
  * The composition root: here and in `compose/`, and nowhere else, concrete drivers are named and put together. Commands
  * work with what these functions open.
  */
+export { engineOf, hostsAtWork, installGpu } from "./compose/device.js";
 export { examineMachine } from "./compose/doctor.js";
 export { openDryRun } from "./compose/dry-run.js";
-export { listJobs, openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob } from "./compose/fleet.js";
+export {
+  listJobs,
+  openFleet,
+  openScheduler,
+  type SubmittedJob,
+  scheduleJob,
+  submitJob,
+  submitReindex,
+} from "./compose/fleet.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
-export { installedModels, measureRate, openModel } from "./compose/model.js";
+export { installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
+export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
-export { openRanker, openSearch } from "./compose/search.js";
+export { rollbackStore } from "./compose/rollback.js";
+export { openSearch, scoreJob } from "./compose/search.js";
 export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

@@ -15,9 +15,19 @@ export interface Tally {
 
 export interface Encoded {
   readonly chunks: number;
+  /** Of these, those that were not encoded: their vector was known. */
+  readonly reused: number;
   readonly tokens: number;
   readonly points: number;
 }
+
+/** What comes after the encoding. */
+const phases: Readonly<Partial<Record<Progress["kind"], string>>> = {
+  committing: "committing",
+  verifying: "verifying",
+  judging: "measuring",
+  promoting: "going live",
+};
 
 /** Fewer tokens than this say nothing about speed. */
 const leastTokensForRate = 2_000;
@@ -25,7 +35,7 @@ const leastTokensForRate = 2_000;
 export function createTally(show: (state: ProgressState) => void, now = () => performance.now()): Tally {
   let objects: PlanCounts = noPlanCounts;
   let counts: SplitCounts = noCounts;
-  let encoded: Encoded = { chunks: 0, tokens: 0, points: 0 };
+  let encoded: Encoded = { chunks: 0, reused: 0, tokens: 0, points: 0 };
   let runTokens = 0;
   let poisoned = 0;
   let phase = "listing";
@@ -57,10 +67,15 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
       if (progress.kind === "planned") objects = addPlanCounts(objects, progress.counts);
       else if (progress.kind === "split") counts = progress.isDone ? counts : addCounts(counts, progress.counts);
       else if (progress.kind === "encoded") {
-        encoded = { ...encoded, chunks: encoded.chunks + progress.chunks, tokens: encoded.tokens + progress.tokens };
+        encoded = {
+          ...encoded,
+          chunks: encoded.chunks + progress.chunks,
+          reused: encoded.reused + progress.reused,
+          tokens: encoded.tokens + progress.tokens,
+        };
         poisoned += progress.quarantined;
       } else if (progress.kind === "written") encoded = { ...encoded, points: encoded.points + progress.points };
-      phase = progress.kind === "committing" ? "committing" : runTokens > 0 ? "encoding" : "reading";
+      phase = phases[progress.kind] ?? (runTokens > 0 ? "encoding" : "reading");
       show(state());
     },
     addTokens(tokens) {

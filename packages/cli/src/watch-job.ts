@@ -1,21 +1,41 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError, type Summary } from "@millrace/core";
 import type { Jobs } from "@millrace/workers";
-import type { JobProgress } from "@millrace/workflows";
+import type { JobProgress, ReindexSummary } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
+import type { Settings } from "./config/settings.js";
 import { endInterrupted, quarantineError } from "./ending.js";
 import { formatError } from "./report/errors.js";
 import { describeError } from "./report/failure.js";
 import { formatCountOf } from "./report/format.js";
 import type { ProgressState } from "./report/progress.js";
+import { reindexLines } from "./report/reindex.js";
 import { formatFed, formatStarved } from "./report/starved-queues.js";
 
 const pollMilliseconds = 1_000;
 
+/** Whether a job that was started is left to itself. @throws E_USAGE where it is to be followed as well */
+export function isDetached({ watch, detach }: Settings): boolean {
+  if (watch && detach) {
+    throw new MillraceError("E_USAGE", "--watch and --detach exclude each other", { fix: "Leave one of them out." });
+  }
+  return detach;
+}
+
+/** Follows a job that was started, or says how to. */
+export async function followJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
+  const { settings, say, reporter } = context;
+  reporter.event("started", { job: id });
+  if (!isDetached(settings)) return watchJob(context, jobs, id);
+  say(`follow it with: millrace jobs watch ${id}`);
+  reporter.event("result", { ok: true, exitCode: 0, job: id });
+  return 0;
+}
+
 /** Shows a job's progress until it ends, then what it did. Ctrl-C ends the watching, not the job. */
 export async function watchJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
   const { reporter, stop } = context;
-  const end = jobs.result<Summary>(id).then(
+  const end = jobs.result<Summary | ReindexSummary>(id).then(
     (summary) => ({ summary }),
     (error: unknown) => ({ error }),
   );
@@ -84,7 +104,7 @@ function stateOf({ phase, isPaused, planned, split, chunks, tokens, quarantined 
 
 interface End {
   readonly jobs: Jobs;
-  readonly outcome: { readonly summary: Summary } | { readonly error: unknown };
+  readonly outcome: { readonly summary: Summary | ReindexSummary } | { readonly error: unknown };
 }
 
 async function showEnd(context: CommandContext, id: string, { outcome, jobs }: End): Promise<number> {
@@ -92,6 +112,11 @@ async function showEnd(context: CommandContext, id: string, { outcome, jobs }: E
   reporter.finish();
   if ("error" in outcome) throw await endError(outcome.error, jobs, id);
   const { summary } = outcome;
+  if ("promoted" in summary) {
+    for (const line of reindexLines(summary, liveId(id))) say(line);
+    reporter.event("result", { ok: true, exitCode: 0, job: id, ...summary });
+    return 0;
+  }
   const { worked } = summary;
   say(`documents  ${formatCountOf(worked.documents, "document")} read, ${formatCountOf(worked.chunks, "chunk")}`);
   if (worked.quarantined > 0) say(`quarantine ${formatCountOf(worked.quarantined, "row")}`);
@@ -112,6 +137,11 @@ async function showEnd(context: CommandContext, id: string, { outcome, jobs }: E
     ...summary,
   });
   return exitCode;
+}
+
+/** The job whose store a reindex fills: its own id has the generation behind it. */
+function liveId(id: string): string {
+  return id.split("-")[0] ?? id;
 }
 
 /** Why the job ended: the error of the step that failed, or that somebody ended it. */

@@ -1,13 +1,20 @@
-import { resolve } from "node:path";
-import { MillraceError, type Precision } from "@millrace/core";
-import { findEntry, writeEntry } from "./cache.js";
+import { dirname, join, resolve } from "node:path";
+import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
+import { findEntry, type StoredFile, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
-import { addPoolingHead, type PoolingMode } from "./heads/pooling.js";
-import { type ModelDirectory, readModelDirectory } from "./model-directory.js";
+import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
+import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
+import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
-import { openCheckpoint, type Weights } from "./weights/checkpoint.js";
+import { type Fidelity, isFaithful } from "./precision/fidelity.js";
+import { defaultAttention, toFp16 } from "./precision/fp16.js";
+import type { AttentionLayout } from "./precision/fused-kernels.js";
+import { calibrationDigest, compareGraphs, toInt8 } from "./precision/int8.js";
+import type { GraphRuntime } from "./precision/runtime.js";
+import type { Prompts } from "./prompts.js";
+import { type ModelWeights, openModelWeights } from "./weights/model-weights.js";
 
 /** An encoder's graph on disk, with all that is needed to run it. */
 export interface CompiledModel {
@@ -16,6 +23,8 @@ export interface CompiledModel {
   readonly graphPath: string;
   /** sha256 of the graph's file, lower-case hex; verified by `compileModel`. */
   readonly graphDigest: string;
+  /** Files beside the graph that its weights lie in, where they are too many for one file; to be verified when loaded. */
+  readonly weights: readonly WeightsPlace[];
   /** Floats in one vector. */
   readonly dimensions: number;
   /** Longest row, special tokens included. */
@@ -23,10 +32,21 @@ export interface CompiledModel {
   readonly vocabularySize: number;
   /** Floats in the model's files. */
   readonly parameters: number;
-  readonly pooling: PoolingMode;
+  /** sentence-transformers' name of how states are pooled; where there are several, with ` + ` between them. */
+  readonly pooling: string;
+  /** True where every vector has length 1. */
   readonly isNormalized: boolean;
+  readonly prompts: Prompts;
   readonly precision: Precision;
+  /** Of a model in another precision: how near it comes to fp32, where that was measured. */
+  readonly fidelity?: Fidelity;
+  /** Of an fp32 model that `auto` chose: what int8 would have come to. */
+  readonly rejected?: Fidelity;
   readonly tokenizerPath: string;
+  /** False where texts are encoded without the special tokens that the tokenizer knows. */
+  readonly hasSpecialTokens: boolean;
+  /** False where a row's vector could depend on the rows beside it, so that a run must have one row. */
+  readonly isRowIndependent: boolean;
   /** `ids`: int32 [batch, sequence]. Rows are equally long, so there is no mask. */
   readonly inputs: readonly GraphValue[];
   /** `vectors`: float32 [batch, dimensions]. */
@@ -35,40 +55,99 @@ export interface CompiledModel {
   readonly files: readonly ModelFile[];
 }
 
-export interface CompileOptions {
-  readonly precision: Precision;
+/** A file that a graph takes weights from, under the name the graph gives it. */
+export interface WeightsPlace extends StoredFile {
+  readonly path: string;
+}
+
+export interface CompileOptions extends DirectoryOptions {
+  /** Bytes of weights up to which they lie in the graph's own file; by default as many as ONNX allows. */
+  readonly graphBytes?: number;
+  readonly precision: PrecisionChoice;
+  /** Of an fp16 graph, to compare; by default the one that is used. */
+  readonly attention?: AttentionLayout;
   /** Made when it is not there; shared by any number of processes. */
   readonly cacheDirectory: string;
+  /** Calibrates where int8 is to be compiled, and compares other precisions with fp32. */
+  readonly runtime?: GraphRuntime;
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes. */
 const compilerVersion = "1";
+/** To be raised with each change that alters an int8 graph's bytes only. */
+const int8Version = "1";
+
+/** To be raised with each change that alters an fp16 graph's bytes only. */
+const fp16Version = "1";
+
+/** Part of the cache key alone: to be raised with each change of what is stored beside a graph. */
+const entryVersion = "2";
 
 /**
- * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at a time.
+ * Compiles a model directory to an ONNX graph, or finds the graph an earlier call wrote. Weights are read one tensor at
+ * a time, but for int8 the float graph is held in memory while it calibrates. `auto` is int8 where that is faithful to fp32.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
   const { precision } = options;
+  const directory = await readModelDirectory(path, options);
+  if (precision === "fp32" || precision === "fp16") return compileAs(directory, precision, options);
+  const obstacle = await int8Obstacle(directory, options);
+  if (precision === "int8") {
+    if (obstacle === undefined) return compileAs(directory, precision, options);
+    throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${path} to int8`, {
+      why: obstacle,
+      fix: "Choose fp32.",
+    });
+  }
+  if (obstacle !== undefined) return compileAs(directory, "fp32", options);
+  const int8 = await compileAs(directory, "int8", options);
+  if (int8.fidelity !== undefined && isFaithful(int8.fidelity)) return int8;
+  return { ...(await compileAs(directory, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
+}
+
+/** Why a model cannot be int8, where it cannot. */
+async function int8Obstacle(
+  directory: ModelDirectory,
+  { graphBytes = graphBytesLimit }: CompileOptions,
+): Promise<string | undefined> {
+  if (directory.graphParameters !== undefined) return "an exported graph keeps the precision it was exported in";
+  const weights = await openModelWeights(directory);
+  await weights.close();
+  const bytes = weights.parameters * Float32Array.BYTES_PER_ELEMENT;
+  return bytes > graphBytes ? "its float graph, which calibration runs, does not fit into one file" : undefined;
+}
+
+async function compileAs(
+  directory: ModelDirectory,
+  precision: Precision,
+  options: CompileOptions,
+): Promise<CompiledModel> {
   const cacheDirectory = resolve(options.cacheDirectory);
-  const directory = await readModelDirectory(path);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const key = digestOf([compilerVersion, precision, files]);
+  const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
+  const recipe = recipeOf(precision, attention);
+  const key = digestOf([compilerVersion, entryVersion, ...recipe, graphBytes, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
     throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
       fix: "Check the disk, or name another cache directory.",
     });
-  return { ...(entry.model as StoredModel), graphPath: entry.graphPath, tokenizerPath: directory.tokenizerPath };
+  const { graphPath, model } = entry;
+  const { weights, ...facts } = model as StoredModel;
+  const placed = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
+  return { ...facts, graphPath, weights: placed, tokenizerPath: directory.tokenizerPath };
 }
 
 /** A compiled model less the places, which differ from machine to machine. */
-type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath">;
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "weights" | "rejected"> & {
+  readonly weights: readonly StoredFile[];
+};
 
 interface Compilation {
   readonly key: string;
@@ -76,30 +155,35 @@ interface Compilation {
   readonly stamp: string;
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
+  readonly graphBytes: number;
+  readonly attention: AttentionLayout;
+  readonly runtime: GraphRuntime | undefined;
 }
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, directory, stamp, files, precision } = compilation;
-  const weights = await openCheckpoint(directory.encoderPath);
+  const weights = await openModelWeights(directory);
   try {
-    const graph = buildGraph(directory, weights);
-    const describe = (graphDigest: string): StoredModel => ({
-      architecture: directory.architecture,
+    const { graph, fidelity } = await inPrecision(buildGraph(directory, weights), compilation);
+    const describe = (graphDigest: string, stored: readonly StoredFile[]): StoredModel => ({
       graphDigest,
-      dimensions: directory.encoder.dimensions,
-      maxTokens: directory.maxTokens,
-      vocabularySize: directory.encoder.vocabularySize,
-      parameters: weights.parameters,
-      ...directory.head,
+      weights: stored,
+      ...factsOf(directory, weights),
       precision,
+      ...(fidelity && { fidelity }),
       inputs: graph.inputs,
       outputs: graph.outputs,
       files,
     });
     const untouched = () => requireUntouched(directory, stamp);
+    const apart = planWeightFiles(graph, compilation.graphBytes);
     await writeEntry(cacheDirectory, {
       key,
-      graph: thenCheck(encodeGraph(graph, compilerVersion), untouched),
+      weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
+      graph: (stored) => {
+        const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
+        return thenCheck(encodeGraph(graph, compilerVersion, written), untouched);
+      },
       describe,
     });
   } finally {
@@ -107,13 +191,67 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   }
 }
 
+/** What besides the model decides the bytes of its graph. */
+function recipeOf(precision: Precision, attention: AttentionLayout): readonly unknown[] {
+  if (precision === "int8") return [precision, int8Version, calibrationDigest];
+  return precision === "fp16" ? [precision, fp16Version, attention] : [precision];
+}
+
+async function inPrecision(
+  graph: Graph,
+  { precision, attention, runtime, directory: { path, tokenizerPath, maxTokens, encoder } }: Compilation,
+): Promise<{ readonly graph: Graph; readonly fidelity?: Fidelity }> {
+  if (precision === "fp32") return { graph };
+  const places = { tokenizerPath, maxTokens, hasSpecialTokens: encoder.hasSpecialTokens };
+  if (precision === "fp16") {
+    if (encoder.opsets !== undefined) throw noHalves(path, "it is an exported graph, which is run as it was written");
+    const half = toFp16(graph, attention);
+    // A processor has no kernel for the packed layout, so that nothing can be compared here.
+    if (runtime === undefined || attention === "packed") return { graph: half };
+    const fidelity = await compareGraphs(graph, half, { runtime, ...places });
+    if (!(fidelity.leastCosine > leastHalfCosine)) throw noHalves(path, "its states leave the range of float16");
+    return { graph: half, fidelity };
+  }
+  if (runtime === undefined)
+    throw new MillraceError("E_INTERNAL", "cannot compile to int8", { why: "nothing was given to calibrate with" });
+  const request = { runtime, ...places };
+  const int8 = await toInt8(graph, request);
+  return { graph: int8, fidelity: await compareGraphs(graph, int8, request) };
+}
+
+/** Rounding alone leaves 0.9999 and more; an infinity among the states leaves nothing. */
+const leastHalfCosine = 0.99;
+
+function noHalves(path: string, why: string): MillraceError {
+  const fix = "Use --device cpu with --precision fp32.";
+  return new MillraceError("E_MODEL_UNSUPPORTED", `${path} cannot be computed in fp16`, { why, fix });
+}
+
+/** What can be said of a model before its graph is written. */
+export function factsOf({ architecture, encoder, head, maxTokens, prompts }: ModelDirectory, weights: ModelWeights) {
+  return {
+    architecture,
+    dimensions: vectorWidth(head, encoder.dimensions),
+    maxTokens,
+    vocabularySize: encoder.vocabularySize,
+    parameters: weights.parameters,
+    pooling: poolingText(head),
+    isNormalized: isNormalized(head),
+    hasSpecialTokens: encoder.hasSpecialTokens,
+    isRowIndependent: encoder.isRowIndependent ?? true,
+    prompts,
+  };
+}
+
 /** Describes the whole graph; no weight is read yet, but each is looked up and its shape checked. */
-export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: Weights): Graph {
-  const graph = new GraphBuilder();
+export function buildGraph({ architecture, encoder, head }: ModelDirectory, weights: ModelWeights): Graph {
+  const graph = new GraphBuilder(encoder.opsets);
   const ids = graph.input({ name: "ids", type: "int32", shape: ["batch", "sequence"] });
-  const states = encoder.build(graph, weights, ids);
-  const vectors = addPoolingHead(graph, states, head);
-  return graph.finish(architecture, [{ name: vectors, type: "float32", shape: ["batch", encoder.dimensions] }]);
+  const states = encoder.build(graph, weights.encoder, ids);
+  const vectors = addHead(graph, states, { head, weights });
+  const dimensions = vectorWidth(head, encoder.dimensions);
+  const outputs = [{ name: vectors, type: "float32", shape: ["batch", dimensions] }] as const;
+  return graph.finish(architecture, { states, outputs });
 }
 
 /** Passes the pieces on and runs a check after the last. */

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
 
 /** A JSON object that was read from a model directory; the accessors name file, field and value when a value is wrong. */
@@ -71,6 +72,16 @@ export async function readJsonFile(path: string): Promise<JsonFile | undefined> 
   throw new MillraceError("E_MODEL_INVALID", `cannot read ${path}`, {
     why: "it is not a JSON object",
     fix: "Download the model again.",
+  });
+}
+
+/** Reads a JSON object that must be there. @throws E_MODEL_INVALID */
+export async function requireJsonFile(directory: string, name: string): Promise<JsonFile> {
+  const file = await readJsonFile(join(directory, name));
+  if (file !== undefined) return file;
+  throw new MillraceError("E_MODEL_INVALID", `${directory} is not a model directory`, {
+    why: `it has no ${name}`,
+    fix: "Name a directory that holds config.json, model.safetensors and tokenizer.json.",
   });
 }
 

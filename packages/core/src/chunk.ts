@@ -48,8 +48,10 @@ export interface TokenSpans {
 export interface Tokenizer {
   /** Digest of everything that changes an id. */
   readonly digest: string;
-  /** Tokens the model adds to every text, such as [CLS] and [SEP]. */
+  /** Tokens that `encode` adds to every text: such as [CLS] and [SEP], and those of a prompt. */
   readonly specialTokens: number;
+  /** What `encode` puts before every text, where it does, and the tokenizer without it. */
+  readonly prompt?: { readonly text: string; readonly without: Tokenizer };
   /** Ids of each text, special tokens included, not truncated. */
   encode(texts: readonly string[]): Promise<readonly Int32Array[]>;
   /** Number of tokens of each text, special tokens not counted. */

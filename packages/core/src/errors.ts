@@ -61,6 +61,12 @@ export const errorTable = {
   E_IO: transient("Reading or writing failed.", "many"),
   E_INTERNAL: failure("A defect of millrace itself."),
   E_QUARANTINE: { doc: "More rows were quarantined than allowed.", scope: "job", exit: 3, retry: "never" },
+  E_GATE: {
+    doc: "A new generation of a store does not reach the quality asked for.",
+    scope: "job",
+    exit: 5,
+    retry: "never",
+  },
   E_VERIFY: { doc: "The store is not what its manifest says.", scope: "job", exit: 5, retry: "never" },
 
   E_OBJECT_CHANGED: { doc: "The object changed after it was planned.", scope: "object", exit: 1, retry: "at-once" },

@@ -46,6 +46,8 @@ export {
   type TokenSpans,
 } from "./chunk.js";
 
+export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
+
 export {
   type BatchRef,
   type BlobRef,
@@ -102,16 +104,37 @@ export {
   type Job,
   type ModelSpec,
   type Precision,
+  type PrecisionChoice,
+  precisionChoices,
   precisions,
   type SizeLimits,
   type SourceSpec,
   storeSchema,
 } from "./job.js";
 
+export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
+
+export { type QualityGate, type GateReport, gateVerdict, type MeasuredRecall } from "./gate.js";
+
+export {
+  type FoundPoint,
+  type FoundPoints,
+  type Freshness,
+  leastCosine,
+  type Mismatch,
+  type VerifyOptions,
+  type VerifyReport,
+  verdictOf,
+} from "./verify.js";
+
 export type {
   CorpusSteps,
+  JobSteps,
   PlanCounts,
   PlanPage,
+  Promotion,
+  ReindexOptions,
+  ReindexSteps,
   Shard,
   ShardSteps,
   Split,
@@ -124,19 +147,6 @@ export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes 
 
 export { layout } from "./layout.js";
 
-export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
-
 export { cosineSimilarity } from "./similarity.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
-
-export {
-  type FoundPoint,
-  type FoundPoints,
-  type Freshness,
-  leastCosine,
-  type Mismatch,
-  type VerifyOptions,
-  type VerifyReport,
-  verdictOf,
-} from "./verify.js";

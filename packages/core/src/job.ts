@@ -12,8 +12,13 @@ export interface SourceSpec {
   readonly exclude: readonly string[];
 }
 
-export const precisions = ["fp32"] as const;
+/** Number formats that a model computes in: fp32 and int8 on a processor, fp16 on a GPU. */
+export const precisions = ["fp32", "int8", "fp16"] as const;
 export type Precision = (typeof precisions)[number];
+
+/** What may be asked for: `auto` is int8 where it gives nearly the vectors of fp32, else fp32. */
+export const precisionChoices = [...precisions, "auto"] as const;
+export type PrecisionChoice = (typeof precisionChoices)[number];
 
 export interface ModelSpec {
   /** What another machine brings the model by: a hub id, a known name, or a directory's absolute path. */
@@ -22,6 +27,10 @@ export interface ModelSpec {
   /** sha256 of the compiled graph: vectors of another one do not belong into the store. */
   readonly graph: string;
   readonly dimensions: number;
+  /** An exported graph that is used in place of the weights, relative to the model's directory. */
+  readonly onnxFile?: string;
+  /** Put before every text, where there is something. */
+  readonly prompt?: string;
 }
 
 /** In bytes, decompressed; what is larger goes to quarantine. */

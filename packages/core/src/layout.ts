@@ -4,6 +4,10 @@ export const layout = {
   jobsPrefix: "jobs/",
   job: (id: string) => `jobs/${id}.json`,
   idOfJob: (key: string) => key.slice("jobs/".length, -".json".length),
+  /** All that a job's own folder holds. */
+  workPrefixes: ["plan/", "batches/", "vectors/", "done/", "quarantine/", "manifest/", "gate/"],
+  /** Judged queries that a new generation is measured with. */
+  judgedQueries: "gate/queries.json",
   planPrefix: "plan/",
   planPage: (page: number) => `plan/${padded(page)}.json`,
   batchesPrefix: "batches/",

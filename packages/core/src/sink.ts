@@ -30,6 +30,8 @@ export interface SearchQuery {
   readonly top: number;
   /** All must hold. */
   readonly filters: readonly Filter[];
+  /** Compare every vector, whatever index there is. */
+  readonly isExact?: boolean;
 }
 
 export interface SearchHit {

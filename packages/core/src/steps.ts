@@ -1,7 +1,9 @@
-import type { BatchRef, Receipt, VectorsRef } from "./batch.js";
+import type { BatchRef, BlobRef, Receipt, VectorsRef } from "./batch.js";
 import type { CorpusObject } from "./corpus.js";
+import type { GateReport, QualityGate } from "./gate.js";
 import type { Job } from "./job.js";
 import type { RowRange } from "./plan.js";
+import type { VerifyReport } from "./verify.js";
 
 /** A bounded set of objects, or a row range of one large object: the unit of resume. */
 export interface Shard {
@@ -106,3 +108,46 @@ export interface ShardSteps {
 }
 
 export interface Steps extends CorpusSteps, ShardSteps {}
+
+/** How a new generation of a store is filled and judged before it goes live. Plain JSON: it travels with its job. */
+export interface ReindexOptions {
+  readonly gate: QualityGate;
+  /** Judged queries in the job's work folder, where the gate asks for nDCG. */
+  readonly judged?: BlobRef;
+  /** Name or text of the prompt before them, in place of the model's own. */
+  readonly queryPrompt?: string;
+  /** Stored vectors that are compared with what the model gives for their text. */
+  readonly sample: number;
+  /** Stored vectors that are searched for, to measure recall. */
+  readonly recallSample: number;
+  /** Decides which vectors those are. */
+  readonly seed: number;
+  /** Rows that may be in quarantine. */
+  readonly maxQuarantined: number;
+  /** Former generations that are kept to go back to. */
+  readonly keep: number;
+}
+
+/** Which generation a store answers from now. */
+export interface Promotion {
+  readonly live: string;
+  /** What a rollback can go back to, newest first. */
+  readonly kept: readonly string[];
+  readonly dropped: readonly string[];
+}
+
+/** What keeps the record of the jobs of a work root. */
+export interface JobSteps {
+  /** The job as its last reindex or rollback left it: what was described before that fills a generation no longer live. */
+  current(job: Job): Promise<Job>;
+}
+
+/** Steps on a generation that a job has filled, in their order. Each may be done again. */
+export interface ReindexSteps {
+  /** Compares the generation with its manifest. @throws E_VERIFY, E_QUARANTINE */
+  verify(job: Job, options: ReindexOptions): Promise<VerifyReport>;
+  /** Measures what the gate asks for. @throws E_GATE */
+  judge(job: Job, options: ReindexOptions): Promise<GateReport>;
+  /** Lets the generation answer searches, at once, and deletes those that are too old to go back to. */
+  promote(job: Job, options: ReindexOptions): Promise<Promotion>;
+}

@@ -5,7 +5,7 @@ export { encodeVectorsFile, openVectorsFile } from "./arrow/vectors-file.js";
 export { discardingBlobs } from "./blobs/discarding.js";
 export { folderBlobs } from "./blobs/folder.js";
 export { lockFolder } from "./blobs/folder-lock.js";
-export { readJson, writeJson } from "./blobs/json.js";
+export { putBlob, readJson, writeJson } from "./blobs/json.js";
 export { joinWorkFolder, type Lease, type LeaseOptions, leaseS3Folder, leaseWorkFolder } from "./blobs/lease.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
@@ -16,17 +16,34 @@ export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
 export { compileInHost } from "./engines/compile.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
 export { encodeTexts } from "./engines/encode-texts.js";
-export { createEncoderPool, EncoderPool, type EncoderPoolOptions } from "./engines/encoder-pool.js";
+export {
+  createEncoderPool,
+  defaultTokenBudget,
+  EncoderPool,
+  type EncoderPoolOptions,
+  engineFacts,
+} from "./engines/encoder-pool.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
+export { requireNode22 } from "./engines/onnx-runtime.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
+export type { LibrarySearch } from "./gpu/find-libraries.js";
+export { installProvider, type ProviderInstallation } from "./gpu/install.js";
+export { type CudaLibrary, cudaLibraries } from "./gpu/libraries.js";
+export { type DeviceSearch, prepareDevice, type ReadyDevice } from "./gpu/prepare.js";
+export { findGpuRuntime, type GpuRuntime, type GpuRuntimeRecord } from "./gpu/runtime.js";
 export { canonicalJson, contentHash, fingerprintOf, sha256 } from "./identity/digest.js";
 export { type ChunkPlace, pointId } from "./identity/point-id.js";
+export { jobIdOf, workName, workPlace, workRoot } from "./jobs/places.js";
+export { type FormerJob, type JobRecord, lastingJob, readJobRecord, rememberJob } from "./jobs/records.js";
 export type { NumberedEntry, VectorsLogEntry } from "./kept-vectors/log.js";
 export { openKeptVectors } from "./kept-vectors/open-log.js";
 export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
+export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
+export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
+export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
 export { knownModels } from "./models/known.js";
 export type {
   InstalledModel,
@@ -65,8 +82,17 @@ export { type ComparedIds, compareIds, type IdsToCompare } from "./steps/compare
 export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
 export { IdDraw } from "./steps/draw-ids.js";
 export { type Check, guardedBlobs, guardedSink } from "./steps/guarded.js";
+export { type JudgedQueries, scoreQueries } from "./steps/judge.js";
 export { type LoadContext, type LoadReport, load } from "./steps/load.js";
 export { type ContextPool, createContextPool, type OpenContext } from "./steps/pooled-contexts.js";
+export { type PromoteContext, replaceableGeneration, rollback } from "./steps/promote.js";
+export {
+  createPromotionSteps,
+  createQualitySteps,
+  type PromotionSteps,
+  packJudged,
+  type QualityContext,
+} from "./steps/reindex.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
 export type { TemporalPlace } from "./temporal/connect.js";
@@ -75,5 +101,6 @@ export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions } from "./temporal/worker.js";
 export { bundleWorkflows, openJobs, openSchedules, runWorkers, searchable } from "./temporal.js";
-export { loadTokenizer } from "./tokenize/load-tokenizer.js";
+export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
+export { withPrompt } from "./tokenize/with-prompt.js";
 export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

@@ -53,7 +53,10 @@ async function encodeBatches(runtime: Runtime, job: Job, batches: readonly Batch
   runtime.report({
     kind: "encoded",
     chunks: vectors.reduce((sum, { points }) => sum + points, 0),
-    tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0),
+    reused: vectors.reduce((sum, { reused }) => sum + reused.chunks, 0),
+    tokens:
+      batches.reduce((sum, { tokens }) => sum + tokens, 0) -
+      vectors.reduce((sum, { reused }) => sum + reused.tokens, 0),
     quarantined: vectors.reduce((sum, { quarantined }) => sum + quarantined, 0),
   });
   return vectors;

@@ -5,9 +5,17 @@ import type { Window } from "./window.js";
 export type Progress =
   | { readonly kind: "planned"; readonly counts: PlanCounts; readonly isResumed: boolean }
   | { readonly kind: "split"; readonly counts: SplitCounts; readonly isDone: boolean }
-  | { readonly kind: "encoded"; readonly chunks: number; readonly tokens: number; readonly quarantined: number }
+  | {
+      readonly kind: "encoded";
+      /** Chunks that have a vector now, and those of them that were not encoded for it. */
+      readonly chunks: number;
+      readonly reused: number;
+      /** That were encoded. */
+      readonly tokens: number;
+      readonly quarantined: number;
+    }
   | { readonly kind: "written"; readonly points: number }
-  | { readonly kind: "committing" };
+  | { readonly kind: "committing" | "verifying" | "judging" | "promoting" };
 
 /** How much is under way at the same time. */
 export interface Windows {

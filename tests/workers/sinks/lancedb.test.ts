@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { cosineSimilarity } from "@millrace/core";
 import { createGenerations, createSearcher, createSink, storeFolder, storeUri } from "@millrace/workers";
 import { describeGenerations } from "../../conformance/generations.ts";
 import { describeSink } from "../../conformance/sink.ts";
@@ -97,11 +98,14 @@ describe("lancedb", () => {
     await sink.open(schemaOf());
     const rowsPerBatch = 8192;
     const random = createRandom();
+    const all: { id: string; vector: Float32Array }[] = [];
     for (let batch = 0; batch < 25; batch += 1) {
       const records = Array.from({ length: rowsPerBatch }, (_, row) => {
         return recordOf({ id: `${batch}/${row}`, ordinal: row, title: row < 2 ? "rare" : "", document: `${batch}` });
       });
-      await sink.upsert({ records, vectors: Float32Array.from({ length: rowsPerBatch * 4 }, random) });
+      const vectors = Float32Array.from({ length: rowsPerBatch * 4 }, random);
+      for (const [row, { id }] of records.entries()) all.push({ id, vector: vectors.subarray(row * 4, row * 4 + 4) });
+      await sink.upsert({ records, vectors });
     }
     await sink.finish();
     const searcher = createSearcher(folder);
@@ -111,6 +115,10 @@ describe("lancedb", () => {
     expect(rare).toHaveLength(50);
     const [best] = await searcher.search({ vector, top: 1, filters: [] });
     expect(best?.score).toBeGreaterThan(0.999);
+    const similarity = ({ vector: other }: { readonly vector: Float32Array }) => cosineSimilarity(vector, other);
+    const nearest = all.sort((a, b) => similarity(b) - similarity(a)).slice(0, 20);
+    const exact = await searcher.search({ vector, top: 20, filters: [], isExact: true });
+    expect(exact.map(({ record }) => record.id)).toEqual(nearest.map(({ id }) => id));
     await searcher.close();
     await sink.close();
   });

@@ -141,6 +141,17 @@ describe("requests to Qdrant", () => {
     });
   });
 
+  test("exact search is asked for at once", async () => {
+    const { requests, uri } = await record(answers());
+    await createSink(uri).open(schemaOf());
+    const vector = Float32Array.of(1, 0, 0, 0);
+    await createSearcher(uri).search({ vector, top: 3, filters: [], isExact: true });
+    const queries = requests.filter(({ request }) => request.endsWith("/points/query"));
+    expect(queries.map(({ body }) => body?.params)).toEqual([
+      { exact: true, quantization: { rescore: true, oversampling: 2 } },
+    ]);
+  });
+
   test.each([
     ["none", undefined],
     ["scalar", { scalar: { type: "int8", quantile: 0.99, always_ram: true } }],

@@ -84,9 +84,10 @@ function showResult(context: CommandContext, result: ShownResult, eventLoopDelay
   if (encoded.chunks > 0) {
     const rate = tally.rate();
     say(
-      `encoded    ${formatCountOf(encoded.chunks, "chunk")}, ${formatCountOf(encoded.tokens, "token")}` +
+      `encoded    ${formatCountOf(encoded.chunks - encoded.reused, "chunk")}, ${formatCountOf(encoded.tokens, "token")}` +
         `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s`}`,
     );
+    if (encoded.reused > 0) say(`reused     ${formatCountOf(encoded.reused, "vector")} of equal chunks`);
   }
   if (tally.quarantined() > 0)
     say(`quarantine ${formatCountOf(tally.quarantined(), "row")}, reasons in ${open.job.work}/quarantine`);
@@ -115,7 +116,8 @@ function showResult(context: CommandContext, result: ShownResult, eventLoopDelay
     deletedPoints: summary.deletedPoints,
     store: { place: settings.store, objects: summary.objects, documents: summary.documents, points: summary.points },
     ...(freshness === undefined ? {} : { freshness }),
-    device: settings.device,
+    ...open.encoder.engine,
+    precision: open.job.model.precision,
     fingerprint: open.job.fingerprint,
     eventLoopDelayP99Milliseconds: eventLoopDelayP99,
   });

@@ -21,10 +21,11 @@ export interface JobQuery {
  */
 export function chooseJobs(jobs: readonly StoredJob[], { name, store }: JobQuery): readonly StoredJob[] {
   const isOfStore = ({ job }: StoredJob) => job.store === store;
-  if (name === undefined) return store === undefined ? jobs : jobs.filter(isOfStore);
+  if (name === undefined) return store === undefined ? jobs.filter(isOfLive) : jobs.filter(isOfStore);
   const matches = [
     ({ id }: StoredJob) => id === name,
-    ({ job }: StoredJob) => job.corpus === name || storeName(job.store) === name,
+    (stored: StoredJob) => isOfLive(stored) && (stored.job.corpus === name || storeName(stored.job.store) === name),
+    (stored: StoredJob) => isOfLive(stored) && name !== "" && stored.id.startsWith(name),
     ({ id }: StoredJob) => name !== "" && id.startsWith(name),
   ];
   const named = matches.map((isMatch) => jobs.filter(isMatch)).find((found) => found.length > 0) ?? [];
@@ -32,11 +33,18 @@ export function chooseJobs(jobs: readonly StoredJob[], { name, store }: JobQuery
   return ofStore.length > 0 ? ofStore : named;
 }
 
+/** A generation that is still being filled is meant only by its id or its store. */
+function isOfLive({ job }: StoredJob): boolean {
+  return !generationMark.test(job.store);
+}
+
+const generationMark = /#[^#/\\]*$/;
+
 /** `qdrant://host:6333/handbook` → `handbook`; a folder's base name; without the generation that may follow. */
 function storeName(store: string): string {
   return decodeURIComponentSafely(
     store
-      .replace(/#[^#/\\]*$/, "")
+      .replace(generationMark, "")
       .replace(/\/+$/, "")
       .split(/[/\\:]/)
       .at(-1) ?? "",

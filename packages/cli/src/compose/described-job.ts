@@ -2,21 +2,25 @@ import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { CollectionSettings, Job, Source, SourceSpec } from "@millrace/core";
 import {
-  canonicalJson,
   checkChunking,
   chunkerVersion,
   fingerprintOf,
+  jobIdOf,
+  openBlobs,
   openSource,
   parseStoreUri,
-  sha256,
+  readJobRecord,
   spooledUri,
   spoolStandardInput,
   storeUri,
+  workName,
+  workPlace,
 } from "@millrace/workers";
 import { resolvePath } from "../config/paths.js";
 import type { Settings } from "../config/settings.js";
 import { parsePayloadIndex } from "../config/values.js";
-import { type OpenModel, openModel, type Say } from "./model.js";
+import { checkPrecision } from "./device.js";
+import { type OpenModel, openModel, type Say, withDocumentPrompt } from "./model.js";
 
 /** What a job is made of. */
 export interface JobRequest {
@@ -66,7 +70,7 @@ export async function describeJob(
   { settings, say }: JobRequest,
   { spec, source, uri }: OpenLocation,
 ): Promise<DescribedJob> {
-  const model = await openModel(settings, settings.model, say);
+  const model = await withDocumentPrompt(await openModel(settings, settings.model, say), settings.documentPrompt);
   const { compiled, tokenizer, installed } = model;
   const chunking = {
     strategy: settings.chunkingStrategy,
@@ -74,7 +78,8 @@ export async function describeJob(
     overlap: settings.overlap,
   };
   checkChunking(tokenizer, chunking);
-  const { precision } = settings;
+  const { precision } = compiled;
+  checkPrecision(precision, settings);
   const corpus = settings.corpus ?? uri;
   const store = storeUri(settings.store);
   const job: Job = {
@@ -92,10 +97,12 @@ export async function describeJob(
       precision,
       graph: compiled.graphDigest,
       dimensions: compiled.dimensions,
+      ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
+      ...(tokenizer.prompt && { prompt: tokenizer.prompt.text }),
     },
     store,
     ...(parseStoreUri(store).driver.startsWith("qdrant") ? { collection: collectionOf(settings) } : {}),
-    work: workPlace(settings.work, workName(corpus, store)),
+    work: await workOf(settings.work, { corpus, store }),
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     full: settings.full,
     allowEmpty: settings.allowEmpty,
@@ -111,6 +118,13 @@ export async function describeJob(
   return { job, model, source };
 }
 
+/** A job goes on where what its store holds was made: another generation has a work folder of its own. */
+export async function workOf(root: string, job: Pick<Job, "corpus" | "store">): Promise<string> {
+  const id = jobIdOf(job);
+  const record = await readJobRecord(await openBlobs(root), id);
+  return workPlace(root, record === undefined ? id : workName(record.work));
+}
+
 function collectionOf(settings: Settings): CollectionSettings {
   return {
     quantization: settings.qdrantQuantization,
@@ -122,14 +136,4 @@ function collectionOf(settings: Settings): CollectionSettings {
     replicas: settings.qdrantReplicas,
     payloadIndexes: settings.payloadIndex.map(parsePayloadIndex),
   };
-}
-
-/** Where a job of this name has its work: below the work root. */
-export function workPlace(work: string, name: string): string {
-  return work.startsWith("s3://") ? `${work.replace(/\/+$/, "")}/${name}` : resolve(work, name);
-}
-
-/** One folder for each corpus in each store, so that jobs that share `--work` do not share a manifest. */
-function workName(corpus: string, store: string): string {
-  return sha256(canonicalJson([corpus, store])).slice(0, 16);
 }

@@ -8,6 +8,7 @@ import {
   createSteps,
   defaultWorkLimits,
   discardingBlobs,
+  KnownVectors,
   openBlobs,
   type StoreOptions,
 } from "@millrace/workers";
@@ -35,10 +36,18 @@ async function openPlan(
 ): Promise<OpenJob> {
   const options = storeOptions(settings);
   const store = await storeIdentity(job.store, options);
-  const encoder = openEncoder(model, settings, say);
+  const encoder = await openEncoder(model, settings, say);
   const splitter = openSplitter(job, model, { store, say, isDryRun: true, limits: defaultWorkLimits });
   const blobs = discardingBlobs(await openBlobs(job.work));
-  const context = { blobs, source, sink: createSink(job.store, options), store, encoder, splitter };
+  const context = {
+    blobs,
+    source,
+    sink: createSink(job.store, options),
+    store,
+    encoder,
+    known: new KnownVectors(model.compiled.graphDigest),
+    splitter,
+  };
   return {
     job,
     storeOptions: options,

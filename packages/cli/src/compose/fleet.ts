@@ -1,11 +1,13 @@
-import { basename } from "node:path";
 import { type Job, MillraceError } from "@millrace/core";
 import {
   type Jobs,
+  jobIdOf,
   jobWorkflowId,
   type ListedJob,
+  openBlobs,
   openJobs,
   openSchedules,
+  rememberJob,
   type Schedules,
   searchable,
   storeUri,
@@ -18,10 +20,12 @@ import {
   ioQueue,
   orchestrateQueue,
   type RefreshCorpusInput,
+  type ReindexCorpusInput,
 } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
-import { rememberJob } from "./stored-jobs.js";
+import { deviceKind } from "./device.js";
+import { type DescribedReindex, describeReindex, type ReindexRequest, reindexOptions } from "./reindex.js";
 import { temporalPlace } from "./temporal-place.js";
 
 /** The jobs of the Temporal server that the settings name. */
@@ -49,11 +53,38 @@ export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
   try {
     const { id, input } = await describeForFleet(request);
     const needs = [ioQueue, encodeQueue(input.job.model, input.device)];
-    const { isSearchable, ...found } = await attributesFor(request, input.job, jobs);
-    const searched = { ...input, isSearchable };
-    await jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input: searched, needs, ...found });
-    await rememberJob(request.settings.work, input.job);
+    const { attributes: found, ...searched } = await attributesFor(request, input.job, jobs);
+    const start = { id, workflow: "embedCorpus", queue: orchestrateQueue, input: { ...input, ...searched }, needs };
+    await jobs.start({ ...start, attributes: found });
+    await rememberJob(await openBlobs(request.settings.work), input.job);
     return { id, job: input.job, jobs };
+  } catch (error) {
+    await jobs.close();
+    throw error;
+  }
+}
+
+/** A reindex that was handed to a Temporal server, or has nothing to do. */
+export type SubmittedReindex = DescribedReindex & { readonly jobs?: Jobs };
+
+/** Describes a reindex as `reindex` does, and starts it on the server, under the id of the generation it fills. */
+export async function submitReindex(request: ReindexRequest): Promise<SubmittedReindex> {
+  const jobs = await openFleet(request.loaded.settings);
+  try {
+    const reindex = await describeReindex(request);
+    const { job, settings, generation, live, fillingId: id } = reindex;
+    if (generation === live.generation) {
+      await jobs.close();
+      return reindex;
+    }
+    const options = await reindexOptions(reindex, request.say);
+    const input: ReindexCorpusInput = { job, device: deviceKind(settings), batches: settings.inFlight, options };
+    const needs = [ioQueue, encodeQueue(job.model, input.device)];
+    const { attributes: found, ...searched } = await attributesFor({ settings, say: request.say }, job, jobs);
+    const start = { id, workflow: "reindexCorpus", queue: orchestrateQueue, input: { ...input, ...searched }, needs };
+    await jobs.start({ ...start, attributes: found });
+    await rememberJob(await openBlobs(settings.work), job);
+    return { ...reindex, jobs };
   } catch (error) {
     await jobs.close();
     throw error;
@@ -71,7 +102,7 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
     const input: RefreshCorpusInput = { ...job, ...found, workflowId: jobWorkflowId(id) };
     const timing = { cron, ...(every === undefined ? {} : { everyMilliseconds: parseDuration(every) }) };
     await schedules.create({ name, timing, workflow: "refreshCorpus", queue: orchestrateQueue, input });
-    await rememberJob(request.settings.work, input.job);
+    await rememberJob(await openBlobs(request.settings.work), input.job);
     return id;
   } finally {
     await schedules.close();
@@ -80,17 +111,21 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
 
 interface Found {
   readonly isSearchable: boolean;
-  readonly attributes?: Readonly<Record<string, string>>;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 /** What a job is found by on the server, where that keeps such things. */
-async function attributesFor({ settings, say }: JobRequest, job: Job, server: Pick<Jobs, "register">): Promise<Found> {
+async function attributesFor(
+  { settings, say }: Pick<JobRequest, "settings" | "say">,
+  job: Job,
+  server: Pick<Jobs, "register">,
+): Promise<Found> {
   const isSearchable = await server.register(Object.values(attributes));
   if (!isSearchable) {
     say(
       "the Temporal server keeps no search attributes for millrace: jobs list cannot look for this job by corpus or store",
     );
-    return { isSearchable };
+    return { isSearchable, attributes: {} };
   }
   const values = Object.entries(attributesOf(job)).map(async ([name, value]) => {
     const [kept] = await searchable(value, settings.temporalKey);
@@ -129,7 +164,7 @@ async function describeForFleet(
 ): Promise<{ readonly id: string; readonly input: EmbedCorpusInput }> {
   const { settings } = request;
   const { job } = await describeJob(request, await openLocation(request, settings.work));
-  return { id: basename(job.work), input: { job, device: settings.device, batches: settings.inFlight } };
+  return { id: jobIdOf(job), input: { job, device: deviceKind(settings), batches: settings.inFlight } };
 }
 
 function refuseStandardInput({ location }: JobRequest): void {

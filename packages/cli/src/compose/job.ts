@@ -12,14 +12,14 @@ import {
   lockFolder,
   openBlobs,
   openSource,
+  rememberJob,
   type StoreOptions,
   storeFolder,
   type WorkLimits,
-  withBatchSize,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
-import { type OpenModel, openEncoder, openJobModel, type Say, storeOptions } from "./model.js";
-import { rememberJob } from "./stored-jobs.js";
+import { workLimitsFor } from "./device.js";
+import { type OpenModel, openEncoder, openJobModel, openKnownVectors, type Say, storeOptions } from "./model.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
@@ -58,14 +58,19 @@ export async function openStoredJob(
   return openDescribed(surroundings, { job, model, source: await openSource(job.source) });
 }
 
-async function openDescribed({ settings, say, onTokens }: JobSurroundings, described: DescribedJob): Promise<OpenJob> {
+/** Opens what a described job works with. */
+export async function openDescribed(
+  { settings, say, onTokens }: JobSurroundings,
+  described: DescribedJob,
+): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const encoder = openEncoder(model, settings, say);
-    const limits = withBatchSize(defaultWorkLimits, settings.batchSize);
+    const encoder = await openEncoder(model, settings, say);
+    const known = await openKnownVectors(model, settings);
+    const limits = workLimitsFor(settings, defaultWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const context = {
       blobs: guardedBlobs(await openBlobs(job.work), lease.check),
@@ -73,14 +78,15 @@ async function openDescribed({ settings, say, onTokens }: JobSurroundings, descr
       sink: guardedSink(sink, lease.check),
       store,
       encoder,
+      known,
       splitter,
       limits,
       onTokens,
     };
-    await rememberJob(settings.work, job);
+    await rememberJob(await openBlobs(settings.work), job);
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
-      await sink.close();
+      await Promise.all([sink.close(), known.close()]);
       await lease.release();
     };
     return {
@@ -133,6 +139,7 @@ export function openSplitter(
     job,
     store,
     tokenizerPath: compiled.tokenizerPath,
+    hasSpecialTokens: compiled.hasSpecialTokens,
     isDryRun,
     limits,
     onRestart: (reason) => say(`${reason}; the shard is read again`),

@@ -1,19 +1,23 @@
 import { resolve } from "node:path";
-import type { CompiledModel } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
   createLazyEncoder,
   encodeRows,
   type InstalledModel,
+  KnownVectors,
   type LazyEncoder,
   listModels,
   loadTokenizer,
   type ModelStoreOptions,
+  openVectorCache,
   pullModel,
   type StoreOptions,
+  withPrompt,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
+import { checkPrecision, precisionOf, readyDevice } from "./device.js";
 
 /** Says one line to the user. */
 export type Say = (line: string) => void;
@@ -47,10 +51,37 @@ export async function openModel(settings: Settings, reference: string, say: Say)
   const installed = await pullModel(reference, modelStore(settings, say));
   const compiled = await compileInHost({
     directory: installed.directory,
-    precision: settings.precision,
+    precision: precisionOf(settings),
+    ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
+    ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
-  return { installed, compiled, tokenizer: await loadTokenizer(compiled.tokenizerPath) };
+  if (compiled.rejected !== undefined) say(rejection(installed.name, compiled.rejected));
+  const { tokenizerPath, hasSpecialTokens } = compiled;
+  return { installed, compiled, tokenizer: await loadTokenizer(tokenizerPath, { hasSpecialTokens }) };
+}
+
+/** The same model, with the prompt for documents before every text: the one asked for, else the model's own. */
+export async function withDocumentPrompt(model: OpenModel, wanted: string | undefined): Promise<OpenModel> {
+  return { ...model, tokenizer: await promptedTokenizer(model, "document", wanted) };
+}
+
+/** The model's tokenizer with the prompt for queries before every text: the one asked for, else the model's own. */
+export function queryTokenizer(model: OpenModel, wanted: string | undefined): Promise<Tokenizer> {
+  return promptedTokenizer(model, "query", wanted);
+}
+
+async function promptedTokenizer(
+  { compiled, tokenizer }: OpenModel,
+  role: TextRole,
+  wanted: string | undefined,
+): Promise<Tokenizer> {
+  return withPrompt(tokenizer.prompt?.without ?? tokenizer, choosePrompt(compiled.prompts, role, wanted));
+}
+
+function rejection(name: string, { meanCosine, leastCosine, errorShare }: Fidelity): string {
+  const cosines = `cosine ${meanCosine.toFixed(4)} to fp32, ${leastCosine.toFixed(4)} at worst`;
+  return `warning: int8 would change ${name} too much (${cosines}, error share ${(errorShare * 100).toFixed(1)} %); using fp32`;
 }
 
 /** Brings the model a job was made with. @throws E_MODEL_DIGEST where it is another one here */
@@ -59,9 +90,10 @@ export async function openJobModel(
   job: Job,
   reference: string = job.model.reference,
 ): Promise<OpenModel> {
-  const model = await openModel({ ...settings, precision: job.model.precision }, reference, say);
+  const { precision, dimensions, onnxFile, prompt = "" } = job.model;
+  const model = await openModel({ ...settings, precision, dimensions, onnxFile }, reference, say);
   checkModel(job, model);
-  return model;
+  return { ...model, tokenizer: await withPrompt(model.tokenizer, prompt) };
 }
 
 /** @throws E_MODEL_DIGEST */
@@ -73,13 +105,23 @@ export function checkModel({ model }: Job, { compiled }: OpenModel): void {
   });
 }
 
-export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): LazyEncoder {
+/** The encoder on the device that is set, which must be usable; its hosts start when they are needed. @throws E_DEVICE, E_CONFIG */
+export async function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): Promise<LazyEncoder> {
+  checkPrecision(compiled.precision, settings);
   return createLazyEncoder({
     model: compiled,
+    device: await readyDevice(settings),
     hosts: settings.hosts,
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+}
+
+/** What a run of this model need not encode again. */
+export async function openKnownVectors({ compiled }: OpenModel, settings: Settings): Promise<KnownVectors> {
+  const { vectorCache: folder, vectorCacheBytes: bytes, full } = settings;
+  const cache = folder === undefined || full ? undefined : await openVectorCache({ folder, bytes });
+  return new KnownVectors(compiled.graphDigest, cache);
 }
 
 /** Models that are on this machine. */

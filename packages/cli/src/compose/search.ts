@@ -1,8 +1,8 @@
-import { MillraceError, type SearchHit } from "@millrace/core";
-import { createSearcher, encodeTexts, parseFilter } from "@millrace/workers";
+import { type EngineFacts, MillraceError, precisions, type RankingScores, type SearchHit } from "@millrace/core";
+import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
-import { type OpenModel, openEncoder, openModel, type Say, storeOptions } from "./model.js";
+import { type OpenModel, openEncoder, openModel, queryTokenizer, type Say, storeOptions } from "./model.js";
 
 /** A store to ask, with the model it was filled with. */
 export interface OpenSearch {
@@ -11,6 +11,7 @@ export interface OpenSearch {
     query: string,
     options: { readonly top: number; readonly filters: readonly string[] },
   ): Promise<readonly SearchHit[]>;
+  readonly engine: EngineFacts;
   close(): Promise<void>;
 }
 
@@ -18,15 +19,18 @@ export interface OpenSearch {
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
-  const model = await openModel(settings, reference ?? schema.model, say).catch((error: unknown) => {
+  const wanted = { ...settings, dimensions: schema.dimensions };
+  const request = { reference: reference ?? schema.model, graph: schema.graph, say };
+  const model = await openModelOfGraph(wanted, request).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
-  checkGraph(schema.graph, model);
-  const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
+  const tokenizer = await queryTokenizer(model, settings.queryPrompt);
+  const encoder = await openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
+    engine: encoder.engine,
     async find(query, { top, filters }) {
       const conditions = filters.map(parseFilter);
-      const vector = await encodeTexts([query], { tokenizer: model.tokenizer, encoder });
+      const vector = await encodeTexts([query], { tokenizer, encoder });
       return searcher.search({ vector, top, filters: conditions });
     },
     async close() {
@@ -46,25 +50,35 @@ function modelOfStoreError(error: unknown, store: string): unknown {
   });
 }
 
-function checkGraph(graph: string, { compiled, installed }: OpenModel): void {
-  if (compiled.graphDigest === graph) return;
+interface ModelOfGraph {
+  readonly reference: string;
+  /** sha256 the compiled graph must have. */
+  readonly graph: string;
+  readonly say: Say;
+}
+
+/** Opens the model in the precision that a store was filled with, whatever is set. @throws E_STORE_FINGERPRINT */
+async function openModelOfGraph(settings: Settings, { reference, graph, say }: ModelOfGraph): Promise<OpenModel> {
+  let model = await openModel(settings, reference, say);
+  for (const precision of precisions) {
+    if (model.compiled.graphDigest === graph) return model;
+    if (model.compiled.precision !== precision) model = await openModel({ ...settings, precision }, reference, say);
+  }
+  if (model.compiled.graphDigest === graph) return model;
+  const { compiled, installed } = model;
   throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
     why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
     fix: "Give the model it was filled with as --model.",
   });
 }
 
-/** Ranks a job's store for each of some queries: documents, best first, each once. */
-export async function openRanker(
+/** Scores of judged queries, as the search of a job's store ranks documents. */
+export async function scoreJob(
   { job, model, encoder, storeOptions }: OpenJob,
-  queries: readonly string[],
-): Promise<(query: number, top: number) => Promise<readonly string[]>> {
-  const { dimensions } = encoder;
-  const vectors = await encodeTexts(queries, { tokenizer: model.tokenizer, encoder });
+  judged: JudgedQueries,
+  queryPrompt: string | undefined,
+): Promise<readonly RankingScores[]> {
   const searcher = createSearcher(job.store, storeOptions);
-  return async (query, top) => {
-    const vector = vectors.subarray(query * dimensions, (query + 1) * dimensions);
-    const hits = await searcher.search({ vector, top, filters: [] });
-    return [...new Set(hits.map(({ record }) => record.document))];
-  };
+  const tokenizer = await queryTokenizer(model, queryPrompt);
+  return scoreQueries(searcher, judged, { tokenizer, encoder }).finally(() => searcher.close());
 }

@@ -1,15 +1,6 @@
-import { basename } from "node:path";
-import { type Job, layout, MillraceError } from "@millrace/core";
-import { openBlobs, readJson, storeUri, writeJson } from "@millrace/workers";
+import { layout, MillraceError } from "@millrace/core";
+import { lastingJob, openBlobs, readJobRecord, storeUri, workName, workPlace } from "@millrace/workers";
 import { chooseJobs, type JobQuery, type StoredJob } from "./choose-jobs.js";
-import { workPlace } from "./described-job.js";
-
-/** Keeps a job in the work root, without what is said of one run only, for commands that take a job by its name. */
-export async function rememberJob(workRoot: string, job: Job): Promise<void> {
-  const blobs = await openBlobs(workRoot);
-  const { scope: _, ...lasting } = job;
-  await writeJson(blobs, layout.job(basename(job.work)), { ...lasting, full: false, allowEmpty: false });
-}
 
 /**
  * Finds a job of the work root. Its work place is where it was found, wherever it was made.
@@ -19,9 +10,10 @@ export async function findJob(workRoot: string, { name, store }: JobQuery): Prom
   const blobs = await openBlobs(workRoot);
   const jobs: StoredJob[] = [];
   for await (const key of blobs.list(layout.jobsPrefix)) {
-    const job = await readJson<Job>(blobs, key);
     const id = layout.idOfJob(key);
-    if (job !== undefined) jobs.push({ id, job: { ...job, work: workPlace(workRoot, id) } });
+    const record = await readJobRecord(blobs, id);
+    if (record === undefined) continue;
+    jobs.push({ id, job: { ...lastingJob(record), work: workPlace(workRoot, workName(record.work)) } });
   }
   const chosen = chooseJobs(jobs, { name, store: store === undefined ? undefined : storeUri(store) });
   const [only, ...others] = chosen;

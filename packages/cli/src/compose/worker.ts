@@ -5,7 +5,11 @@ import {
   type ContextPool,
   createContextPool,
   createEncodeSteps,
+  createGenerations,
   createIoSteps,
+  createPromotionSteps,
+  createQualitySteps,
+  createSearcher,
   createSink,
   type EncodeContext,
   fleetWorkLimits,
@@ -14,19 +18,34 @@ import {
   type IoContext,
   type IoSteps,
   joinWorkFolder,
+  type LazyEncoder,
   type Lease,
   type OpenContext,
   openBlobs,
   openSource,
+  type PromotionSteps,
+  type QualityContext,
   type QueueToPoll,
   runWorkers,
   type StepControl,
-  withBatchSize,
+  withPrompt,
+  workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
+import { deviceKind, workLimitsFor } from "./device.js";
 import { lockStore, openSplitter } from "./job.js";
-import { checkModel, openEncoder, openJobModel, openModel, type Say, storeOptions } from "./model.js";
+import {
+  checkModel,
+  type OpenModel,
+  openEncoder,
+  openJobModel,
+  openKnownVectors,
+  openModel,
+  queryTokenizer,
+  type Say,
+  storeOptions,
+} from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
 
 export interface WorkerRequest {
@@ -81,28 +100,81 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     const open = (job: Job) => openIo(job, settings, say);
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
-    queues.push({ queue: ioQueue, stepsFor: (control) => leasedIoSteps(pool, control), atOnce });
+    const promotion = promotionSteps(settings);
+    const stepsFor = (control: StepControl) => ({ ...leasedIoSteps(pool, control), ...promotion });
+    queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
-    const encoder = openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, say);
+    const known = await openKnownVectors(model, { ...settings, full: false });
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
       const { check } = await joinWorkFolder(job.work);
       const blobs = guardedBlobs(await openBlobs(job.work), check);
-      return { context: { blobs, encoder, onBatch }, close: async () => {} };
+      return { context: { blobs, encoder, known, onBatch }, close: async () => {} };
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
-    closers.push(pool.close, () => encoder.close());
-    const spec = { graph: model.compiled.graphDigest, precision: settings.precision };
-    const stepsFor = (control: StepControl) => createEncodeSteps(pool.of, control);
-    queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
+    const openQuality = (job: Job) => openStored(job, { settings, model, encoder });
+    const quality = createContextPool({ nameOf, open: openQuality, idleMilliseconds });
+    closers.push(
+      pool.close,
+      quality.close,
+      () => encoder.close(),
+      () => known.close(),
+    );
+    const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
+    const stepsFor = (control: StepControl) => ({
+      ...createEncodeSteps(pool.of, control),
+      ...createQualitySteps(quality.of),
+    });
+    queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
   return {
     queues,
     close: async () => {
       for (const close of closers) await close();
     },
+  };
+}
+
+/** The store that a job has filled, to be judged with the model it was filled with. */
+async function openStored(
+  job: Job,
+  {
+    settings,
+    model,
+    encoder,
+  }: { readonly settings: Settings; readonly model: OpenModel; readonly encoder: LazyEncoder },
+): Promise<OpenContext<QualityContext>> {
+  checkModel(job, model);
+  const tokenizer = await withPrompt(model.tokenizer, job.model.prompt ?? "");
+  const searcher = createSearcher(job.store, storeOptions(settings));
+  const context = {
+    blobs: await openBlobs(job.work),
+    searcher,
+    model: { tokenizer, encoder },
+    queryTokenizer: (prompt: string | undefined) => queryTokenizer(model, prompt),
+  };
+  return { context, close: () => searcher.close() };
+}
+
+/** Exchanges what a store answers from, as the one who writes to it. */
+function promotionSteps(settings: Settings): PromotionSteps {
+  const withGenerations = async <Result>(job: Job, work: (steps: PromotionSteps) => Promise<Result>) => {
+    const unlock = await lockStore(job.store);
+    const generations = createGenerations(job.store, storeOptions(settings));
+    try {
+      const root = await openBlobs(workRoot(job.work));
+      return await work(createPromotionSteps(async () => ({ root, generations })));
+    } finally {
+      await generations.close();
+      await unlock();
+    }
+  };
+  return {
+    promote: (job, options) => withGenerations(job, (steps) => steps.promote(job, options)),
+    current: (job) => withGenerations(job, (steps) => steps.current(job)),
   };
 }
 
@@ -125,6 +197,7 @@ function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepContro
     async commit(job) {
       const summary = await steps.commit(job);
       await (await pool.of(job)).lease.release();
+      await pool.release(job);
       return summary;
     },
   };
@@ -140,7 +213,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const limits = withBatchSize(fleetWorkLimits, settings.batchSize);
+    const limits = workLimitsFor(settings, fleetWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const close = async () => {
       await splitter.close();

@@ -1,4 +1,4 @@
-import { chunkingStrategies, payloadIndexTypes, precisions, quantizations, residences } from "@millrace/core";
+import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
 import { z } from "zod";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
@@ -6,6 +6,7 @@ import { byteCount, payloadIndexes } from "./values.js";
 const text = z.string().min(1);
 const list = z.array(z.string().min(1));
 const count = z.number().int().nonnegative();
+const share = z.number().min(0).max(1);
 const positive = z.number().int().positive();
 
 /** Every option: what it means, what it may be, its default, and where it can be given. */
@@ -217,16 +218,55 @@ export const settings = {
   }),
   precision: setting({
     group: "model",
-    doc: "Number format the model computes in",
-    schema: z.enum(precisions),
-    default: "fp32",
+    doc: "Number format the model computes in: fp32, fp16, int8, or auto, which is int8 unless that hurts this model; by default fp16 on a GPU, else fp32",
+    schema: z.enum(precisionChoices).optional(),
+    default: undefined,
+    example: "auto",
     flag: "--precision <format>",
     env: ["MILLRACE_PRECISION"],
   }),
+  dimensions: setting({
+    group: "model",
+    doc: "Numbers to keep of each vector, for a Matryoshka model; by default what the model says, else all",
+    schema: positive.optional(),
+    default: undefined,
+    example: 256,
+    flag: "--dimensions <n>",
+    env: ["MILLRACE_DIMENSIONS"],
+  }),
+  onnxFile: setting({
+    group: "model",
+    doc: "Exported graph of the model directory to use in place of its safetensors; by default onnx/model.onnx where it has none",
+    schema: text.optional(),
+    default: undefined,
+    example: "onnx/model_quantized.onnx",
+    flag: "--onnx-file <name>",
+    env: ["MILLRACE_ONNX_FILE"],
+  }),
+  documentPrompt: setting({
+    group: "model",
+    doc: "Put before every document: a name of the model's own prompts, or text; by default its document, passage or corpus prompt",
+    schema: z.string().optional(),
+    default: undefined,
+    example: "passage: ",
+    flag: "--document-prompt <prompt>",
+    env: ["MILLRACE_DOCUMENT_PROMPT"],
+  }),
+  queryPrompt: setting({
+    group: "model",
+    doc: "Put before every query: a name of the model's own prompts, or text; by default its query prompt",
+    schema: z.string().optional(),
+    default: undefined,
+    example: "query: ",
+    flag: "--query-prompt <prompt>",
+    env: ["MILLRACE_QUERY_PROMPT"],
+  }),
   device: setting({
     group: "model",
-    doc: "What the model runs on: cpu",
-    schema: z.enum(["cpu"]),
+    doc: "What the model runs on: cpu, or GPUs by their numbers, such as cuda:0 or cuda:0,1",
+    schema: z
+      .string()
+      .regex(/^(cpu|cuda(:\d{1,3}(,\d{1,3})*)?)$/, "it must be cpu, cuda, cuda:0, or several as cuda:0,1"),
     default: "cpu",
     flag: "--device <device>",
     env: ["MILLRACE_DEVICE"],
@@ -277,6 +317,24 @@ export const settings = {
     env: ["MILLRACE_PYTHON"],
     isFileless: true,
   }),
+  vectorCache: setting({
+    group: "model",
+    doc: "Folder that keeps vectors between jobs, by model and text: what was encoded once is not encoded again, except with --full",
+    schema: text.optional(),
+    default: undefined,
+    example: "~/.cache/millrace/vectors",
+    flag: "--vector-cache <folder>",
+    env: ["MILLRACE_VECTOR_CACHE"],
+    isPath: "always",
+  }),
+  vectorCacheBytes: setting({
+    group: "model",
+    doc: "Room for the vectors of that folder; of those longest unused some go when it is full",
+    schema: byteCount,
+    default: 4 * 2 ** 30,
+    flag: "--vector-cache-bytes <size>",
+    env: ["MILLRACE_VECTOR_CACHE_BYTES"],
+  }),
   offline: setting({
     group: "model",
     doc: "Fetch nothing; use what is on this machine",
@@ -317,7 +375,7 @@ export const settings = {
 
   hosts: setting({
     group: "running",
-    doc: "Processes that run the model; 0 is one per core",
+    doc: "Processes that run the model, on GPUs for each of them; 0 is one per core, or one per GPU",
     schema: count,
     default: 0,
     flag: "--hosts <n>",
@@ -333,9 +391,10 @@ export const settings = {
   }),
   batchSize: setting({
     group: "running",
-    doc: "Most chunks in a batch: what is encoded again where a process is killed",
-    schema: positive,
-    default: 1_024,
+    doc: "Most chunks in a batch: what is encoded again where a process is killed; by default 1024, on a GPU 8192",
+    schema: positive.optional(),
+    default: undefined,
+    example: 1_024,
     flag: "--batch-size <chunks>",
     env: ["MILLRACE_BATCH_SIZE"],
   }),
@@ -379,6 +438,14 @@ export const settings = {
     flag: "--on <runtime>",
     env: ["MILLRACE_ON"],
   }),
+  watch: setting({
+    group: "running",
+    doc: "With --on temporal: follow the job until it ends, which is what happens unless --detach is given",
+    schema: z.boolean(),
+    default: false,
+    flag: "--watch",
+    env: ["MILLRACE_WATCH"],
+  }),
   detach: setting({
     group: "running",
     doc: "With --on temporal: start the job and return, without waiting for its end",
@@ -386,14 +453,6 @@ export const settings = {
     default: false,
     flag: "--detach",
     env: ["MILLRACE_DETACH"],
-  }),
-  watch: setting({
-    group: "running",
-    doc: "With --on temporal: follow the job until it ends, which is what happens without --detach",
-    schema: z.boolean(),
-    default: false,
-    flag: "--watch",
-    env: ["MILLRACE_WATCH"],
   }),
   inFlight: setting({
     group: "running",
@@ -514,6 +573,82 @@ export const settings = {
     default: 32,
     flag: "--sample <n>",
     env: ["MILLRACE_SAMPLE"],
+  }),
+
+  generation: setting({
+    group: "checking",
+    doc: "Name of a store's generation: the one to fill, by default of its fingerprint; or the one to go back to, by default the last",
+    schema: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,64}$/, "it must be at most 64 letters, digits, dots, dashes and underscores")
+      .optional(),
+    default: undefined,
+    example: "with-titles",
+    flag: "--generation <name>",
+    env: ["MILLRACE_GENERATION"],
+  }),
+  minRecall: setting({
+    group: "checking",
+    doc: "Least recall@10 of the new generation's search against exact search; 0 measures none",
+    schema: share,
+    default: 0.95,
+    flag: "--min-recall <share>",
+    env: ["MILLRACE_MIN_RECALL"],
+  }),
+  recallSample: setting({
+    group: "checking",
+    doc: "Stored vectors that are searched for to measure recall",
+    schema: positive,
+    default: 200,
+    flag: "--recall-sample <n>",
+    env: ["MILLRACE_RECALL_SAMPLE"],
+  }),
+  evalSet: setting({
+    group: "checking",
+    doc: "Folder with judged queries of this corpus in BEIR's layout (queries.jsonl, qrels/) that the new generation is measured with",
+    schema: text.optional(),
+    default: undefined,
+    example: "judged",
+    flag: "--eval-set <folder>",
+    env: ["MILLRACE_EVAL_SET"],
+    isPath: "always",
+  }),
+  minNdcg: setting({
+    group: "checking",
+    doc: "Least nDCG@10 on them; by default what the live generation reaches",
+    schema: share.optional(),
+    default: undefined,
+    example: 0.6,
+    flag: "--min-ndcg <share>",
+    env: ["MILLRACE_MIN_NDCG"],
+  }),
+  keepGenerations: setting({
+    group: "checking",
+    doc: "Former generations that stay, to go back to; older ones are deleted",
+    schema: count,
+    default: 1,
+    flag: "--keep-generations <n>",
+    env: ["MILLRACE_KEEP_GENERATIONS"],
+  }),
+
+  gpu: setting({
+    group: "checking",
+    doc: "Look at what --device cuda needs, too: driver, CUDA's libraries, provider",
+    schema: z.boolean(),
+    default: false,
+    flag: "--gpu",
+    env: ["MILLRACE_GPU"],
+  }),
+  from: setting({
+    group: "checking",
+    doc: "Wheel of onnxruntime-gpu, or a folder with its libraries; by default the wheel is fetched with pip",
+    schema: text.optional(),
+    default: undefined,
+    example: "wheels",
+    flag: "--from <place>",
+    env: ["MILLRACE_GPU_FROM"],
+    isPath: "always",
+    isFileless: true,
   }),
 
   json: setting({

@@ -1,59 +1,61 @@
-import { type GraphBuilder, microsoft } from "../graph/builder.js";
+import type { GraphBuilder } from "../graph/builder.js";
 import type { JsonFile } from "../json.js";
 import type { Weights } from "../weights/checkpoint.js";
-import { plusFirstRow } from "../weights/transforms.js";
+import { plusFirstRow, rowsFrom } from "../weights/transforms.js";
 import type { EncoderPlan } from "./architecture.js";
-import {
-  type Affine,
-  activations,
-  addActivation,
-  addLinear,
-  addResidualNorm,
-  addSelfAttention,
-  addWeight,
-} from "./layers.js";
+import { readActivation, readHeads } from "./layers.js";
+import { addEmbeddings, addPostNormLayers, affine, type PostNormConfig, type PostNormNames } from "./post-norm.js";
 
-interface BertConfig {
-  readonly hidden: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly intermediate: number;
-  readonly activation: string;
-  readonly epsilon: number;
+interface BertConfig extends PostNormConfig {
+  /** Rows of the position table, and the first that a token has. */
   readonly positions: number;
+  readonly firstPosition: number;
   readonly segments: number;
   readonly vocabulary: number;
 }
 
 /** BERT as Devlin et al. have it: learned absolute positions, layer norm after each residual. */
 export function planBert(file: JsonFile): EncoderPlan {
-  const config = readConfig(file);
+  return planBertLike(file, { prefixes: ["bert."], firstPosition: 0 });
+}
+
+/** What tells the families apart whose layers are BERT's. */
+export interface BertFamily {
+  readonly prefixes: readonly string[];
+  /** Row of the position table that a text's first token has. */
+  readonly firstPosition: number;
+}
+
+/** Plans an encoder of BERT's layers and names. */
+export function planBertLike(file: JsonFile, { prefixes, firstPosition }: BertFamily): EncoderPlan {
+  const config = readConfig(file, firstPosition);
   return {
     dimensions: config.hidden,
-    maxTokens: config.positions,
+    maxTokens: config.positions - firstPosition,
     vocabularySize: config.vocabulary,
+    prefixes,
+    hasSpecialTokens: true,
+    barePooling: "mean",
     build: (graph, weights, ids) => buildBert({ graph, weights, config }, ids),
   };
 }
 
-function readConfig(file: JsonFile): BertConfig {
+function readConfig(file: JsonFile, firstPosition: number): BertConfig {
   if (file.text("position_embedding_type", "absolute") !== "absolute")
     throw file.unsupported("position_embedding_type", ["absolute"]);
   for (const field of ["is_decoder", "add_cross_attention"])
     if (file.values[field]) throw file.unsupported(field, ["false"]);
-  const activation = file.text("hidden_act", "gelu");
-  if (!activations.includes(activation)) throw file.unsupported("hidden_act", activations);
-  const hidden = file.count("hidden_size");
-  const heads = file.count("num_attention_heads");
-  if (hidden % heads !== 0) throw file.invalid("num_attention_heads", `it must divide hidden_size ${hidden}`);
+  const positions = file.count("max_position_embeddings");
+  if (positions <= firstPosition)
+    throw file.invalid("max_position_embeddings", `the first position is ${firstPosition}`);
   return {
-    hidden,
-    heads,
-    activation,
+    ...readHeads(file, "hidden_size", "num_attention_heads"),
+    activation: readActivation(file, "hidden_act", "gelu"),
     layers: file.count("num_hidden_layers"),
     intermediate: file.count("intermediate_size"),
     epsilon: file.positive("layer_norm_eps", 1e-12),
-    positions: file.count("max_position_embeddings"),
+    positions,
+    firstPosition,
     segments: file.count("type_vocab_size"),
     vocabulary: file.count("vocab_size"),
   };
@@ -65,60 +67,31 @@ interface Build {
   readonly config: BertConfig;
 }
 
-function buildBert(build: Build, ids: string): string {
-  let states = addEmbeddings(build, ids);
-  for (let layer = 0; layer < build.config.layers; layer += 1) {
-    const attended = addAttention(build, states, layer);
-    states = addFeedForward(build, attended, layer);
-  }
-  return states;
-}
-
-/** Word + position + segment, normalised. A text has one segment, so its row is folded into the position table. */
-function addEmbeddings({ graph, weights, config }: Build, ids: string): string {
-  const { hidden, vocabulary, positions, segments, epsilon } = config;
+/** A text has one segment, so its row is folded into the position table. */
+function buildBert({ graph, weights, config }: Build, ids: string): string {
+  const { hidden, vocabulary, positions, firstPosition, segments, epsilon } = config;
   const table = (name: string, rows: number) => weights.tensor(`embeddings.${name}_embeddings.weight`, [rows, hidden]);
-  const norm = affine(weights, "embeddings.LayerNorm", [hidden]);
-  const inputs = [
+  const places = plusFirstRow(table("position", positions), table("token_type", segments));
+  const states = addEmbeddings(graph, {
     ids,
-    "",
-    addWeight(graph, "embeddings.words", table("word", vocabulary)),
-    addWeight(graph, "embeddings.positions", plusFirstRow(table("position", positions), table("token_type", segments))),
-    "",
-    addWeight(graph, "embeddings.norm.weight", norm.weight),
-    addWeight(graph, "embeddings.norm.bias", norm.bias),
-  ];
-  const outputs = ["embeddings", "embeddings.mask"];
-  const attributes = { epsilon: { float: epsilon } };
-  return graph.node("embeddings", "EmbedLayerNormalization", { domain: microsoft, inputs, outputs, attributes });
+    words: table("word", vocabulary),
+    positions: rowsFrom(places, firstPosition),
+    norm: affine(weights, "embeddings.LayerNorm", [hidden]),
+    epsilon,
+  });
+  return addPostNormLayers({ graph, weights, config }, states, layerNames);
 }
 
-function addAttention({ graph, weights, config }: Build, states: string, layer: number): string {
-  const { hidden, heads, epsilon } = config;
-  const source = `encoder.layer.${layer}.attention`;
-  const name = `layer.${layer}.attention`;
-  const parts = ["query", "key", "value"].map((part) => affine(weights, `${source}.self.${part}`, [hidden, hidden]));
-  const mixed = addSelfAttention(graph, `${name}.heads`, { input: states, parts, heads });
-  const output = affine(weights, `${source}.output.dense`, [hidden, hidden]);
-  const input = addLinear(graph, `${name}.output`, { input: mixed, ...output });
-  const norm = affine(weights, `${source}.output.LayerNorm`, [hidden]);
-  return addResidualNorm(graph, `${name}.norm`, { input, residual: states, epsilon, ...norm });
-}
-
-function addFeedForward({ graph, weights, config }: Build, states: string, layer: number): string {
-  const { hidden, intermediate, activation, epsilon } = config;
-  const source = `encoder.layer.${layer}`;
-  const name = `layer.${layer}.feed-forward`;
-  const inner = affine(weights, `${source}.intermediate.dense`, [intermediate, hidden]);
-  const widened = addLinear(graph, `${name}.inner`, { input: states, ...inner });
-  const activated = addActivation(graph, `${name}.activation`, { input: widened, activation });
-  const outer = affine(weights, `${source}.output.dense`, [hidden, intermediate]);
-  const input = addLinear(graph, `${name}.outer`, { input: activated, ...outer });
-  const norm = affine(weights, `${source}.output.LayerNorm`, [hidden]);
-  return addResidualNorm(graph, `${name}.norm`, { input, residual: states, epsilon, ...norm });
-}
-
-/** Weight of the given shape and bias as long as the weight's first axis. */
-function affine(weights: Weights, name: string, shape: readonly [number, ...number[]]): Affine {
-  return { weight: weights.tensor(`${name}.weight`, shape), bias: weights.tensor(`${name}.bias`, [shape[0]]) };
+function layerNames(layer: number): PostNormNames {
+  const name = `encoder.layer.${layer}`;
+  return {
+    query: `${name}.attention.self.query`,
+    key: `${name}.attention.self.key`,
+    value: `${name}.attention.self.value`,
+    mixed: `${name}.attention.output.dense`,
+    attentionNorm: `${name}.attention.output.LayerNorm`,
+    inner: `${name}.intermediate.dense`,
+    outer: `${name}.output.dense`,
+    outputNorm: `${name}.output.LayerNorm`,
+  };
 }

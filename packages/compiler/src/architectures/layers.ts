@@ -1,6 +1,13 @@
-import { bytesOf, type GraphBuilder, microsoft } from "../graph/builder.js";
+import { bytesOf, type GraphBuilder, microsoft, type NodeSpec } from "../graph/builder.js";
+import type { JsonFile } from "../json.js";
 import type { LazyTensor } from "../weights/checkpoint.js";
 import { concatenated, transposed } from "../weights/transforms.js";
+
+/** A linear layer as PyTorch stores it: weight [outputs, inputs], bias [outputs]. */
+export interface Linear {
+  readonly weight: LazyTensor;
+  readonly bias?: LazyTensor;
+}
 
 export interface Affine {
   readonly weight: LazyTensor;
@@ -18,32 +25,49 @@ export interface AttentionSpec {
   /** Projections to query, key and value. */
   readonly parts: readonly Affine[];
   readonly heads: number;
+  /** Added to the scores: [1, heads, sequence, sequence]. */
+  readonly scoreBias?: string;
 }
 
 /**
  * Softmax attention of every token to every token of its row. Three products with their biases inside the attention
  * operator beat one product three times as wide followed by a Split.
  */
-export function addSelfAttention(graph: GraphBuilder, name: string, { input, parts, heads }: AttentionSpec): string {
+export function addSelfAttention(graph: GraphBuilder, name: string, spec: AttentionSpec): string {
+  const { input, parts, heads, scoreBias } = spec;
   const projected = parts.map(({ weight }, index) => {
     const part = `${name}.${["query", "key", "value"][index]}`;
-    const inputs = [input, addWeight(graph, `${part}.weight`, transposed(weight))];
-    return graph.node(part, "MatMul", { inputs });
+    return addProduct(graph, part, { input, weight, name: `${part}.weight` });
   });
   const bias = addWeight(graph, `${name}.bias`, concatenated(parts.map((part) => part.bias)));
   const attributes = { num_heads: { int: heads } };
-  return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs: [...projected, bias], attributes });
+  const inputs = [...projected, bias, ...(scoreBias === undefined ? [] : ["", scoreBias])];
+  return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs, attributes });
 }
 
-export interface LinearSpec extends Affine {
+export interface ProductSpec {
+  readonly input: string;
+  readonly weight: LazyTensor;
+  /** The weight's name in the graph. */
+  readonly name: string;
+}
+
+/**
+ * x · weightᵀ, the weight as PyTorch stores it: [outputs, inputs]; the kernel wants it transposed. Every product of
+ * states with a weight goes through here.
+ */
+export function addProduct(graph: GraphBuilder, output: string, { input, weight, name }: ProductSpec): string {
+  return graph.node(output, "MatMul", { inputs: [input, addWeight(graph, name, transposed(weight))] });
+}
+
+export interface LinearSpec extends Linear {
   readonly input: string;
 }
 
-/** x · weightᵀ + bias, the weight as PyTorch stores it: [outputs, inputs]. The kernel wants it transposed. */
+/** x · weightᵀ + bias, where there is one. */
 export function addLinear(graph: GraphBuilder, name: string, { input, weight, bias }: LinearSpec): string {
-  const product = graph.node(`${name}.product`, "MatMul", {
-    inputs: [input, addWeight(graph, `${name}.weight`, transposed(weight))],
-  });
+  if (bias === undefined) return addProduct(graph, name, { input, weight, name: `${name}.weight` });
+  const product = addProduct(graph, `${name}.product`, { input, weight, name: `${name}.weight` });
   return graph.node(name, "Add", { inputs: [product, addWeight(graph, `${name}.bias`, bias)] });
 }
 
@@ -62,18 +86,94 @@ export function addResidualNorm(graph: GraphBuilder, name: string, spec: Residua
   return graph.node(name, "LayerNormalization", { inputs: [sum, weight, bias], attributes });
 }
 
+/** The states of words alone: ids [batch, sequence], table [vocabulary, width] → [batch, sequence, width]. */
+export function addWordStates(graph: GraphBuilder, name: string, spec: { ids: string; table: LazyTensor }): string {
+  return graph.node(name, "Gather", { inputs: [addWeight(graph, `${name}.table`, spec.table), spec.ids] });
+}
+
+export function addSum(graph: GraphBuilder, name: string, left: string, right: string): string {
+  return graph.node(name, "Add", { inputs: [left, right] });
+}
+
+export interface NormSpec extends Linear {
+  readonly input: string;
+  readonly epsilon: number;
+}
+
+/** LayerNorm(input) over the last axis. */
+export function addNorm(graph: GraphBuilder, name: string, { input, weight, bias, epsilon }: NormSpec): string {
+  const inputs = [input, addWeight(graph, `${name}.weight`, weight)];
+  if (bias !== undefined) inputs.push(addWeight(graph, `${name}.bias`, bias));
+  const attributes = { axis: { int: -1 }, epsilon: { float: epsilon } };
+  return graph.node(name, "LayerNormalization", { inputs, attributes });
+}
+
+/** input / √(mean of squares + ε) · weight, over the last axis. */
+export function addRootMeanSquareNorm(graph: GraphBuilder, name: string, spec: Omit<NormSpec, "bias">): string {
+  const inputs = [spec.input, addWeight(graph, `${name}.weight`, spec.weight)];
+  const attributes = { axis: { int: -1 }, epsilon: { float: spec.epsilon } };
+  return graph.node(name, "RMSNormalization", { inputs, attributes });
+}
+
+export interface GatedSpec {
+  readonly input: string;
+  readonly gate: Linear;
+  readonly inner: Linear;
+  readonly outer: Linear;
+  readonly activation: string;
+}
+
+/** outer(activation(gate(input)) × inner(input)). */
+export function addGatedFeedForward(graph: GraphBuilder, name: string, spec: GatedSpec): string {
+  const { input, gate, inner, outer, activation } = spec;
+  const gated = addLinear(graph, `${name}.gate`, { input, ...gate });
+  const activated = addActivation(graph, `${name}.activation`, { input: gated, activation });
+  const widened = addLinear(graph, `${name}.inner`, { input, ...inner });
+  const product = graph.node(`${name}.gated`, "Mul", { inputs: [activated, widened] });
+  return addLinear(graph, `${name}.outer`, { input: product, ...outer });
+}
+
+/** Each layer's kind: as `layer_types` lists them, else as `usual` says. @throws E_MODEL_UNSUPPORTED, E_MODEL_INVALID */
+export function readLayerKinds<Kind extends string>(
+  file: JsonFile,
+  kinds: readonly Kind[],
+  usual: (layer: number) => Kind,
+): readonly Kind[] {
+  const layers = file.count("num_hidden_layers");
+  const listed = file.values.layer_types ?? Array.from({ length: layers }, (_, layer) => usual(layer));
+  if (!Array.isArray(listed) || listed.length !== layers)
+    throw file.invalid("layer_types", `it must list num_hidden_layers ${layers} kinds`);
+  if (!listed.every((kind) => kinds.includes(kind))) throw file.unsupported("layer_types", kinds);
+  return listed;
+}
+
+/** Width of a state and number of heads, which divide it. @throws E_MODEL_INVALID */
+export function readHeads(file: JsonFile, width: string, count: string): { hidden: number; heads: number } {
+  const [hidden, heads] = [file.count(width), file.count(count)];
+  if (hidden % heads !== 0) throw file.invalid(count, `it must divide ${width} ${hidden}`);
+  return { hidden, heads };
+}
+
 /** Operators of the activation functions, by the names transformers gives them. */
-const activationOperators: Readonly<Record<string, readonly [op: string, approximate?: string]>> = {
-  gelu: ["Gelu", "none"],
-  gelu_new: ["Gelu", "tanh"],
-  gelu_pytorch_tanh: ["Gelu", "tanh"],
-  relu: ["Relu"],
+const activationOperators: Readonly<Record<string, Omit<NodeSpec, "inputs"> & { readonly op: string }>> = {
+  gelu: { op: "Gelu", attributes: { approximate: { string: "none" } } },
+  gelu_new: { op: "Gelu", attributes: { approximate: { string: "tanh" } } },
+  gelu_pytorch_tanh: { op: "Gelu", attributes: { approximate: { string: "tanh" } } },
+  quick_gelu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1.702 } } },
+  relu: { op: "Relu" },
+  silu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1 } } },
 };
 export const activations: readonly string[] = Object.keys(activationOperators);
 
+/** The activation a config.json names. @throws E_MODEL_UNSUPPORTED when it is none of `activations` */
+export function readActivation(file: JsonFile, field: string, fallback: string): string {
+  const activation = file.text(field, fallback);
+  if (activations.includes(activation)) return activation;
+  throw file.unsupported(field, activations);
+}
+
 /** Adds one of `activations`. */
 export function addActivation(graph: GraphBuilder, name: string, spec: { input: string; activation: string }): string {
-  const [op, approximate] = activationOperators[spec.activation] ?? ["Relu"];
-  const attributes = approximate === undefined ? {} : { approximate: { string: approximate } };
-  return graph.node(name, op, { inputs: [spec.input], attributes });
+  const { op, ...node } = activationOperators[spec.activation] ?? { op: "Relu" };
+  return graph.node(name, op, { inputs: [spec.input], ...node });
 }

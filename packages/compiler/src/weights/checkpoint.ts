@@ -11,8 +11,18 @@ export interface LazyTensor {
   readonly load: () => Promise<Float32Array>;
 }
 
+/** Whole numbers that have been found, such as an index into the rows of a table. */
+export interface LazyIntegers {
+  readonly shape: readonly number[];
+  readonly load: () => Promise<Int32Array>;
+}
+
 /** Weights as an architecture asks for them. */
 export interface Weights {
+  /** A tensor's shape as the file has it, undefined where there is none of that name. */
+  shapeOf(name: string): readonly number[] | undefined;
+  /** Finds a tensor of 32 or 64-bit integers. @throws as `tensor` does */
+  integers(name: string, shape: readonly number[]): LazyIntegers;
   /**
    * Finds a float tensor. `shape` is what the configuration says it must be.
    * @throws E_MODEL_INVALID when it is missing or has another shape, E_MODEL_UNSUPPORTED when it does not hold floats.
@@ -46,26 +56,41 @@ export async function findWeightFiles(directory: string): Promise<readonly strin
   });
 }
 
-/** Opens every weight file of a model directory. @throws E_SAFETENSORS, E_MODEL_INVALID */
-export async function openCheckpoint(directory: string): Promise<Checkpoint> {
+/** True where a folder has weights in safetensors, in one file or in several. */
+export async function hasSafetensors(directory: string): Promise<boolean> {
+  return (await isThere(join(directory, singleName))) || (await isThere(join(directory, indexName)));
+}
+
+/**
+ * Opens every weight file of a folder. Heads other than the bare encoder put the encoder's tensors under a prefix: a tensor
+ * is looked for under its own name, then under each of `prefixes`. @throws E_SAFETENSORS, E_MODEL_INVALID
+ */
+export async function openCheckpoint(directory: string, prefixes: readonly string[]): Promise<Checkpoint> {
   const files = await findWeightFiles(directory);
   const shards: SafetensorsFile[] = [];
   try {
     for (const file of files.filter((name) => name !== indexName))
       shards.push(await readSafetensors(join(directory, file)));
-    return makeCheckpoint(files, shards);
+    return makeCheckpoint(files, shards, ["", ...prefixes]);
   } catch (error) {
     await Promise.all(shards.map((shard) => shard.close()));
     throw error;
   }
 }
 
+/** Of an encoder whose weights lie in its graph. */
+export const noCheckpoint: Checkpoint = makeCheckpoint([], [], []);
+
 interface Located {
   readonly shard: SafetensorsFile;
   readonly entry: TensorEntry;
 }
 
-function makeCheckpoint(files: readonly string[], shards: readonly SafetensorsFile[]): Checkpoint {
+function makeCheckpoint(
+  files: readonly string[],
+  shards: readonly SafetensorsFile[],
+  prefixes: readonly string[],
+): Checkpoint {
   const located = new Map<string, Located>();
   for (const shard of shards) {
     for (const [name, entry] of shard.tensors) {
@@ -75,40 +100,57 @@ function makeCheckpoint(files: readonly string[], shards: readonly SafetensorsFi
     }
   }
   const first = shards[0]?.path ?? "";
+  const seek = (name: string) => {
+    const spelling = spellings(name, prefixes).find((candidate) => located.has(candidate));
+    return spelling === undefined ? undefined : located.get(spelling);
+  };
+  const find = (name: string) => {
+    const found = seek(name);
+    if (found === undefined) throw invalid(first, `tensor "${name}" is missing`);
+    return found;
+  };
   return {
     files,
     parameters: [...located.values()].reduce(
       (sum, { entry }) => sum + (isFloatDtype(entry.dtype) ? elements(entry) : 0),
       0,
     ),
-    tensor: (name, shape) => lazyTensor(find(located, name, first), shape),
+    tensor: (name, shape) => lazyTensor(find(name), shape),
+    integers: (name, shape) => lazyIntegers(find(name), shape),
+    shapeOf: (name) => seek(name)?.entry.shape,
     close: async () => {
       await Promise.all(shards.map((shard) => shard.close()));
     },
   };
 }
 
-/** Heads other than the bare encoder put the encoder's tensors under a prefix. */
-const prefixes = ["", "bert."];
-
 /** TensorFlow's names for a layer norm's weight and bias survive in checkpoints that were converted early. */
-function spellings(name: string): readonly string[] {
+function spellings(name: string, prefixes: readonly string[]): readonly string[] {
   const old = name.replace(/LayerNorm\.weight$/, "LayerNorm.gamma").replace(/LayerNorm\.bias$/, "LayerNorm.beta");
   return prefixes.flatMap((prefix) => (old === name ? [prefix + name] : [prefix + name, prefix + old]));
 }
 
-function find(located: ReadonlyMap<string, Located>, name: string, file: string): Located {
-  const spelling = spellings(name).find((candidate) => located.has(candidate));
-  const found = spelling === undefined ? undefined : located.get(spelling);
-  if (found === undefined) throw invalid(file, `tensor "${name}" is missing`);
-  return found;
-}
-
 function lazyTensor({ shard, entry }: Located, shape: readonly number[]): LazyTensor {
   requireFloatDtype(entry, shard.path);
-  if (entry.shape.length !== shape.length || entry.shape.some((size, axis) => size !== shape[axis]))
-    throw invalid(shard.path, `tensor "${entry.name}" has shape [${entry.shape}], config.json says [${shape}]`);
+  requireShape({ shard, entry }, shape);
   return { shape, load: () => shard.readFloat32(entry) };
+}
+
+function lazyIntegers({ shard, entry }: Located, shape: readonly number[]): LazyIntegers {
+  requireShape({ shard, entry }, shape);
+  const { dtype, name } = entry;
+  if (dtype !== "I32" && dtype !== "I64") throw invalid(shard.path, `tensor "${name}" holds ${dtype}, not I32 or I64`);
+  const load = async () => {
+    const { buffer, byteOffset, byteLength } = await shard.read(entry);
+    if (dtype === "I32") return new Int32Array(buffer, byteOffset, byteLength / 4);
+    return Int32Array.from(new BigInt64Array(buffer, byteOffset, byteLength / 8), Number);
+  };
+  return { shape, load };
+}
+
+function requireShape({ shard, entry }: Located, shape: readonly number[]): void {
+  if (entry.shape.length === shape.length && entry.shape.every((size, axis) => size === shape[axis])) return;
+  throw invalid(shard.path, `tensor "${entry.name}" has shape [${entry.shape}], config.json says [${shape}]`);
 }
 
 function elements({ shape }: TensorEntry): number {

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
+import { createMutex } from "../mutex.js";
 import { fileError, hasCode } from "./file-errors.js";
 
 /** Gives a lock back. */
@@ -8,17 +9,40 @@ export type Unlock = () => Promise<void>;
 
 /**
  * Keeps other processes of this machine out of a work folder or store. A lock whose process is dead is taken over, so a
- * killed run leaves nothing to clean up.
+ * killed run leaves nothing to clean up. Within one process it is shared: the last to give it back opens the folder.
  * @throws E_CONFIG where a file lies, E_STORE_BUSY while another live process holds it, E_STORE_READ_ONLY, E_DISK_FULL
  */
 export async function lockFolder(folder: string): Promise<Unlock> {
   try {
     await mkdir(folder, { recursive: true });
-    return await takeLock(folder, join(folder, "lock"));
+    return await shareLock(folder, join(await realpath(folder), "lock"));
   } catch (error) {
     if (hasCode(error, "EEXIST", "ENOTDIR")) throw notFolder(folder, error);
     throw fileError(error, "cannot lock the folder", folder);
   }
+}
+
+/** Locks of this process, by path. */
+const locks = new Map<string, { readonly unlock: Unlock; holders: number }>();
+
+const serially = createMutex();
+
+function shareLock(folder: string, path: string): Promise<Unlock> {
+  return serially(async () => {
+    const lock = locks.get(path) ?? { unlock: await takeLock(folder, path), holders: 0 };
+    locks.set(path, lock);
+    lock.holders += 1;
+    let isHeld = true;
+    return () =>
+      serially(async () => {
+        if (!isHeld) return;
+        isHeld = false;
+        lock.holders -= 1;
+        if (lock.holders > 0) return;
+        locks.delete(path);
+        await lock.unlock();
+      });
+  });
 }
 
 async function takeLock(folder: string, path: string): Promise<Unlock> {

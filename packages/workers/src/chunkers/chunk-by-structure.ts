@@ -36,7 +36,7 @@ export async function chunkByStructure(
   const texts = rest.map(({ text }) => text);
   (await tokenizeTexts(tokenizer, texts, Math.max(pieceLength, 8 * budget))).forEach((tokens, row) => {
     const document = rest[row] as Document;
-    if (tokens.ids !== undefined && tokens.ids.length <= budget) {
+    if (tokens.ids !== undefined && tokens.ids.length <= budget && tokenizer.prompt === undefined) {
       fitted.set(document, wholeOf(document, withSpecialTokens(special, tokens.ids)));
     } else {
       tokenized.push({ document, tokens: tokens.index });

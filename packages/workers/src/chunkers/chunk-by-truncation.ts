@@ -14,17 +14,19 @@ export async function chunkByTruncation(
   { tokenizer, chunking, special }: SplitContext,
   documents: readonly Document[],
 ): Promise<readonly (readonly Chunk[])[]> {
-  const budget = chunking.maxTokens - tokenizer.specialTokens;
+  const { text: prompt, without } = tokenizer.prompt ?? { text: "", without: tokenizer };
+  const budget = chunking.maxTokens - without.specialTokens;
+  const spansOf = (texts: readonly string[]) => without.spans(texts.map((text) => prompt + text));
   const prefixes = documents.map(({ text }) => prefixOf(text, Math.max(prefixLength, 16 * budget)));
-  const spans = [...(await tokenizer.spans(prefixes))];
+  const spans = [...(await spansOf(prefixes))];
   for (const [row, { text }] of documents.entries()) {
     const isShort = (spans[row]?.ids.length ?? 0) < 2 * budget;
-    if (isShort && prefixes[row] !== text) spans[row] = (await tokenizer.spans([text]))[0] as (typeof spans)[number];
+    if (isShort && prefixes[row] !== text) spans[row] = (await spansOf([text]))[0] as (typeof spans)[number];
   }
   return documents.map((document, row) => {
     const { ids, ends } = spans[row] as (typeof spans)[number];
     const isCut = ids.length > budget;
-    const end = isCut ? (ends[budget - 1] as number) : document.text.length;
+    const end = isCut ? Math.max(0, (ends[budget - 1] as number) - prompt.length) : document.text.length;
     const headings = headingPaths(document, [0])[0] ?? [];
     const tokenIds = withSpecialTokens(special, ids.slice(0, budget));
     return [{ ordinal: 0, start: 0, end, headings, text: document.text.slice(0, end), tokenIds }];

@@ -22,7 +22,7 @@ export const chunkerVersion = 1;
 export function createChunker(tokenizer: Tokenizer, chunking: Chunking): Chunker {
   checkChunking(tokenizer, chunking);
   const split = chunking.strategy === "truncate" ? chunkByTruncation : chunkByStructure;
-  const special = memoise(() => probeSpecialTokens(tokenizer));
+  const special = memoise(() => probeSpecialTokens(tokenizer.prompt?.without ?? tokenizer));
 
   async function chunkOrFail(documents: readonly Document[]): Promise<readonly (readonly Chunk[] | MillraceError)[]> {
     try {

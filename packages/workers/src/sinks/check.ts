@@ -4,12 +4,12 @@ import { MillraceError, type PointBatch, type SearchQuery, type StoreSchema } fr
 export function checkSchema(stored: StoreSchema, wanted: StoreSchema, place: string): void {
   if (stored.dimensions !== wanted.dimensions || stored.distance !== wanted.distance) {
     const why = `${place} has ${kind(stored)}, the model gives ${kind(wanted)}`;
-    const fix = `Use another --store, or the model it was made with (${stored.model})`;
+    const fix = `Use the model it was made with (${stored.model}), another --store, or reindex, which exchanges what it holds`;
     throw new MillraceError("E_STORE_SCHEMA", "the store was made for other vectors", { why, fix });
   }
   if (stored.fingerprint !== wanted.fingerprint) {
     const why = `${place} has fingerprint ${short(stored.fingerprint)}, this run has ${short(wanted.fingerprint)}`;
-    const fix = `Use another --store, or the model (${stored.model}) and chunking it was made with`;
+    const fix = `Use the model (${stored.model}) and chunking it was made with, another --store, or reindex, which exchanges what it holds`;
     throw new MillraceError("E_STORE_FINGERPRINT", "the store was filled with another model or other chunking", {
       why,
       fix,

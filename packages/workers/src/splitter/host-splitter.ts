@@ -81,8 +81,7 @@ export class HostSplitter implements Splitter {
 
   /** A host that died while nothing was asked of it is nobody's fault; it is replaced without ado. */
   private async start(): Promise<Host<SplitRequest, Split>> {
-    const { job, store, tokenizerPath, isDryRun, limits } = this.options;
-    const settings: SplitterSettings = { job, store, tokenizerPath, isDryRun, limits };
+    const { onRestart: _, hangMilliseconds: __, ...settings } = this.options;
     const host = await startHost<SplitRequest, Split>({
       module: new URL("./splitter-host.js", import.meta.url),
       settings,

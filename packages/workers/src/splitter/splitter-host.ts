@@ -13,6 +13,8 @@ export interface SplitterSettings {
   readonly job: Job;
   readonly store: string;
   readonly tokenizerPath: string;
+  /** False for a model that takes texts without the special tokens its tokenizer knows. */
+  readonly hasSpecialTokens?: boolean;
   /** Read and count, write nothing. */
   readonly isDryRun: boolean;
   readonly limits: WorkLimits;
@@ -20,13 +22,14 @@ export interface SplitterSettings {
 
 /** The splitter host: a process of its own, so that no parser can block, exhaust or crash the main one. */
 await serveHost<SplitterSettings, SplitRequest, Split>(
-  async ({ job, store, tokenizerPath, isDryRun, limits }, note) => {
+  async ({ job, store, tokenizerPath, hasSpecialTokens = true, isDryRun, limits }, note) => {
     const blobs = await openBlobs(job.work);
+    const tokenizer = await loadTokenizer(tokenizerPath, { ...promptOf(job), hasSpecialTokens });
     const splitter = new ShardSplitter(
       {
         blobs: isDryRun ? discardingBlobs(blobs) : blobs,
         source: await openSource(job.source),
-        chunker: createChunker(await loadTokenizer(tokenizerPath), job.chunking),
+        chunker: createChunker(tokenizer, job.chunking),
         store,
         onProgress: signsOfLife(note),
         limits,
@@ -36,6 +39,10 @@ await serveHost<SplitterSettings, SplitRequest, Split>(
     return { facts: null, handle: (request, signal) => splitter.split(request, signal) };
   },
 );
+
+function promptOf({ model: { prompt } }: Job): { readonly prompt?: string } {
+  return prompt === undefined ? {} : { prompt };
+}
 
 /** Passes on every change of object, and one sign a second of a long one. */
 function signsOfLife(note: (object: string) => void): (object: string) => void {

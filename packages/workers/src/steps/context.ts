@@ -10,6 +10,7 @@ import type {
   Source,
   Split,
 } from "@millrace/core";
+import type { KnownVectors } from "../known-vectors/known-vectors.js";
 import type { WorkLimits } from "../work-limits.js";
 
 /** What all steps but `encode` work with; drivers are chosen by whoever composes them. */
@@ -30,6 +31,8 @@ export interface IoContext {
 export interface EncodeContext {
   readonly blobs: BlobStore;
   readonly encoder: Encoder;
+  /** What need not be encoded again. */
+  readonly known: KnownVectors;
   /** Called as a batch's encoding begins. */
   readonly onBatch?: (batch: BatchRef) => void;
   /** Called after each engine run with the tokens it held. */

@@ -3,7 +3,7 @@ import { openBatchFile } from "../arrow/batch-file.js";
 import { recordsOf } from "../arrow/record-columns.js";
 import { encodeVectorsFile, withoutRows } from "../arrow/vectors-file.js";
 import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
-import { encodeRows } from "../engines/encode-rows.js";
+import { encodeDistinct } from "../known-vectors/encode-distinct.js";
 import { quarantineChunks } from "../quarantine/quarantine.js";
 import type { EncodeContext } from "./context.js";
 
@@ -12,7 +12,7 @@ import type { EncodeContext } from "./context.js";
  * @throws the signal's reason once it fires
  */
 export async function encode(context: EncodeContext, batch: BatchRef, signal?: AbortSignal): Promise<VectorsRef> {
-  const { blobs, encoder } = context;
+  const { blobs, encoder, known } = context;
   const indexKey = layout.vectorsIndex(batch.shard, batch.index);
   const earlier = await readJson<VectorsRef>(blobs, indexKey);
   if (earlier !== undefined) return earlier;
@@ -20,10 +20,8 @@ export async function encode(context: EncodeContext, batch: BatchRef, signal?: A
   const { table, tokenIds } = openBatchFile(await getBlob(blobs, batch));
   context.onBatch?.(batch);
   const onRun = ({ length, rows }: TokenBatchPlan) => context.onTokens?.(length * rows.length);
-  const { vectors, failed } = await encodeRows(encoder, tokenIds, {
-    onRun,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const options = { onRun, ...(signal === undefined ? {} : { signal }) };
+  const { vectors, failed, reused } = await encodeDistinct(encoder, tokenIds, { known, ...options });
   const isWhole = failed.size === 0;
   const records = isWhole ? [] : recordsOf(table);
   if (!isWhole) await quarantineChunks(blobs, batch, records, failed);
@@ -39,7 +37,12 @@ export async function encode(context: EncodeContext, batch: BatchRef, signal?: A
     points: tokenIds.length - failed.size,
     dimensions: encoder.dimensions,
     quarantined: failed.size,
+    engine: encoder.engine,
     quarantinedIds: records.filter((_, row) => failed.has(row)).map(({ id }) => id),
+    reused: {
+      chunks: reused.length,
+      tokens: reused.reduce((sum, row) => sum + (tokenIds[row]?.length ?? 0), 0),
+    },
   };
   await writeJson(blobs, indexKey, ref);
   return ref;

@@ -14,6 +14,8 @@ interface Entry<Context> {
 /** Drivers of the jobs a worker takes part in: opened with a job's first step, closed when the job falls silent. */
 export interface ContextPool<Context> {
   of(job: Job): Promise<Context>;
+  /** Closes a job's drivers; its next step opens them anew. */
+  release(job: Job): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,10 @@ export function createContextPool<Context>(options: ContextPoolOptions<Context>)
         if (entries.get(name) === entry) entries.delete(name);
         throw asMillraceError(error, "E_INTERNAL", "a job cannot be opened");
       }
+    },
+    async release(job) {
+      const entry = entries.get(nameOf(job));
+      if (entry !== undefined) await closeEntry(nameOf(job), entry);
     },
     async close() {
       clearInterval(timer);

@@ -3,18 +3,28 @@ import { readFile } from "node:fs/promises";
 import { MillraceError, type Tokenizer } from "@millrace/core";
 import { Tokenizer as NativeTokenizer } from "tokenizers";
 import { nativeTokenizer } from "./native-tokenizer.js";
+import { withPrompt } from "./with-prompt.js";
+
+export interface TokenizerOptions {
+  /** Put before every text. */
+  readonly prompt?: string;
+  /** False for a model that takes texts without the special tokens its tokenizer knows. */
+  readonly hasSpecialTokens?: boolean;
+}
 
 /**
  * Loads a Hugging Face `tokenizer.json` with its own truncation and padding off.
  * E_MODEL_INVALID when the file is missing, damaged, or of a kind the tokenizers library does not know.
  */
-export async function loadTokenizer(path: string): Promise<Tokenizer> {
+export async function loadTokenizer(path: string, options: TokenizerOptions = {}): Promise<Tokenizer> {
+  const { prompt = "", hasSpecialTokens = true } = options;
   try {
     const source = await readFile(path, "utf8");
     const native = NativeTokenizer.fromString(source);
     native.disableTruncation();
     native.disablePadding();
-    return await nativeTokenizer(native, digestOf(source));
+    const digest = digestOf(source);
+    return await withPrompt(await nativeTokenizer(native, { digest, hasSpecialTokens }), prompt);
   } catch (cause) {
     throw new MillraceError("E_MODEL_INVALID", `The tokenizer ${path} cannot be loaded`, {
       why: cause instanceof Error ? cause.message : String(cause),

@@ -24,8 +24,11 @@ const unitsPerCall = 1 << 20;
  * Puts the contract over a native tokenizer. One text is never divided, whatever its length: 10 MB of words take about
  * ten seconds and 1 GB of memory, so callers bring long texts in pieces.
  */
-export async function nativeTokenizer(native: NativeTokenizer, digest: string): Promise<Tokenizer> {
-  const withSpecial = await native.encodeBatch(["a"], { addSpecialTokens: true });
+export async function nativeTokenizer(
+  native: NativeTokenizer,
+  { digest, hasSpecialTokens }: { readonly digest: string; readonly hasSpecialTokens: boolean },
+): Promise<Tokenizer> {
+  const withSpecial = await native.encodeBatch(["a"], { addSpecialTokens: hasSpecialTokens });
   const without = await native.encodeBatch(["a"], { addSpecialTokens: false });
   const specialTokens = (withSpecial[0]?.getLength() ?? 0) - (without[0]?.getLength() ?? 0);
 
@@ -45,9 +48,9 @@ export async function nativeTokenizer(native: NativeTokenizer, digest: string): 
   }
 
   return {
-    digest,
+    digest: hasSpecialTokens ? digest : `${digest}-plain`,
     specialTokens,
-    encode: (texts) => inCalls(texts, true, (encoding) => Int32Array.from(encoding.getIds())),
+    encode: (texts) => inCalls(texts, hasSpecialTokens, (encoding) => Int32Array.from(encoding.getIds())),
     count: (texts) => inCalls(texts, false, (encoding) => encoding.getLength()),
     spans: (texts) =>
       inCalls(texts, false, (encoding, text) => toTokenSpans(text, encoding.getIds(), encoding.getOffsets())),

@@ -9,7 +9,8 @@ export const attributes = {
   phase: "MillracePhase",
 } as const;
 
-/** What a job is found by, in plain. */
+/** What a job is found by, in plain; by its store, whatever generation of it. */
 export function attributesOf({ corpus, store, model }: Job): Readonly<Record<string, string>> {
-  return { [attributes.corpus]: corpus, [attributes.store]: store, [attributes.model]: model.reference };
+  const place = store.replace(/#.*$/, "");
+  return { [attributes.corpus]: corpus, [attributes.store]: place, [attributes.model]: model.reference };
 }

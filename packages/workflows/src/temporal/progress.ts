@@ -3,13 +3,15 @@ import type { Progress } from "../runtime.js";
 
 /** What a job has done so far, as its `progress` query answers and as it is carried from run to run. */
 export interface JobProgress {
-  readonly phase: "working" | "committing" | "done";
+  readonly phase: "working" | "committing" | "verifying" | "judging" | "promoting" | "done";
   readonly isPaused: boolean;
   /** Batches that workers have been given to encode, and how many may be at once. */
   readonly batches: { readonly underWay: number; readonly limit: number };
   readonly planned: PlanCounts;
   readonly split: SplitCounts;
   readonly chunks: number;
+  /** Of the chunks, those that were not encoded: their vector was known. */
+  readonly reused: number;
   readonly tokens: number;
   readonly points: number;
   readonly quarantined: number;
@@ -22,6 +24,7 @@ export const noProgress: JobProgress = {
   planned: noPlanCounts,
   split: noCounts,
   chunks: 0,
+  reused: 0,
   tokens: 0,
   points: 0,
   quarantined: 0,
@@ -44,12 +47,16 @@ export function addProgress(sum: JobProgress, event: Progress): JobProgress {
       return {
         ...sum,
         chunks: sum.chunks + event.chunks,
+        reused: sum.reused + event.reused,
         tokens: sum.tokens + event.tokens,
         quarantined: sum.quarantined + event.quarantined,
       };
     case "written":
       return { ...sum, points: sum.points + event.points };
     case "committing":
-      return { ...sum, phase: "committing" };
+    case "verifying":
+    case "judging":
+    case "promoting":
+      return { ...sum, phase: event.kind };
   }
 }

@@ -1,7 +1,8 @@
-import type { CorpusSteps, ShardSteps } from "@millrace/core";
+import type { CorpusSteps, Job, JobSteps, ReindexSteps, ShardSteps } from "@millrace/core";
 import { proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { InTurn } from "../in-turn.js";
-import type { Progress, Runtime, Windows } from "../runtime.js";
+import type { ReindexRuntime } from "../reindex-corpus.js";
+import type { Progress, Windows } from "../runtime.js";
 import type { Slots } from "../slots.js";
 import { ioQueue } from "./queues.js";
 
@@ -32,7 +33,7 @@ function windowsFor(batches: number): Windows {
 }
 
 /** Runs a job as a Temporal workflow: each step is an activity, its journal is the history and the work folder. */
-export function createTemporalRuntime(options: TemporalRuntimeOptions): Runtime {
+export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexRuntime {
   const { encodeQueue, slots, checkpoint, report, inTurn } = options;
   const corpus = proxyActivities<CorpusSteps>({
     taskQueue: ioQueue,
@@ -52,7 +53,24 @@ export function createTemporalRuntime(options: TemporalRuntimeOptions): Runtime 
     heartbeatTimeout,
     retry,
   });
+  const quality = proxyActivities<ReindexSteps>({
+    taskQueue: encodeQueue,
+    startToCloseTimeout: "24 hours",
+    heartbeatTimeout,
+    retry,
+  });
+  const generations = proxyActivities<ReindexSteps>({
+    taskQueue: ioQueue,
+    startToCloseTimeout: "2 hours",
+    heartbeatTimeout,
+    retry,
+  });
   return {
+    reindex: {
+      verify: (...args) => inTurn(quality.verify(...args)),
+      judge: (...args) => inTurn(quality.judge(...args)),
+      promote: (...args) => inTurn(generations.promote(...args)),
+    },
     steps: {
       plan: (...args) => inTurn(corpus.plan(...args)),
       split: (...args) => inTurn(shard.split(...args)),
@@ -75,4 +93,15 @@ export function createTemporalRuntime(options: TemporalRuntimeOptions): Runtime 
     wantsRest: () => workflowInfo().continueAsNewSuggested,
     report,
   };
+}
+
+/** The job that a schedule is to run now. */
+export function currentJob(job: Job): Promise<Job> {
+  const { current } = proxyActivities<JobSteps>({
+    taskQueue: ioQueue,
+    startToCloseTimeout: "10 minutes",
+    heartbeatTimeout,
+    retry,
+  });
+  return current(job);
 }

@@ -1,4 +1,4 @@
-import type { Job, Summary } from "@millrace/core";
+import type { Job, ReindexOptions, Summary } from "@millrace/core";
 import {
   ApplicationFailure,
   CancellationScope,
@@ -14,11 +14,12 @@ import { embedCorpusFrom } from "../embed-corpus.js";
 import { Gate } from "../gate.js";
 import { createInTurn } from "../in-turn.js";
 import { beginning, type Position } from "../position.js";
+import { promoteFilled, type ReindexSummary } from "../reindex-corpus.js";
 import { Slots } from "../slots.js";
 import { attributes } from "./attributes.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
-import { createTemporalRuntime } from "./runtime.js";
+import { createTemporalRuntime, currentJob } from "./runtime.js";
 
 /** Takes no new work until `resume`; what is under way is finished. As a signal it needs no worker to be there now. */
 export const pauseSignal = defineSignal("pause");
@@ -49,6 +50,35 @@ export interface EmbedCorpusInput {
 
 /** The workflow `embedCorpus`: the same orchestration as in one process; long jobs continue in new histories. */
 export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
+  const { runtime, finish, rest } = openRuntime(input);
+  const outcome = await embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full));
+  if ("rest" in outcome) {
+    return continueAsNew<typeof embedCorpus>({ ...input, ...rest(outcome.rest) });
+  }
+  finish();
+  return outcome.summary;
+}
+
+/** What `reindexCorpus` is started with. */
+export interface ReindexCorpusInput extends EmbedCorpusInput {
+  readonly options: ReindexOptions;
+}
+
+/** The workflow `reindexCorpus`: fills a generation as `embedCorpus` does, and lets it answer once it is good enough. */
+export async function reindexCorpus(input: ReindexCorpusInput): Promise<ReindexSummary> {
+  const { job, options } = input;
+  const { runtime, finish, rest } = openRuntime(input);
+  const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
+  if ("rest" in outcome) {
+    return continueAsNew<typeof reindexCorpus>({ ...input, ...rest(outcome.rest) });
+  }
+  const summary = await promoteFilled(runtime, job, { options, filled: outcome.summary });
+  finish();
+  return summary;
+}
+
+/** The runtime of a job, which can be paused, resumed, scaled and asked how far it is. */
+function openRuntime(input: EmbedCorpusInput) {
   const { job, device } = input;
   let progress: JobProgress = { ...noProgress, ...input.progress };
   const inTurn = createInTurn();
@@ -92,14 +122,15 @@ export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
     },
     inTurn,
   });
-  const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
-  if ("rest" in outcome) {
-    const next = { ...input, batches: slots.limit, from: outcome.rest, progress: current() };
-    return continueAsNew<typeof embedCorpus>(next);
-  }
-  progress = { ...progress, phase: "done" };
-  show();
-  return outcome.summary;
+  return {
+    runtime,
+    finish: () => {
+      progress = { ...progress, phase: "done" };
+      show();
+    },
+    /** What the run that goes on from there is started with. */
+    rest: (from: Position) => ({ batches: slots.limit, from, progress: current() }),
+  };
 }
 
 const keyword = (name: string) => ({ name, type: "KEYWORD" as const });
@@ -133,10 +164,11 @@ export async function refreshCorpus({
   attributes: values = {},
   ...input
 }: RefreshCorpusInput): Promise<Summary | undefined> {
+  const job = await currentJob(input.job);
   try {
     return await executeChild(embedCorpus, {
       workflowId,
-      args: [input],
+      args: [{ ...input, job }],
       typedSearchAttributes: Object.entries(values).map(([name, value]) => ({ key: keyword(name), value })),
     });
   } catch (error) {

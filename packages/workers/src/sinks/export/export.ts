@@ -10,8 +10,8 @@ import {
 } from "@millrace/core";
 import { writeAtomically } from "../../blobs/atomic-file.js";
 import { fileError } from "../../blobs/file-errors.js";
+import { createMutex } from "../../mutex.js";
 import { checkBatch, opened } from "../check.js";
-import { createMutex } from "../mutex.js";
 import { openStoreFolder, readStoreSchema } from "../store-file.js";
 import type { PartFormat } from "./part-format.js";
 import {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { StoredSchema, StoreSchema } from "@millrace/core";
+import { createMutex } from "../../mutex.js";
 import { checkSchema } from "../check.js";
 import { generationName, joinGeneration } from "../generation.js";
-import { createMutex } from "../mutex.js";
 import {
   damagedStore,
   otherVersion,

@@ -96,7 +96,7 @@ async function openReader(folder: string, table: string): Promise<Reader> {
  * conditions on the payload are only decided here. An index that finds too few is passed by.
  */
 async function searchTable(table: Table, query: SearchQuery): Promise<readonly SearchHit[]> {
-  let bypassIndex = (await table.listIndices()).length === 0;
+  let bypassIndex = query.isExact === true || (await table.listIndices()).length === 0;
   for (let limit = query.top + rowsBeyondTop; ; limit *= 4) {
     const { points, farthest } = await nearest({ table, query, limit, bypassIndex });
     const matching = points.filter(({ record }) => query.filters.every((filter) => matchesFilter(record, filter)));

@@ -1,8 +1,8 @@
 import type { Connection, Table } from "@lancedb/lancedb";
 import { inPieces, type PointBatch, type Sink, type StoreSchema } from "@millrace/core";
 import type { Schema } from "apache-arrow";
+import { createMutex } from "../../mutex.js";
 import { checkBatch, opened } from "../check.js";
-import { createMutex } from "../mutex.js";
 import { type LanceGeneration, openGeneration } from "./catalog.js";
 import { guarded } from "./errors.js";
 import { createKnownIds, type KnownIds } from "./known-ids.js";

@@ -72,7 +72,7 @@ export function qdrantSearcher({ place, generation }: QdrantStore, options: Qdra
  * decides only some conditions. Where the index finds too few, every vector is compared.
  */
 async function searchPoints(connection: QdrantConnection, query: SearchQuery): Promise<readonly SearchHit[]> {
-  let isExact = false;
+  let isExact = query.isExact ?? false;
   for (let limit = query.top + pointsBeyondTop; ; limit *= 4) {
     const { points, lowest } = await nearest(connection, { query, limit, isExact });
     const matching = points.filter(({ record }) => query.filters.every((filter) => matchesFilter(record, filter)));

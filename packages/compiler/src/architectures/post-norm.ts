@@ -1,0 +1,109 @@
+import { type GraphBuilder, microsoft } from "../graph/builder.js";
+import type { LazyTensor, Weights } from "../weights/checkpoint.js";
+import { type Affine, addActivation, addLinear, addResidualNorm, addSelfAttention, addWeight } from "./layers.js";
+
+/** Sizes of an encoder whose layer norms stand after each residual. */
+export interface PostNormConfig {
+  readonly hidden: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly intermediate: number;
+  readonly activation: string;
+  readonly epsilon: number;
+}
+
+/** Names of a layer's tensors, without `.weight` and `.bias`. */
+export interface PostNormNames {
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+  readonly mixed: string;
+  readonly attentionNorm: string;
+  readonly inner: string;
+  readonly outer: string;
+  readonly outputNorm: string;
+}
+
+export interface PostNormBuild {
+  readonly graph: GraphBuilder;
+  readonly weights: Weights;
+  readonly config: PostNormConfig;
+  /** Added to every layer's attention scores: [1, heads, sequence, sequence]. */
+  readonly scoreBias?: string;
+}
+
+/** Adds layers that attend, then widen and narrow each state: states [batch, sequence, hidden] → the same. */
+export function addPostNormLayers(
+  build: PostNormBuild,
+  states: string,
+  namesOf: (layer: number) => PostNormNames,
+): string {
+  let current = states;
+  for (let layer = 0; layer < build.config.layers; layer += 1) {
+    const names = namesOf(layer);
+    const attended = addAttention(build, { states: current, name: `layer.${layer}.attention`, names });
+    current = addFeedForward(build, { states: attended, name: `layer.${layer}.feed-forward`, names });
+  }
+  return current;
+}
+
+interface Part {
+  readonly states: string;
+  /** What the names of its nodes begin with. */
+  readonly name: string;
+  readonly names: PostNormNames;
+}
+
+function addAttention(build: PostNormBuild, { states, name, names }: Part): string {
+  const { graph, weights, config, scoreBias } = build;
+  const { hidden, heads, epsilon } = config;
+  const parts = [names.query, names.key, names.value].map((part) => affine(weights, part, [hidden, hidden]));
+  const attention = { input: states, parts, heads, ...(scoreBias !== undefined && { scoreBias }) };
+  const mixed = addSelfAttention(graph, `${name}.heads`, attention);
+  const output = affine(weights, names.mixed, [hidden, hidden]);
+  const input = addLinear(graph, `${name}.output`, { input: mixed, ...output });
+  const norm = affine(weights, names.attentionNorm, [hidden]);
+  return addResidualNorm(graph, `${name}.norm`, { input, residual: states, epsilon, ...norm });
+}
+
+function addFeedForward({ graph, weights, config }: PostNormBuild, { states, name, names }: Part): string {
+  const { hidden, intermediate, activation, epsilon } = config;
+  const inner = affine(weights, names.inner, [intermediate, hidden]);
+  const widened = addLinear(graph, `${name}.inner`, { input: states, ...inner });
+  const activated = addActivation(graph, `${name}.activation`, { input: widened, activation });
+  const outer = affine(weights, names.outer, [hidden, intermediate]);
+  const input = addLinear(graph, `${name}.outer`, { input: activated, ...outer });
+  const norm = affine(weights, names.outputNorm, [hidden]);
+  return addResidualNorm(graph, `${name}.norm`, { input, residual: states, epsilon, ...norm });
+}
+
+export interface EmbeddingsSpec {
+  readonly ids: string;
+  /** [vocabulary, hidden]. */
+  readonly words: LazyTensor;
+  /** [positions, hidden]; the first row is the first token's. */
+  readonly positions: LazyTensor;
+  readonly norm: Affine;
+  readonly epsilon: number;
+}
+
+/** LayerNorm(word + position): ids [batch, sequence] → states [batch, sequence, hidden]. */
+export function addEmbeddings(graph: GraphBuilder, { ids, words, positions, norm, epsilon }: EmbeddingsSpec): string {
+  const inputs = [
+    ids,
+    "",
+    addWeight(graph, "embeddings.words", words),
+    addWeight(graph, "embeddings.positions", positions),
+    "",
+    addWeight(graph, "embeddings.norm.weight", norm.weight),
+    addWeight(graph, "embeddings.norm.bias", norm.bias),
+  ];
+  const outputs = ["embeddings", "embeddings.mask"];
+  const attributes = { epsilon: { float: epsilon } };
+  return graph.node("embeddings", "EmbedLayerNormalization", { domain: microsoft, inputs, outputs, attributes });
+}
+
+/** Weight of the given shape and bias as long as the weight's first axis. */
+export function affine(weights: Weights, name: string, shape: readonly [number, ...number[]]): Affine {
+  return { weight: weights.tensor(`${name}.weight`, shape), bias: weights.tensor(`${name}.bias`, [shape[0]]) };
+}
