@@ -14,10 +14,9 @@ interface InputPlan {
   readonly copies?: readonly ChannelCopy[];
 }
 
-/** The values whose ranges `quantizeGraph` asks for, each with its number of channels. */
+/** The values whose ranges `quantizeGraph` asks for, and how many channels each has. */
 export function quantizableInputs(graph: Graph): ReadonlyMap<string, number> {
-  const groups = byInput(findLinears(graph, linksOf(graph)));
-  return new Map([...groups].map(([input, [linear]]) => [input, linear?.weight.shape[0] ?? 0]));
+  return new Map(findLinears(graph, linksOf(graph)).map(({ input, weight }) => [input, weight.shape[0] ?? 0]));
 }
 
 /**
