@@ -10,14 +10,28 @@ import { encodeInBatches, openTiny, readTinyGolden, texts, tinyModelNames, tinyM
 const cacheDirectory = mkdtempSync(join(tmpdir(), "millrace-tiny-"));
 afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
 
-function expectClose(actual: readonly Float32Array[], expected: readonly Float32Array[]): void {
+interface Bounds {
+  readonly cosine: number;
+  /** Largest difference, as a share of the largest component. */
+  readonly share: number;
+}
+
+const exact: Bounds = { cosine: 0.99999, share: 2e-5 };
+
+function expectClose(actual: readonly Float32Array[], expected: readonly Float32Array[], bounds = exact): void {
   for (const [row, vector] of actual.entries()) {
     const truth = expected[row] as Float32Array;
     expect(vector.length).toBe(truth.length);
-    expect([row, cosine(vector, truth) >= 0.99999]).toEqual([row, true]);
-    expect([row, distance(vector, truth) <= 2e-5 * scale(truth)]).toEqual([row, true]);
+    expect([row, cosine(vector, truth) >= bounds.cosine]).toEqual([row, true]);
+    expect([row, distance(vector, truth) <= bounds.share * scale(truth)]).toEqual([row, true]);
   }
 }
+
+/** Kernels of quantised and half-precision graphs round in the middle, and not everywhere alike. */
+const rounding: Readonly<Record<string, Bounds>> = {
+  "onnx-half": { cosine: 0.99999, share: 2e-3 },
+  "onnx-int8": { cosine: 0.999, share: 0.05 },
+};
 
 describe.each(tinyModelNames)("tiny model %s", (name) => {
   test("gives the vectors that sentence-transformers gives", async () => {
@@ -32,14 +46,19 @@ describe.each(tinyModelNames)("tiny model %s", (name) => {
         rows.map((_, row) => [row]),
       );
     };
-    expectClose(await encode(choosePrompt(prompts, "document", prompts.defaultName ?? "")), golden.vectors);
-    expectClose(await encode(choosePrompt(prompts, "document")), golden.documents);
-    expectClose(await encode(choosePrompt(prompts, "query")), golden.queries);
+    expectClose(
+      await encode(choosePrompt(prompts, "document", prompts.defaultName ?? "")),
+      golden.vectors,
+      rounding[name],
+    );
+    expectClose(await encode(choosePrompt(prompts, "document")), golden.documents, rounding[name]);
+    expectClose(await encode(choosePrompt(prompts, "query")), golden.queries, rounding[name]);
   });
 
   test("gives a row the same vector, bit for bit, in whatever batch", async () => {
     const { model, session } = await openTiny(tinyModelPath(name), { cacheDirectory });
-    const { vocabularySize, maxTokens } = model;
+    const { vocabularySize, maxTokens, isRowIndependent } = model;
+    if (!isRowIndependent) return expect(name).toMatch(/^onnx/);
     const lengths = [1, 2, 3, 7, 16, 33, maxTokens].filter((length) => length <= maxTokens);
     await fc.assert(
       fc.asyncProperty(

@@ -1,6 +1,6 @@
 """Writes tiny-models/<name>/: small random models as sentence-transformers saves them, each with its own vectors.
 
-    pip install sentence-transformers==6.2.0 transformers==5.24.0 torch==2.15.0 model2vec==0.10.0
+    pip install sentence-transformers==6.2.0 transformers==5.24.0 torch==2.15.0 model2vec==0.10.0 onnx==1.23.2 onnxruntime
     python tests/golden/make_tiny_models.py [name ...]
 
 texts.json holds texts from one token to more than any model takes, in several scripts, and each model's golden.json what
@@ -16,10 +16,14 @@ import shutil
 import sys
 
 import numpy
+import onnx
+import onnxruntime
 import safetensors.torch
 import torch
 import transformers
 from model2vec import StaticModel
+from onnxruntime.quantization import quantize_dynamic
+from onnxruntime.transformers.float16 import convert_float_to_float16
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
 from sentence_transformers.sentence_transformer.modules import Dropout, LayerNorm, Pooling, StaticEmbedding
@@ -205,6 +209,40 @@ def rotary():
     old_config(root / "qwen3-sliding", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 4.0})
 
 
+def gemma():
+    pooling = lambda *modes: Pooling(32, modes)
+    settings = dict(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=1, head_dim=12, query_pre_attn_scalar=20, pad_token_id=1, bos_token_id=0,
+        eos_token_id=2, **(sizes | {"num_hidden_layers": 3}),
+    )
+    config = transformers.Gemma3TextConfig(
+        use_bidirectional_attention=True, sliding_window=14, layer_types=["sliding_attention", "full_attention", "sliding_attention"], **settings
+    )
+    prompts = {"query": "task: search result | query: ", "document": "title: none | text: "}
+    head = [pooling("mean"), Dense(32, 48, bias=False, activation_function=torch.nn.Identity()), Dense(48, 32, bias=False, activation_function=torch.nn.Identity()), Normalize()]
+    make("gemma3", transformers.Gemma3TextModel(config).eval(), tokenizer=byte_pairs(), head=head, limit=96, dtype=torch.bfloat16, prompts=prompts)
+    config = transformers.Gemma3TextConfig(
+        sliding_window=9, sliding_window_pattern=2, rope_parameters={
+            "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}
+        }, **settings
+    )
+    make("gemma3-causal", transformers.Gemma3TextModel(config).eval(), tokenizer=byte_pairs(), head=[pooling("lasttoken")], limit=96, dtype=torch.float16)
+    old_config(root / "gemma3-causal", rope_theta=1000000.0, rope_local_base_freq=10000.0, rope_scaling={"rope_type": "linear", "factor": 8.0}, sliding_window_pattern=2)
+
+
+def gte():
+    pooling = lambda *modes: Pooling(32, modes)
+    settings = dict(vocab_size=260, max_position_embeddings=96, pad_token_id=1, **sizes)
+    config = transformers.GteConfig(type_vocab_size=1, rope_parameters={"rope_type": "default", "rope_theta": 160000.0}, **settings)
+    make("gte", transformers.GteModel(config).eval(), tokenizer=unigrams(), head=[pooling("cls"), Normalize()], limit=96, dtype=torch.float16)
+    # What the authors' own code calls ntk is what transformers has as another theta and a linear factor.
+    config = transformers.GteConfig(
+        type_vocab_size=0, rope_parameters={"rope_type": "linear", "factor": 8.0 ** (2 / 8), "rope_theta": 20000.0 * 8}, **settings
+    )
+    make("gte-new", transformers.GteModel(config).eval(), tokenizer=unigrams(), head=[pooling("cls")], limit=96, dtype=torch.float16, prefix="new.")
+    old_config(root / "gte-new", model_type="new", rope_theta=20000, rope_scaling={"type": "ntk", "factor": 8.0}, pack_qkv=True, position_embedding_type="rope", layer_norm_type="layer_norm")
+
+
 def nomic():
     pooling = lambda *modes: Pooling(32, modes)
     config = transformers.NomicBertConfig(vocab_size=280, max_position_embeddings=96, rope_parameters={"rope_type": "default", "rope_theta": 1000.0}, **sizes)
@@ -272,6 +310,76 @@ def static():
     write_golden(folder, SentenceTransformer(str(folder), device="cpu"))
 
 
+def exported():
+    pooling = lambda *modes: Pooling(32, modes)
+    make("onnx-states", bert(), tokenizer=word_pieces(), head=[pooling("mean", "max"), Dense(64, 24), Normalize()])
+    export(root / "onnx-states", lambda features: features["token_embeddings"], "last_hidden_state", opset=14)
+    shutil.rmtree(root / "onnx-data", ignore_errors=True)
+    shutil.copytree(root / "onnx-states", root / "onnx-data")
+    onnx.save(onnx.load(root / "onnx-data/onnx/model.onnx"), root / "onnx-data/onnx/model.onnx", save_as_external_data=True, location="model.onnx_data", size_threshold=0)
+    make("onnx-vectors", bert(), tokenizer=word_pieces(), head=[pooling("cls"), Normalize()])
+    export(root / "onnx-vectors", lambda features: features["sentence_embedding"], "sentence_embedding", opset=17)
+    config = transformers.DistilBertConfig(vocab_size=280, max_position_embeddings=64, dim=32, n_layers=1, n_heads=4, hidden_dim=48)
+    make("onnx-half", transformers.DistilBertModel(config).eval(), tokenizer=word_pieces(), head=[pooling("mean"), Normalize()])
+    export(root / "onnx-half", lambda features: features["token_embeddings"], "token_embeddings", opset=18)
+    path = root / "onnx-half" / "onnx" / "model.onnx"
+    onnx.save(convert_float_to_float16(onnx.load(path)), path)
+    write_golden(root / "onnx-half", MeanOfStates(root / "onnx-half"))
+    make("onnx-int8", bert(), tokenizer=word_pieces(), head=[pooling("mean"), Normalize()])
+    export(root / "onnx-int8", lambda features: features["token_embeddings"], "last_hidden_state", opset=17)
+    path = root / "onnx-int8" / "onnx" / "model.onnx"
+    quantize_dynamic(path, path)
+    write_golden(root / "onnx-int8", MeanOfStates(root / "onnx-int8"))
+
+
+def export(folder, output, name, opset):
+    """Exports the encoder alone or the whole chain, as optimum does; the weights go."""
+    model = SentenceTransformer(str(folder), device="cpu")
+    inputs = model.preprocess(["The river runs to the sea."])
+    names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in inputs]
+
+    class Exported(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, *values):
+            return output(self.model(dict(zip(names, values))))
+
+    (folder / "onnx").mkdir()
+    axes = {each: {0: "batch", 1: "sequence"} for each in names} | {name: {0: "batch", 1: "sequence"} if name != "sentence_embedding" else {0: "batch"}}
+    torch.onnx.export(
+        Exported().eval(), tuple(inputs[each] for each in names), str(folder / "onnx" / "model.onnx"), input_names=names, output_names=[name],
+        dynamic_axes=axes, opset_version=opset, dynamo=False,
+    )
+    (folder / "model.safetensors").unlink()
+    trim(folder / "onnx" / "model.onnx")
+
+
+def trim(path):
+    """Takes out where the exporter's code lay."""
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.doc_string = ""
+    onnx.save(model, path)
+
+
+class MeanOfStates:
+    """What ONNX Runtime itself makes of an exported graph, pooled and normalised."""
+
+    def __init__(self, folder):
+        self.session = onnxruntime.InferenceSession(folder / "onnx" / "model.onnx")
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+
+    def encode(self, texts):
+        inputs = self.tokenizer(texts, truncation=True, return_tensors="np")
+        feed = {each.name: inputs[each.name].astype(numpy.int64) for each in self.session.get_inputs()}
+        states = self.session.run(None, feed)[0].astype(numpy.float32).mean(axis=1)
+        return states / numpy.linalg.norm(states, axis=1, keepdims=True)
+
+    encode_query = encode_document = encode
+
+
 def old_config(folder, **fields):
     """The same configuration as transformers 4 wrote it."""
     config = json.loads((folder / "config.json").read_text())
@@ -280,7 +388,7 @@ def old_config(folder, **fields):
     (folder / "config.json").write_text(json.dumps(config | fields, indent=2) + "\n")
 
 
-groups = [bert_heads, bert_family, rotary, nomic, dpr, static]
+groups = [bert_heads, bert_family, rotary, gemma, gte, nomic, dpr, static, exported]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ export interface ModelDescription
     | "pooling"
     | "isNormalized"
     | "hasSpecialTokens"
+    | "isRowIndependent"
     | "prompts"
     | "tokenizerPath"
   > {

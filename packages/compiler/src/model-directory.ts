@@ -2,13 +2,12 @@ import { access, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MillraceError } from "@millrace/core";
 import type { EncoderPlan } from "./architectures/architecture.js";
-import { planEncoder } from "./architectures/registry.js";
-import { planStatic } from "./architectures/static.js";
 import { cutHead, type HeadModule, vectorWidth } from "./heads/head.js";
 import { readHead } from "./heads/read-head.js";
 import { readJsonFile, requireJsonFile } from "./json.js";
 import { modulesName, readModules } from "./modules.js";
 import { type Prompts, promptsName, readTextSettings } from "./prompts.js";
+import { type ReadEncoder, readEncoder } from "./read-encoder.js";
 import { findWeightFiles } from "./weights/checkpoint.js";
 import type { WeightPlaces } from "./weights/model-weights.js";
 
@@ -29,6 +28,8 @@ export interface ModelDirectory extends WeightPlaces {
 export interface DirectoryOptions {
   /** Floats of each vector to keep; by default what the model says, else all. */
   readonly dimensions?: number;
+  /** An exported graph to use in place of the weights, relative to the directory. */
+  readonly onnxFile?: string;
 }
 
 /**
@@ -42,13 +43,15 @@ export async function readModelDirectory(directory: string, options: DirectoryOp
   const modules = await readModules(path);
   const encoderFolder = modules?.[0]?.folder ?? "";
   const encoderPath = join(path, encoderFolder);
-  const isStatic = modules?.[0]?.kind === "StaticEmbedding";
-  const { architecture, encoder } = await (isStatic ? readStatic(encoderPath) : readEncoder(encoderPath));
-  const read = await readHead(path, modules?.slice(1) ?? [], encoder);
+  const found = await readEncoder({ path, folder: encoderFolder, modules, onnxFile: options.onnxFile });
+  const { architecture, parameters: graphParameters } = found;
+  const read = await readHead(path, modules?.slice(1) ?? [], found.encoder);
+  const { encoder, head: whole } = pooledApart(found, read.head);
   const { prompts, dimensions: ownDimensions } = await readTextSettings(path);
-  const head = cutTo(read.head, encoder.dimensions, options.dimensions ?? ownDimensions);
+  const head = cutTo(whole, encoder.dimensions, options.dimensions ?? ownDimensions);
   await checkTokenizer(encoderPath);
-  const places = { path, encoderPath, prefixes: encoder.prefixes, folders: foldersOf(head) };
+  const ofEncoder = graphParameters === undefined ? { encoderPath } : { graphParameters };
+  const places = { path, ...ofEncoder, prefixes: encoder.prefixes, folders: foldersOf(head) };
   return {
     ...places,
     architecture,
@@ -57,7 +60,11 @@ export async function readModelDirectory(directory: string, options: DirectoryOp
     prompts: { ...prompts, isPooled: read.isPromptPooled },
     maxTokens: Math.min(encoder.maxTokens, await readTokenLimit(encoderPath)),
     tokenizerPath: join(encoderPath, "tokenizer.json"),
-    files: await listFiles(path, encoderFolder, [...read.files, ...(await weightFiles(path, places.folders))]),
+    files: await listFiles(path, encoderFolder, [
+      ...found.files,
+      ...read.files,
+      ...(await weightFiles(path, places.folders)),
+    ]),
   };
 }
 
@@ -69,18 +76,12 @@ async function requireDirectory(path: string): Promise<void> {
   throw new MillraceError("E_MODEL_MISSING", `cannot open the model directory ${path}`, { why, fix });
 }
 
-interface ReadEncoder {
-  readonly architecture: string;
-  readonly encoder: EncoderPlan;
-}
-
-async function readEncoder(directory: string): Promise<ReadEncoder> {
-  const config = await requireJsonFile(directory, "config.json");
-  return { encoder: planEncoder(config), architecture: config.text("model_type") };
-}
-
-async function readStatic(directory: string): Promise<ReadEncoder> {
-  return { encoder: await planStatic(directory), architecture: "static" };
+/** An exported graph that makes vectors by itself leaves nothing to the head, but that they stay as long as they were. */
+function pooledApart({ encoder, pooled }: ReadEncoder, head: readonly HeadModule[]) {
+  if (pooled === undefined) return { encoder, head };
+  const dimensions = pooled.width ?? vectorWidth(head, encoder.dimensions);
+  const rest = head.filter((module, index) => module.kind === "normalize" && index === head.length - 1);
+  return { encoder: { ...encoder, dimensions }, head: rest };
 }
 
 function cutTo(head: readonly HeadModule[], width: number, dimensions: number | undefined): readonly HeadModule[] {
@@ -136,8 +137,7 @@ async function weightFiles(directory: string, folders: readonly string[]): Promi
 /** `others` and the files of the encoder and of the whole, as far as they are there. */
 async function listFiles(directory: string, encoder: string, others: readonly string[]): Promise<readonly string[]> {
   const ofEncoder = (name: string) => join(encoder, name);
-  const weights = await weightFiles(directory, [encoder]);
-  const names = [...new Set([modulesName, promptsName, ...encoderFiles.map(ofEncoder), ...weights, ...others])];
+  const names = [...new Set([modulesName, promptsName, ...encoderFiles.map(ofEncoder), ...others])];
   const isThere = await Promise.all(
     names.map((name) =>
       access(join(directory, name)).then(

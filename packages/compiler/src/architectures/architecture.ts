@@ -1,4 +1,4 @@
-import type { GraphBuilder } from "../graph/builder.js";
+import type { GraphBuilder, Opset } from "../graph/builder.js";
 import type { PoolingMode } from "../heads/pooling.js";
 import type { JsonFile } from "../json.js";
 import type { Weights } from "../weights/checkpoint.js";
@@ -16,6 +16,10 @@ export interface EncoderPlan {
   readonly hasSpecialTokens: boolean;
   /** How sentence-transformers pools the states of one that comes without modules.json. */
   readonly barePooling: PoolingMode;
+  /** Operators that its graph is written for, where it was not written here. */
+  readonly opsets?: readonly Opset[];
+  /** False where a row's vector could depend on the rows beside it, so that a run must have one row. */
+  readonly isRowIndependent?: boolean;
   /** Adds the encoder: int32 ids [batch, sequence] → states [batch, sequence, dimensions]. @returns the states' name */
   build(graph: GraphBuilder, weights: Weights, ids: string): string;
 }

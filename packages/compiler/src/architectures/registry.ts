@@ -3,6 +3,8 @@ import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
 import { planDistilbert } from "./distilbert.js";
 import { planDpr } from "./dpr.js";
+import { planGemma3 } from "./gemma3.js";
+import { planGte } from "./gte.js";
 import { planModernBert } from "./modernbert.js";
 import { planMpnet } from "./mpnet.js";
 import { planNomicBert } from "./nomic-bert.js";
@@ -15,19 +17,25 @@ const architectures: Readonly<Record<string, Architecture>> = {
   camembert: planRoberta,
   distilbert: planDistilbert,
   dpr: planDpr,
+  gemma3_text: planGemma3,
+  gte: planGte,
   modernbert: planModernBert,
   mpnet: planMpnet,
+  new: planGte,
   nomic_bert: planNomicBert,
   qwen3: planQwen3,
   roberta: planRoberta,
   "xlm-roberta": planRoberta,
 };
 
+/** True where config.json is of an architecture that can be planned. */
+export function isKnownArchitecture({ values: { model_type: name } }: JsonFile): boolean {
+  return typeof name === "string" && Object.hasOwn(architectures, name);
+}
+
 /** Plans the encoder a config.json describes. @throws E_MODEL_UNSUPPORTED, listing what is supported */
 export function planEncoder(config: JsonFile): EncoderPlan {
-  const modelType = config.values.model_type;
-  const isKnown = typeof modelType === "string" && Object.hasOwn(architectures, modelType);
-  const architecture = isKnown ? architectures[modelType] : undefined;
+  const architecture = isKnownArchitecture(config) ? architectures[config.text("model_type")] : undefined;
   if (architecture === undefined) throw config.unsupported("model_type", Object.keys(architectures));
   return architecture(config);
 }

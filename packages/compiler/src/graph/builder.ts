@@ -4,7 +4,15 @@ export type Attribute =
   | { readonly int: number }
   | { readonly float: number }
   | { readonly string: string }
-  | { readonly ints: readonly number[] };
+  | { readonly ints: readonly number[] }
+  /** An AttributeProto less its name, as it was read from another graph. */
+  | { readonly message: object };
+
+/** Version of the operators of a domain; "" is ONNX's own. */
+export interface Opset {
+  readonly domain: string;
+  readonly version: number;
+}
 
 export interface GraphNode {
   readonly name: string;
@@ -35,10 +43,13 @@ export interface GraphValue {
 
 export interface Graph {
   readonly name: string;
+  readonly opsets: readonly Opset[];
   readonly inputs: readonly GraphValue[];
   readonly outputs: readonly GraphValue[];
   readonly nodes: readonly GraphNode[];
   readonly constants: readonly Constant[];
+  /** The encoder's last states, before its head makes vectors of them. */
+  readonly states: string;
 }
 
 export interface NodeSpec {
@@ -52,11 +63,24 @@ export interface NodeSpec {
 /** Domain of ONNX Runtime's own operators. */
 export const microsoft = "com.microsoft";
 
+/** Operators that graphs of ours are written for. */
+const ownOpsets: readonly Opset[] = [
+  { domain: "", version: 23 },
+  { domain: microsoft, version: 1 },
+];
+
 /** Collects nodes in the order of execution. Every value is named after the node that makes it. */
 export class GraphBuilder {
   readonly #inputs: GraphValue[] = [];
   readonly #nodes: GraphNode[] = [];
   readonly #constants = new Map<string, Constant>();
+
+  constructor(readonly opsets: readonly Opset[] = ownOpsets) {}
+
+  /** Version of ONNX's own operators. */
+  get opset(): number {
+    return this.opsets.find(({ domain }) => domain === "")?.version ?? 1;
+  }
 
   input(value: GraphValue): string {
     this.#inputs.push(value);
@@ -94,8 +118,20 @@ export class GraphBuilder {
     return outputs[0] ?? name;
   }
 
-  finish(name: string, outputs: readonly GraphValue[]): Graph {
-    return { name, inputs: this.#inputs, outputs, nodes: this.#nodes, constants: [...this.#constants.values()] };
+  /** Adds the nodes of another graph, whose values have none of this one's names. */
+  adopt(nodes: readonly GraphNode[]): void {
+    this.#nodes.push(...nodes);
+  }
+
+  finish(name: string, ends: Pick<Graph, "states" | "outputs">): Graph {
+    return {
+      name,
+      opsets: this.opsets,
+      inputs: this.#inputs,
+      nodes: this.#nodes,
+      constants: [...this.#constants.values()],
+      ...ends,
+    };
   }
 }
 

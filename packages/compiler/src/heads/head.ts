@@ -1,3 +1,4 @@
+import { MillraceError } from "@millrace/core";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { ModelWeights } from "../weights/model-weights.js";
 import { addDense, type DenseModule } from "./dense.js";
@@ -18,9 +19,10 @@ export function vectorWidth(head: readonly HeadModule[], width: number): number 
   }, width);
 }
 
-/** How the states are pooled, as text: `mean`, `cls + mean`. */
+/** How the states are pooled, as text: `mean`, `cls + mean`; `in the graph` where an exported one has done it. */
 export function poolingText(head: readonly HeadModule[]): string {
-  return head.flatMap((module) => (module.kind === "pooling" ? module.modes : [])).join(" + ");
+  const modes = head.flatMap((module) => (module.kind === "pooling" ? module.modes : []));
+  return modes.join(" + ") || "in the graph";
 }
 
 /** True where every vector has length 1. */
@@ -40,6 +42,13 @@ export function addHead(
   states: string,
   { head, weights }: { readonly head: readonly HeadModule[]; readonly weights: ModelWeights },
 ): string {
+  const stranger = head.find((module) => oldestOpset(module) > graph.opset);
+  if (stranger !== undefined)
+    throw new MillraceError("E_MODEL_UNSUPPORTED", "cannot use the exported graph", {
+      why: `it uses opset ${graph.opset}, and a ${stranger.kind} module needs ${oldestOpset(stranger)}`,
+      fix: "Export it with a newer opset.",
+    });
+  if (head.length === 0) return graph.node("vectors", "Identity", { inputs: [states] });
   const used = new Map<string, number>();
   return head.reduce((input, module, index) => {
     const count = (used.get(module.kind) ?? 0) + 1;
@@ -48,6 +57,12 @@ export function addHead(
     const output = index === head.length - 1 ? "vectors" : part;
     return addModule(graph, module, { input, part, output, weights });
   }, states);
+}
+
+/** Version of ONNX's operators that a module's own are there since. */
+function oldestOpset(module: HeadModule): number {
+  if (module.kind === "layer-norm") return 17;
+  return module.kind === "dense" && module.activation === "GELU" ? 20 : 1;
 }
 
 function addModule(graph: GraphBuilder, module: HeadModule, placement: Placement): string {

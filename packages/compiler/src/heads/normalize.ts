@@ -1,4 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.js";
+import { addReduction } from "../graph/versions.js";
 import type { Placement } from "./placement.js";
 
 /** Divides each vector by its Euclidean length. */
@@ -16,8 +17,8 @@ export interface CutModule {
 const shortestLength = 1e-12;
 
 export function addNormalization(graph: GraphBuilder, { input, part, output }: Placement): string {
-  const axis = graph.integers(`${part}.axis`, [1]);
-  const length = graph.node(`${part}.length`, "ReduceL2", { inputs: [input, axis] });
+  const reduction = { input, axes: `${part}.axis`, axis: 1, keepsAxis: true };
+  const length = addReduction(graph, `${part}.length`, "ReduceL2", reduction);
   const shortest = graph.scalar(`${part}.shortest`, shortestLength);
   const floored = graph.node(`${part}.floor`, "Max", { inputs: [length, shortest] });
   return graph.node(output, "Div", { inputs: [input, floored] });

@@ -1,5 +1,6 @@
 import type { GraphBuilder } from "../graph/builder.js";
 import { elementTypes } from "../graph/schema.js";
+import { addReduction, addSize } from "../graph/versions.js";
 import type { Placement } from "./placement.js";
 
 /** sentence-transformers' names, in the order in which it puts several of them together. */
@@ -67,8 +68,8 @@ class Pooling {
   }
 
   #max(name: string): string {
-    const inputs = [this.place.states, this.graph.integers(this.#named("axis"), [1])];
-    return this.graph.node(name, "ReduceMax", { inputs, attributes: { keepdims: { int: 0 } } });
+    const spec = { input: this.place.states, axes: this.#named("axis"), axis: 1, keepsAxis: false };
+    return addReduction(this.graph, name, "ReduceMax", spec);
   }
 
   #meanByRoot(name: string): string {
@@ -130,8 +131,7 @@ class Pooling {
   }
 
   #lengthOf(name: string, states: string): string {
-    const attributes = { start: { int: 1 }, end: { int: 2 } };
-    return this.graph.node(this.#named(name), "Shape", { inputs: [states], attributes });
+    return addSize(this.graph, this.#named(name), { input: states, axis: 1 });
   }
 
   #asFloats(name: string, input: string): string {

@@ -56,6 +56,11 @@ export async function findWeightFiles(directory: string): Promise<readonly strin
   });
 }
 
+/** True where a folder has weights in safetensors, in one file or in several. */
+export async function hasSafetensors(directory: string): Promise<boolean> {
+  return (await isThere(join(directory, singleName))) || (await isThere(join(directory, indexName)));
+}
+
 /**
  * Opens every weight file of a folder. Heads other than the bare encoder put the encoder's tensors under a prefix: a tensor
  * is looked for under its own name, then under each of `prefixes`. @throws E_SAFETENSORS, E_MODEL_INVALID
@@ -72,6 +77,9 @@ export async function openCheckpoint(directory: string, prefixes: readonly strin
     throw error;
   }
 }
+
+/** Of an encoder whose weights lie in its graph. */
+export const noCheckpoint: Checkpoint = makeCheckpoint([], [], []);
 
 interface Located {
   readonly shard: SafetensorsFile;

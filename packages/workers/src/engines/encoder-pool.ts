@@ -1,21 +1,55 @@
 import { availableParallelism } from "node:os";
 import type { CompiledModel } from "@millrace/compiler";
-import { asMillraceError, type CancelSignal, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+import {
+  asMillraceError,
+  type CancelSignal,
+  type Device,
+  type DeviceKind,
+  deviceText,
+  type Encoder,
+  type EngineFacts,
+  MillraceError,
+  type TokenBatch,
+} from "@millrace/core";
+import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
+import type { GpuPlacement } from "./onnx-runtime.js";
+import type { SessionOptions } from "./onnx-session.js";
 
 export interface EncoderPoolOptions {
   readonly model: CompiledModel;
-  /** Host processes; 0 means one per core. */
+  /** By default the processor. */
+  readonly device?: ReadyDevice;
+  /** Host processes; 0 means one per core. On GPUs that many for each; 0 means one. */
   readonly hosts?: number;
-  /** Tokens one run holds; 0 means the measured best for a CPU. */
+  /** Tokens one run holds; 0 means what `defaultTokenBudget` says. */
   readonly tokenBudget?: number;
   /** A run that takes longer than this counts as hung, and its host is killed. */
   readonly hangMilliseconds?: number;
+  /** To compare with; see `SessionOptions`. */
+  readonly optimization?: SessionOptions["optimization"];
   readonly onRestart?: (reason: string) => void;
 }
 
-/** 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. */
-export const defaultTokenBudget = 768;
+/**
+ * 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. A GPU needs many rows
+ * at once to be busy.
+ */
+export const defaultTokenBudget: Readonly<Record<DeviceKind, number>> = { cpu: 768, cuda: 32_768 };
+
+/** Tokens one run holds. One token is one row: where rows could change each other's vectors, a run has no second one. */
+export function tokenBudgetOf({ model, tokenBudget, device }: EncoderPoolOptions): number {
+  return model.isRowIndependent ? tokenBudget || defaultTokenBudget[device?.kind ?? "cpu"] : 1;
+}
+
+/** What stands for a device in results. */
+export function engineFacts(device: Device): EngineFacts {
+  return {
+    device: deviceText(device),
+    provider: device.kind === "cpu" ? "CPUExecutionProvider" : "CUDAExecutionProvider",
+  };
+}
+
 const defaultHangMilliseconds = 120_000;
 /** One run being computed and one waiting in the host's channel, so that the host never waits for this process. */
 const runsPerHost = 2;
@@ -34,6 +68,8 @@ interface Run {
 }
 
 interface Slot {
+  /** Undefined on the processor. */
+  readonly placement: GpuPlacement | undefined;
   host: EncoderHost | undefined;
   /** Settles when the host that is being started is ready or has failed. */
   starting: Promise<void> | undefined;
@@ -59,6 +95,7 @@ export class EncoderPool implements Encoder {
   readonly dimensions: number;
   readonly maxTokens: number;
   readonly tokenBudget: number;
+  readonly engine: EngineFacts;
   private readonly slots: readonly Slot[];
   private readonly queue: Run[] = [];
   private deathsInARow = 0;
@@ -68,9 +105,11 @@ export class EncoderPool implements Encoder {
   constructor(private readonly options: EncoderPoolOptions) {
     this.dimensions = options.model.dimensions;
     this.maxTokens = options.model.maxTokens;
-    this.tokenBudget = options.tokenBudget || defaultTokenBudget;
-    const hosts = options.hosts || availableParallelism();
-    this.slots = Array.from({ length: hosts }, () => ({
+    const { device = { kind: "cpu" } } = options;
+    this.tokenBudget = tokenBudgetOf(options);
+    this.engine = engineFacts(device);
+    this.slots = placements(device, options.hosts).map((placement) => ({
+      placement,
       host: undefined,
       starting: undefined,
       underWay: [],
@@ -155,10 +194,19 @@ export class EncoderPool implements Encoder {
   }
 
   private async startHost(slot: Slot): Promise<void> {
-    const { graphPath, graphDigest } = this.options.model;
+    const { model, optimization } = this.options;
+    const { graphPath, graphDigest, weights } = model;
+    const { placement } = slot;
     const host: EncoderHost = await startHost({
       module: new URL("./encoder-host.js", import.meta.url),
-      settings: { graphPath, graphDigest, threads: 1 },
+      settings: {
+        graphPath,
+        graphDigest,
+        weights,
+        threads: 1,
+        ...(placement && { placement }),
+        ...(optimization && { optimization }),
+      },
       name: "encoder host",
     });
     if (this.isClosing) return host.stop();
@@ -202,6 +250,13 @@ export class EncoderPool implements Encoder {
     this.broken ??= error;
     for (const run of this.queue.splice(0)) run.reject(error);
   }
+}
+
+/** Where each host runs; on several GPUs in turns, so that runs are spread evenly. */
+function placements(device: ReadyDevice, hosts = 0): readonly (GpuPlacement | undefined)[] {
+  if (device.kind === "cpu") return Array.from({ length: hosts || availableParallelism() }, () => undefined);
+  const { gpus, runtime, libraries } = device;
+  return Array.from({ length: hosts || 1 }, () => gpus.map((gpu) => ({ gpu, runtime, libraries }))).flat();
 }
 
 function isDeath(error: unknown): error is MillraceError {
