@@ -78,7 +78,7 @@ const ofReindex: DefaultNotes = Object.fromEntries(
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
-  jobs: "look at the jobs of a Temporal server, pause, resume or cancel them",
+  jobs: "look at the jobs of a Temporal server, pause, resume, scale or cancel them",
   gpu: "make a GPU usable",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
@@ -234,6 +234,14 @@ export const commands: readonly CommandFacts[] = [
     summary: "let a paused job go on",
     settings: [...temporal, ...output],
     load: () => import("./commands/jobs-resume.js"),
+  },
+  {
+    name: "jobs scale",
+    parameters: "<job>",
+    summary: "change how many batches of a running job are under way at once",
+    settings: ["inFlight", ...temporal, ...output],
+    defaults: { inFlight: "must be given" },
+    load: () => import("./commands/jobs-scale.js"),
   },
   {
     name: "jobs cancel",

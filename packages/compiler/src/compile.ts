@@ -1,9 +1,10 @@
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
-import { findEntry, writeEntry } from "./cache.js";
+import { findEntry, type StoredFile, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
+import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
@@ -22,6 +23,8 @@ export interface CompiledModel {
   readonly graphPath: string;
   /** sha256 of the graph's file, lower-case hex; verified by `compileModel`. */
   readonly graphDigest: string;
+  /** Files beside the graph that its weights lie in, where they are too many for one file; to be verified when loaded. */
+  readonly weights: readonly WeightsPlace[];
   /** Floats in one vector. */
   readonly dimensions: number;
   /** Longest row, special tokens included. */
@@ -52,7 +55,14 @@ export interface CompiledModel {
   readonly files: readonly ModelFile[];
 }
 
+/** A file that a graph takes weights from, under the name the graph gives it. */
+export interface WeightsPlace extends StoredFile {
+  readonly path: string;
+}
+
 export interface CompileOptions extends DirectoryOptions {
+  /** Bytes of weights up to which they lie in the graph's own file; by default as many as ONNX allows. */
+  readonly graphBytes?: number;
   readonly precision: PrecisionChoice;
   /** Of an fp16 graph, to compare; by default the one that is used. */
   readonly attention?: AttentionLayout;
@@ -80,33 +90,64 @@ const entryVersion = "2";
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
   const { precision } = options;
-  if (precision !== "auto") return compileAs(path, precision, options);
-  const int8 = await compileAs(path, "int8", options);
+  const directory = await readModelDirectory(path, options);
+  if (precision === "fp32" || precision === "fp16") return compileAs(directory, precision, options);
+  const obstacle = await int8Obstacle(directory, options);
+  if (precision === "int8") {
+    if (obstacle === undefined) return compileAs(directory, precision, options);
+    throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${path} to int8`, {
+      why: obstacle,
+      fix: "Choose fp32.",
+    });
+  }
+  if (obstacle !== undefined) return compileAs(directory, "fp32", options);
+  const int8 = await compileAs(directory, "int8", options);
   if (int8.fidelity !== undefined && isFaithful(int8.fidelity)) return int8;
-  return { ...(await compileAs(path, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
+  return { ...(await compileAs(directory, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
 }
 
-async function compileAs(path: string, precision: Precision, options: CompileOptions): Promise<CompiledModel> {
+/** Why a model cannot be int8, where it cannot. */
+async function int8Obstacle(
+  directory: ModelDirectory,
+  { graphBytes = graphBytesLimit }: CompileOptions,
+): Promise<string | undefined> {
+  if (directory.graphParameters !== undefined) return "an exported graph keeps the precision it was exported in";
+  const weights = await openModelWeights(directory);
+  await weights.close();
+  const bytes = weights.parameters * Float32Array.BYTES_PER_ELEMENT;
+  return bytes > graphBytes ? "its float graph, which calibration runs, does not fit into one file" : undefined;
+}
+
+async function compileAs(
+  directory: ModelDirectory,
+  precision: Precision,
+  options: CompileOptions,
+): Promise<CompiledModel> {
   const cacheDirectory = resolve(options.cacheDirectory);
-  const directory = await readModelDirectory(path, options);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
-  const { attention = defaultAttention, runtime } = options;
-  const key = digestOf([compilerVersion, entryVersion, ...recipeOf(precision, attention), directory.head, files]);
+  const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
+  const recipe = recipeOf(precision, attention);
+  const key = digestOf([compilerVersion, entryVersion, ...recipe, graphBytes, directory.head, files]);
   let entry = await findEntry(cacheDirectory, key);
   if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, attention, runtime });
+    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
     entry = await findEntry(cacheDirectory, key);
   }
   if (entry === undefined)
     throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
       fix: "Check the disk, or name another cache directory.",
     });
-  return { ...(entry.model as StoredModel), graphPath: entry.graphPath, tokenizerPath: directory.tokenizerPath };
+  const { graphPath, model } = entry;
+  const { weights, ...facts } = model as StoredModel;
+  const placed = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
+  return { ...facts, graphPath, weights: placed, tokenizerPath: directory.tokenizerPath };
 }
 
 /** A compiled model less the places, which differ from machine to machine. */
-type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "rejected">;
+type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "weights" | "rejected"> & {
+  readonly weights: readonly StoredFile[];
+};
 
 interface Compilation {
   readonly key: string;
@@ -114,6 +155,7 @@ interface Compilation {
   readonly stamp: string;
   readonly files: readonly ModelFile[];
   readonly precision: Precision;
+  readonly graphBytes: number;
   readonly attention: AttentionLayout;
   readonly runtime: GraphRuntime | undefined;
 }
@@ -123,8 +165,9 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   const weights = await openModelWeights(directory);
   try {
     const { graph, fidelity } = await inPrecision(buildGraph(directory, weights), compilation);
-    const describe = (graphDigest: string): StoredModel => ({
+    const describe = (graphDigest: string, stored: readonly StoredFile[]): StoredModel => ({
       graphDigest,
+      weights: stored,
       ...factsOf(directory, weights),
       precision,
       ...(fidelity && { fidelity }),
@@ -133,9 +176,14 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
       files,
     });
     const untouched = () => requireUntouched(directory, stamp);
+    const apart = planWeightFiles(graph, compilation.graphBytes);
     await writeEntry(cacheDirectory, {
       key,
-      graph: thenCheck(encodeGraph(graph, compilerVersion), untouched),
+      weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
+      graph: (stored) => {
+        const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
+        return thenCheck(encodeGraph(graph, compilerVersion, written), untouched);
+      },
       describe,
     });
   } finally {

@@ -25,6 +25,7 @@ export async function run(
     `architecture  ${compiled.architecture}, ${formatCount(compiled.parameters)} parameters`,
     `vectors       ${compiled.dimensions} dimensions, ${compiled.pooling} pooling${compiled.isNormalized ? ", normalised" : ""}`,
     `longest text  ${formatCount(compiled.maxTokens)} tokens, vocabulary of ${formatCount(compiled.vocabularySize)}`,
+    ...Object.entries(compiled.prompts.texts).map(([name, text]) => `prompt        ${name} ${JSON.stringify(text)}`),
     `inputs        ${values(compiled.inputs)}`,
     `outputs       ${values(compiled.outputs)}`,
     `precision     ${compiled.precision}${fidelityOf(compiled)}`,

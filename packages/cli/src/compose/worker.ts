@@ -100,8 +100,9 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     const open = (job: Job) => openIo(job, settings, say);
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
-    const steps = { ...leasedIoSteps(pool), ...promotionSteps(settings) };
-    queues.push({ queue: ioQueue, stepsFor: () => steps, atOnce });
+    const promotion = promotionSteps(settings);
+    const stepsFor = (control: StepControl) => ({ ...leasedIoSteps(pool, control), ...promotion });
+    queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
@@ -185,12 +186,12 @@ function nameOf({ full: _, scope: __, ...job }: Job): string {
 type Leased<Context> = Context & { readonly lease: Lease };
 
 /** Each step makes sure that its job is still the workers' before it reads; a job's last step gives it back. */
-function leasedIoSteps(pool: ContextPool<Leased<IoContext>>): IoSteps {
+function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepControl): IoSteps {
   const steps = createIoSteps(async (job) => {
     const context = await pool.of(job);
     await context.lease.check();
     return context;
-  });
+  }, control);
   return {
     ...steps,
     async commit(job) {

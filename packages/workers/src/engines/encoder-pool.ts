@@ -195,13 +195,14 @@ export class EncoderPool implements Encoder {
 
   private async startHost(slot: Slot): Promise<void> {
     const { model, optimization } = this.options;
-    const { graphPath, graphDigest } = model;
+    const { graphPath, graphDigest, weights } = model;
     const { placement } = slot;
     const host: EncoderHost = await startHost({
       module: new URL("./encoder-host.js", import.meta.url),
       settings: {
         graphPath,
         graphDigest,
+        weights,
         threads: 1,
         ...(placement && { placement }),
         ...(optimization && { optimization }),

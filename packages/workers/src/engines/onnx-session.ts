@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
-import type { RunningGraph } from "@millrace/compiler";
+import type { RunningGraph, WeightsPlace } from "@millrace/compiler";
 import type { TokenBatch } from "@millrace/core";
 import { MillraceError } from "@millrace/core";
 import type { Tensor } from "onnxruntime-node";
@@ -16,6 +18,8 @@ export interface SessionOptions {
   readonly graphPath: string;
   /** sha256 the graph must have: a model file is code. */
   readonly graphDigest: string;
+  /** Files that the graph takes weights from. */
+  readonly weights: readonly WeightsPlace[];
   readonly threads: number;
   /** By default the processor runs it. */
   readonly placement?: GpuPlacement;
@@ -29,7 +33,11 @@ export interface SessionOptions {
  */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { graphPath, graphDigest } = options;
-  const { session, Tensor: InputTensor } = await createSession(await verifiedBytes(graphPath, graphDigest), options);
+  const weights = await Promise.all(options.weights.map(verifiedWeights));
+  const { session, Tensor: InputTensor } = await createSession(await verifiedBytes(graphPath, graphDigest), {
+    ...options,
+    weights,
+  });
   const [input] = session.inputNames;
   const [output] = session.outputNames;
   return {
@@ -42,9 +50,15 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
 }
 
-type Surroundings = Pick<SessionOptions, "threads" | "placement" | "optimization">;
+interface Surroundings extends Pick<SessionOptions, "threads" | "placement" | "optimization"> {
+  /** Files that the graph names, in memory. */
+  readonly weights?: readonly { readonly path: string; readonly data: Uint8Array }[];
+}
 
-async function createSession(graph: Uint8Array, { threads, placement, optimization = "basic" }: Surroundings) {
+async function createSession(
+  graph: Uint8Array,
+  { threads, placement, optimization = "basic", weights = [] }: Surroundings,
+) {
   const { InferenceSession, Tensor, options } = await loadOnnxRuntime(placement);
   const { executionProviders = [], sessionEntries } = options;
   const session = await InferenceSession.create(graph, {
@@ -54,6 +68,7 @@ async function createSession(graph: Uint8Array, { threads, placement, optimizati
     interOpNumThreads: 1,
     executionMode: "sequential",
     logSeverityLevel: 3,
+    externalData: weights,
     extra: { session: { intra_op: { allow_spinning: "0" }, ...sessionEntries } },
   }).catch((error: unknown) => {
     throw placement === undefined ? error : sessionError(error, placement);
@@ -74,6 +89,26 @@ export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {
   };
 }
 
+/** Read in pieces: files of weights may be larger than one read call takes. */
+async function verifiedWeights({ path, name, bytes, sha256: expected }: WeightsPlace) {
+  const data = new Uint8Array(bytes);
+  const hash = createHash("sha256");
+  let filled = 0;
+  try {
+    for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      if (filled + piece.length > bytes) break;
+      data.set(piece, filled);
+      hash.update(piece);
+      filled += piece.length;
+    }
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+  const digest = hash.digest("hex");
+  if (digest === expected) return { path: name, data };
+  throw damaged(path, { digest, expected });
+}
+
 /** States that leave the range of their number format make every number of a vector NaN. @throws E_ROW_ENCODE */
 function requireNumbers(vectors: Float32Array, rows: number): void {
   const width = vectors.length / rows;
@@ -87,17 +122,25 @@ function requireNumbers(vectors: Float32Array, rows: number): void {
 
 async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Uint8Array> {
   const bytes = await readFile(graphPath).catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} cannot be read`, {
-      why,
-      fix: "Run again: it is compiled anew.",
-      cause,
-    });
+    throw unreadable(graphPath, cause);
   });
   const digest = sha256(bytes);
   if (digest === graphDigest) return bytes;
-  throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} is damaged`, {
-    why: `its sha256 is ${digest.slice(0, 12)}…, not ${graphDigest.slice(0, 12)}…`,
+  throw damaged(graphPath, { digest, expected: graphDigest });
+}
+
+function unreadable(path: string, cause: unknown): MillraceError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new MillraceError("E_MODEL_DIGEST", `the compiled graph ${path} cannot be read`, {
+    why,
+    fix: "Run again: it is compiled anew.",
+    cause,
+  });
+}
+
+function damaged(path: string, { digest, expected }: { digest: string; expected: string }): MillraceError {
+  return new MillraceError("E_MODEL_DIGEST", `the compiled graph ${path} is damaged`, {
+    why: `its sha256 is ${digest.slice(0, 12)}…, not ${expected.slice(0, 12)}…`,
     fix: "Delete its folder; it is compiled again on the next run.",
   });
 }

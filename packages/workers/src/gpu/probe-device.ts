@@ -15,7 +15,7 @@ export async function probeDevice(placement: GpuPlacement): Promise<void> {
     const graph = await probeGraph();
     const graphPath = join(folder, "graph.onnx");
     await writeFile(graphPath, graph);
-    const settings: SessionOptions = { graphPath, graphDigest: sha256(graph), threads: 1, placement };
+    const settings: SessionOptions = { graphPath, graphDigest: sha256(graph), weights: [], threads: 1, placement };
     const module = new URL("../engines/encoder-host.js", import.meta.url);
     const host = await startHost<TokenBatch, Float32Array>({ module, settings, name: "device probe" });
     const [largest] = await host
