@@ -3,7 +3,7 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { choosePrompt, compileModel, printGraph, toHalves } from "@millrace/compiler";
+import { choosePrompt, compileModel, printGraph, probeGraph, toHalves } from "@millrace/compiler";
 import { compileInHost } from "@millrace/workers";
 import { minilmDirectory } from "../support/minilm.ts";
 import { cosine, encodeRows, failureOf, minilmGolden, openGraph, readGolden, tinyModel } from "./support.ts";
@@ -95,6 +95,13 @@ describe("an fp16 graph", () => {
     const error = await failureOf(() => compileModel(folder, { cacheDirectory, precision: "fp16" }));
     expect(error).toMatchObject({ code: "E_MODEL_UNSUPPORTED", why: expect.stringContaining("70000") });
   });
+});
+
+test("the graph that tries a device finds the largest id of each row", async () => {
+  const path = join(cacheDirectory, "probe.onnx");
+  await writeFile(path, await probeGraph());
+  const vectors = await encodeRows(await openGraph(path), [Int32Array.of(3, 11, 7), Int32Array.of(2, 0, 1)]);
+  expect(vectors).toEqual([Float32Array.of(11), Float32Array.of(2)]);
 });
 
 test("floats become halves as numpy rounds them", () => {
