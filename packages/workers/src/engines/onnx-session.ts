@@ -44,7 +44,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     async run({ ids, rows, length }) {
       const results = await session.run({ [input as string]: new InputTensor("int32", ids, [rows, length]) });
       const vectors = (results[output as string] as Tensor).data as Float32Array;
-      requireNumbers(vectors, rows);
+      requireNumbers(vectors);
       return vectors;
     },
   };
@@ -109,15 +109,12 @@ async function verifiedWeights({ path, name, bytes, sha256: expected }: WeightsP
   throw damaged(path, { digest, expected });
 }
 
-/** States that leave the range of their number format make every number of a vector NaN. @throws E_ROW_ENCODE */
-function requireNumbers(vectors: Float32Array, rows: number): void {
-  const width = vectors.length / rows;
-  for (let row = 0; row < rows; row += 1) {
-    if (Number.isFinite(vectors[row * width])) continue;
-    throw new MillraceError("E_ROW_ENCODE", "a vector is not made of numbers", {
-      why: "the model's states leave the range of its number format",
-    });
-  }
+/** States that leave the range of their number format end as NaN or an infinity. @throws E_ROW_ENCODE */
+function requireNumbers(vectors: Float32Array): void {
+  if (vectors.every(Number.isFinite)) return;
+  throw new MillraceError("E_ROW_ENCODE", "a vector is not made of numbers", {
+    why: "the model's states leave the range of its number format",
+  });
 }
 
 async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Uint8Array> {
