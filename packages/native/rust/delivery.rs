@@ -80,6 +80,19 @@ impl Delivery {
         Ok((Promise { deferred, delivery: self.clone() }, value))
     }
 
+    /// Settles a promise at once. On the JavaScript thread.
+    pub fn finish(&self, env: sys::napi_env, deferred: sys::napi_deferred, result: Result<sys::napi_value>) {
+        unsafe {
+            match result {
+                Ok(value) => sys::napi_resolve_deferred(env, deferred, value),
+                Err(failure) => sys::napi_reject_deferred(env, deferred, node::error(env, &failure)),
+            };
+        }
+        if self.pending.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.hold(env, false);
+        }
+    }
+
     fn hold(&self, env: sys::napi_env, is_held: bool) {
         if let Some(Function(function)) = *self.function.lock().unwrap() {
             let change = if is_held { sys::napi_ref_threadsafe_function } else { sys::napi_unref_threadsafe_function };
@@ -102,6 +115,10 @@ impl Promise {
             // SAFETY: Node did not take the parcel.
             drop(unsafe { Box::from_raw(parcel) });
         }
+    }
+
+    pub fn deferred(&self) -> sys::napi_deferred {
+        self.deferred
     }
 
     pub fn reject(self, failure: Failure) {
@@ -139,14 +156,5 @@ unsafe extern "C" fn deliver(env: sys::napi_env, _: sys::napi_value, _: *mut c_v
     if env.is_null() {
         return;
     }
-    let settled = outcome(env);
-    unsafe {
-        match settled {
-            Ok(value) => sys::napi_resolve_deferred(env, deferred, value),
-            Err(failure) => sys::napi_reject_deferred(env, deferred, node::error(env, &failure)),
-        };
-    }
-    if delivery.pending.fetch_sub(1, Ordering::Relaxed) == 1 {
-        delivery.hold(env, false);
-    }
+    delivery.finish(env, deferred, outcome(env));
 }

@@ -136,8 +136,12 @@ fn place(device: &str) -> Result<Place> {
 
 /// A promise, and the start of what will settle it. Where that cannot start, the promise is rejected.
 fn promised<'env>(env: Env, start: impl FnOnce(Promise) -> Result<()>) -> napi::Result<Unknown<'env>, String> {
-    let (promise, value) = Delivery::of(env)?.promise(env.raw())?;
-    start(promise)?;
+    let delivery = Delivery::of(env)?;
+    let (promise, value) = delivery.promise(env.raw())?;
+    let deferred = promise.deferred();
+    if let Err(failure) = start(promise) {
+        delivery.finish(env.raw(), deferred, Err(failure));
+    }
     Ok(unsafe { Unknown::from_napi_value(env.raw(), value) }.map_err(Failure::from)?)
 }
 
