@@ -15,6 +15,7 @@ use crate::{
     buffer::Buffer,
     delivery::{Outcome, Promise},
     failure::{Failure, Result, check},
+    runtime::QUIET,
 };
 
 /// A session of ONNX Runtime. `Run` may be called from several threads at once on the CPU.
@@ -39,7 +40,9 @@ impl RunOptions {
     fn new() -> Result<Self> {
         let mut options = ptr::null_mut();
         check(unsafe { (ort::api().CreateRunOptions)(&mut options) })?;
-        Ok(Self(options))
+        let options = Self(options);
+        check(unsafe { (ort::api().RunOptionsSetRunLogSeverityLevel)(options.0, QUIET) })?;
+        Ok(options)
     }
 
     fn terminate(&self) {

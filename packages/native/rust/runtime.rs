@@ -53,6 +53,9 @@ fn environment() -> Result<&'static Environment> {
     open.as_ref().map(|open| open.environment).ok_or_else(|| Failure::library("no ONNX Runtime is open"))
 }
 
+/// Only what is fatal is logged: errors are thrown with their whole text.
+pub const QUIET: c_int = 4;
+
 /// What a session is made of: a file, or the bytes of one.
 pub enum Model {
     Path(String),
@@ -110,7 +113,7 @@ fn session_options(plan: &Plan) -> Result<Options> {
         check((api.SetSessionGraphOptimizationLevel)(raw, plan.optimization))?;
         check((api.SetIntraOpNumThreads)(raw, plan.threads))?;
         check((api.SetInterOpNumThreads)(raw, 1))?;
-        check((api.SetSessionLogSeverityLevel)(raw, 3))?;
+        check((api.SetSessionLogSeverityLevel)(raw, QUIET))?;
     }
     for (key, value) in &plan.entries {
         let (key, value) = (c_string(key)?, c_string(value)?);

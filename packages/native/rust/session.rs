@@ -8,7 +8,7 @@ use std::{
 
 use napi::{
     Env, Unknown,
-    bindgen_prelude::{BigInt, Either, FromNapiValue, Object, ToNapiValue, Uint8Array},
+    bindgen_prelude::{BigInt, Either, FromNapiValue, ToNapiValue, Uint8Array},
     sys,
 };
 use napi_derive::napi;
@@ -154,6 +154,14 @@ impl NativeModel {
         Ok(Self { lanes: Lanes::start(Arc::new(session), lanes)?, inputs, outputs, place })
     }
 
+    /// ONNX Runtime finds out only in a kernel that an input is missing.
+    fn require_inputs(&self, is_given: impl Fn(&str) -> bool) -> Result<()> {
+        match self.inputs.iter().find(|name| !is_given(name)) {
+            Some(missing) => Err(Failure::invalid(format!("the input \"{missing}\" is missing"))),
+            None => Ok(()),
+        }
+    }
+
     #[napi(getter)]
     pub fn input_names(&self) -> Vec<String> {
         self.inputs.clone()
@@ -174,12 +182,13 @@ impl NativeModel {
         env: Env,
         ticket: u32,
         names: Vec<String>,
-        tensors: Vec<Object>,
+        tensors: Vec<Unknown>,
         outputs: Option<Vec<String>>,
     ) -> napi::Result<Unknown<'env>, String> {
         if names.len() != tensors.len() {
             return Err(Failure::invalid("as many names as tensors are needed").into());
         }
+        self.require_inputs(|input| names.iter().any(|name| name == input))?;
         let inputs = texts(&names)?;
         let values = tensors.iter().map(Value::copied).collect::<Result<Vec<_>>>()?;
         let wanted = outputs.unwrap_or_else(|| self.outputs.clone());
@@ -202,6 +211,7 @@ impl NativeModel {
         inputs: HashMap<String, &NativeBuffer>,
         outputs: HashMap<String, &NativeBuffer>,
     ) -> napi::Result<Unknown<'env>, String> {
+        self.require_inputs(|input| inputs.contains_key(input))?;
         let (inputs, outputs) = (bound(inputs)?, bound(outputs)?);
         let users = Users::of(inputs.iter().chain(&outputs).map(|(_, buffer)| buffer.clone()).collect());
         promised(env, |promise| {
@@ -364,23 +374,27 @@ impl NativeBuffer {
     pub fn write(&self, data: Unknown, offset: f64) -> napi::Result<(), String> {
         let view = ArrayView::of(&data)?;
         view.require(self.buffer.format)?;
-        let part = Part { offset: (offset as usize).saturating_mul(self.buffer.format.bytes), bytes: view.bytes };
+        let part = Part { offset: self.bytes_of(offset)?, bytes: view.bytes };
         Ok(self.buffer.write(view.as_ptr().cast(), part)?)
     }
 
     /// Copies elements out of the buffer.
     #[napi(ts_return_type = "TensorData")]
     pub fn read<'env>(&self, env: Env, offset: f64, elements: f64) -> napi::Result<Unknown<'env>, String> {
+        let part = Part { offset: self.bytes_of(offset)?, bytes: self.bytes_of(elements)? };
         let format = self.buffer.format;
-        let (offset, bytes) =
-            ((offset as usize).saturating_mul(format.bytes), (elements as usize).saturating_mul(format.bytes));
-        if bytes > self.buffer.bytes {
-            return Err(Failure::invalid(format!("{elements} elements are more than the buffer has")).into());
-        }
-        let value = tensor::array(env.raw(), format, elements as usize, |target| {
-            self.buffer.read(target, Part { offset, bytes })
-        })?;
+        let count = part.bytes / format.bytes;
+        let value = tensor::array(env.raw(), format, count, |target| self.buffer.read(target, part))?;
         Ok(unsafe { Unknown::from_napi_value(env.raw(), value) }.map_err(Failure::from)?)
+    }
+
+    /// Bytes of so many elements, where the buffer has as many.
+    fn bytes_of(&self, elements: f64) -> Result<usize> {
+        let limit = self.buffer.bytes / self.buffer.format.bytes;
+        if elements.fract() == 0.0 && (0.0..=limit as f64).contains(&elements) {
+            return Ok(elements as usize * self.buffer.format.bytes);
+        }
+        Err(Failure::invalid(format!("the buffer has {limit} elements, not {elements}")))
     }
 
     /// Gives the memory back.

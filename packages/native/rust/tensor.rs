@@ -1,6 +1,6 @@
 use std::{ffi::c_void, ptr};
 
-use napi::{JsValue, Unknown, bindgen_prelude::Object, sys};
+use napi::{JsValue, Unknown, ValueType, bindgen_prelude::Object, sys};
 use ort::sys::{ONNXTensorElementDataType as Onnx, OrtValue};
 
 use crate::{
@@ -131,13 +131,16 @@ impl Value {
     }
 
     /// Copies `{ type, dims, data }`, so that what JavaScript does to its array later is of no matter.
-    pub fn copied(tensor: &Object) -> Result<Self> {
-        let property =
-            |error: napi::Error| Failure::invalid(format!("a tensor is {{ type, dims, data }}: {}", error.reason));
-        let missing = || Failure::invalid("a tensor is { type, dims, data }");
-        let name: String = tensor.get("type").map_err(property)?.ok_or_else(missing)?;
-        let dims: Vec<f64> = tensor.get("dims").map_err(property)?.ok_or_else(missing)?;
-        let data: Unknown = tensor.get("data").map_err(property)?.ok_or_else(missing)?;
+    pub fn copied(tensor: &Unknown) -> Result<Self> {
+        let wrong = |_| Failure::invalid("a tensor is { type, dims, data }");
+        let none = || Failure::invalid("a tensor is { type, dims, data }");
+        if tensor.get_type().map_err(wrong)? != ValueType::Object {
+            return Err(none());
+        }
+        let tensor = Object::from_raw(tensor.value().env, tensor.raw());
+        let name: String = tensor.get("type").map_err(wrong)?.ok_or_else(none)?;
+        let dims: Vec<f64> = tensor.get("dims").map_err(wrong)?.ok_or_else(none)?;
+        let data: Unknown = tensor.get("data").map_err(wrong)?.ok_or_else(none)?;
         let format = Format::named(&name)?;
         let (dims, bytes) = shape(format, &dims)?;
         let view = ArrayView::of(&data)?;
