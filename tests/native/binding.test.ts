@@ -12,14 +12,22 @@ const [batch, heads, kvHeads, width] = [2, 4, 2, 64];
 function stepInputs(seed: number): Record<string, Tensor> {
   const random = randomNumbers(seed + 1);
   const numbers = (count: number) =>
-    tensor("float32", [batch, 1, count * width], Float32Array.from({ length: batch * count * width }, () => random() - 0.5));
+    tensor(
+      "float32",
+      [batch, 1, count * width],
+      Float32Array.from({ length: batch * count * width }, () => random() - 0.5),
+    );
   return { query: numbers(heads), key: numbers(kvHeads), value: numbers(kvHeads) };
 }
 
 /** Lengths of the cache after step `step`, as the operator wants them: each less one, and the longest. */
 function lengths(step: number): Record<string, Tensor> {
   return {
-    lengths: tensor("int32", [batch], Int32Array.from({ length: batch }, () => step)),
+    lengths: tensor(
+      "int32",
+      [batch],
+      Int32Array.from({ length: batch }, () => step),
+    ),
     total: tensor("int32", [1], Int32Array.of(step + 1)),
   };
 }
@@ -99,7 +107,9 @@ describeNative("a binding", () => {
     buffer.write(Int16Array.of(1, 2, 3), 4);
     expect(buffer.read()).toEqual(Int16Array.of(0, 0, 0, 0, 1, 2, 3, 0));
     expect(buffer.read(3, 2)).toEqual(Int16Array.of(0, 1));
-    expect(() => buffer.write(Int16Array.of(1), 8)).toThrow(expect.objectContaining({ code: "NATIVE_INVALID_ARGUMENT" }));
+    expect(() => buffer.write(Int16Array.of(1), 8)).toThrow(
+      expect.objectContaining({ code: "NATIVE_INVALID_ARGUMENT" }),
+    );
     expect(() => buffer.write(Int32Array.of(1) as never)).toThrow("does not hold int16");
     expect(() => buffer.read(2 ** 53, 1)).toThrow(expect.objectContaining({ code: "NATIVE_INVALID_ARGUMENT" }));
     expect(() => buffer.read(0, -1)).toThrow();

@@ -48,10 +48,13 @@ describeNative("endurance", () => {
       fc.uint8Array({ maxLength: 100 }),
       fc.constantFrom(null, undefined, 5, "x", {}, [1], new ArrayBuffer(8), new DataView(new ArrayBuffer(8))),
     );
-    const dim = fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constantFrom(48, -1, 0.5, Number.NaN, 2 ** 31, 2 ** 53, 1e300));
+    const dim = fc.oneof(
+      fc.integer({ min: 0, max: 3 }),
+      fc.constantFrom(48, -1, 0.5, Number.NaN, 2 ** 31, 2 ** 53, 1e300),
+    );
     const dims = fc.oneof(fc.array(dim, { maxLength: 4 }), fc.constantFrom(null, 3, "2", [], [null], [2, 48]));
     const type = fc.constantFrom("float32", "int64", "int32", "bool", "float16", "string", "", "FLOAT", null, 1);
-    const any = fc.oneof(
+    const whatever = fc.oneof(
       { weight: 6, arbitrary: fc.record({ type, dims, data }) },
       { weight: 1, arbitrary: fc.constantFrom(null, undefined, 5, "x", [], {}) },
     );
@@ -59,20 +62,26 @@ describeNative("endurance", () => {
     const good = slowInputs(2);
     let results = 0;
     await fc.assert(
-      fc.asyncProperty(fc.dictionary(name, any, { maxKeys: 2 }), fc.subarray(["x", "steps"]), async (bad, keep) => {
-        const inputs = { ...bad, ...Object.fromEntries(keep.map((key) => [key, good[key]])) };
-        const outcome = await session.run(inputs as Record<string, Tensor>).catch((error: unknown) => error);
-        if (outcome instanceof Error || Object.hasOwn(outcome as object, "message")) {
-          expect(outcome).toMatchObject({ code: expect.stringMatching(/^[A-Z][A-Za-z_]+$/) });
-        } else {
-          results += 1;
-        }
-      }),
+      fc.asyncProperty(
+        fc.dictionary(name, whatever, { maxKeys: 2 }),
+        fc.subarray(["x", "steps"]),
+        async (bad, keep) => {
+          const inputs = { ...bad, ...Object.fromEntries(keep.map((key) => [key, good[key]])) };
+          const outcome = await session.run(inputs as Record<string, Tensor>).catch((error: unknown) => error);
+          if (outcome instanceof Error || Object.hasOwn(outcome as object, "message")) {
+            expect(outcome).toMatchObject({ code: expect.stringMatching(/^[A-Z][A-Za-z_]+$/) });
+          } else {
+            results += 1;
+          }
+        },
+      ),
       { numRuns: 3_000 },
     );
     expect(results).toBeGreaterThan(10);
     expect((await session.run(good)).y?.dims).toEqual([2, 48]);
-    await expect(session.run(good, { outputs: ["nothing"] })).rejects.toMatchObject({ code: expect.stringMatching(/^ORT_/) });
+    await expect(session.run(good, { outputs: ["nothing"] })).rejects.toMatchObject({
+      code: expect.stringMatching(/^ORT_/),
+    });
     await expect(session.run({ ...good, x: tensor("float32", [4, 24], new Float32Array(96)) })).rejects.toThrow("x");
   }, 60_000);
 });

@@ -1,10 +1,10 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeAll, expect, test } from "@jest/globals";
-import { Runtime, Session, type Tensor, type TensorType } from "@millrace/native";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, expect, test } from "@jest/globals";
+import { Runtime, Session, type Tensor } from "@millrace/native";
 import { bits, describeNative, graph, graphs, sessions, slowInputs, tensor } from "./support.ts";
 
 const { create, closeAll } = sessions();
@@ -79,9 +79,10 @@ describeNative("a session", () => {
     const session = await create(graph("slow"));
     const expected = bits((await session.run(slowInputs(3_000))).y);
     const inputs = slowInputs(3_000);
+    const { x, steps } = inputs as { x: Tensor; steps: Tensor };
     const run = session.run(inputs);
-    (inputs.x?.data as Float32Array).fill(0);
-    structuredClone(inputs.steps?.data, { transfer: [inputs.steps?.data.buffer as ArrayBuffer] });
+    (x.data as Float32Array).fill(0);
+    structuredClone(steps.data, { transfer: [steps.data.buffer as ArrayBuffer] });
     expect(bits((await run).y)).toBe(expected);
     await expect(session.run(inputs)).rejects.toMatchObject({ code: "NATIVE_INVALID_ARGUMENT" });
   });
@@ -123,7 +124,9 @@ describeNative("a model that cannot be used", () => {
     await expect(Session.create(bytes)).rejects.toMatchObject({ code: expect.stringMatching(/^ORT_/) });
     const folder = await mkdtemp(join(tmpdir(), "millrace-native-"));
     await writeFile(join(folder, "cut.onnx"), bytes);
-    await expect(Session.create(join(folder, "cut.onnx"))).rejects.toMatchObject({ code: expect.stringMatching(/^ORT_/) });
+    await expect(Session.create(join(folder, "cut.onnx"))).rejects.toMatchObject({
+      code: expect.stringMatching(/^ORT_/),
+    });
   });
 
   test.each([

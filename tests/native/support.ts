@@ -10,7 +10,10 @@ export function graph(name: string): Buffer {
 }
 
 /** Skips, saying why, where the addon is not built. */
-export const describeNative = Runtime.isPresent() ? describe : describe.skip;
+export function describeNative(name: string, body: () => void): void {
+  if (Runtime.isPresent()) describe(name, body);
+  else describe.skip(name, body);
+}
 if (!Runtime.isPresent()) process.stderr.write(`skipped: no native binding: ${Runtime.whyAbsent()}\n`);
 
 /** Opens sessions and closes them together. */
@@ -26,11 +29,7 @@ export function sessions() {
   };
 }
 
-export function tensor<Type extends TensorType>(
-  type: Type,
-  dims: readonly number[],
-  data: TensorArrays[Type],
-): Tensor & { readonly data: TensorArrays[Type] } {
+export function tensor<Type extends TensorType>(type: Type, dims: readonly number[], data: TensorArrays[Type]): Tensor {
   return { type, dims, data };
 }
 

@@ -1,7 +1,7 @@
-import { Binding } from "./binding.js";
 import type { NativeModel, SessionOptions } from "./addon.js";
-import { DeviceBuffer } from "./device-buffer.js";
+import { Binding } from "./binding.js";
 import { cancellable } from "./cancellable.js";
+import { DeviceBuffer } from "./device-buffer.js";
 import { Runtime } from "./runtime.js";
 import type { Tensor, TensorType } from "./tensor.js";
 
