@@ -11,3 +11,6 @@ export async function sessionBindings(): Promise<readonly SessionBinding[]> {
 export async function defaultBinding(): Promise<SessionBinding> {
   return nativeBinding ?? (await import("./npm-binding.js")).npmBinding;
 }
+
+/** Runs that a host computes at the same time on one copy of the weights. */
+export const lanesPerHost = nativeBinding?.maximumLanes ?? 1;

@@ -2,11 +2,14 @@ import { availableParallelism } from "node:os";
 import type { CompiledModel } from "@millrace/compiler";
 import { asMillraceError, type CancelSignal, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
 import { type Host, startHost } from "../hosts/host.js";
+import { lanesPerHost } from "./bindings.js";
 
 export interface EncoderPoolOptions {
   readonly model: CompiledModel;
-  /** Host processes; 0 means one per core. */
+  /** Host processes with one lane each; 0 means the measured best: a lane per core on as few copies of the weights as can be. */
   readonly hosts?: number;
+  /** Runs each host computes at the same time, for tests: by default as `hosts` says. */
+  readonly lanes?: number;
   /** Tokens one run holds; 0 means the measured best for a CPU. */
   readonly tokenBudget?: number;
   /** A run that takes longer than this counts as hung, and its host is killed. */
@@ -23,8 +26,8 @@ export function tokenBudgetOf({ model, tokenBudget }: EncoderPoolOptions): numbe
 }
 
 const defaultHangMilliseconds = 120_000;
-/** One run being computed and one waiting in the host's channel, so that the host never waits for this process. */
-const runsPerHost = 2;
+/** Besides those being computed, a run waits in the host's channel, so that the host never waits for this process. */
+const runsWaiting = 1;
 /** A run whose host died is tried again this often before its caller hears of it: hosts also die of other causes. */
 const attemptsPerRun = 3;
 /** Deaths in a row, with no run finished in between, after which something is wrong with the machine, not with a run. */
@@ -37,18 +40,20 @@ interface Run {
   readonly resolve: (vectors: Float32Array) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
+  /** A host died while it computed this run and others: it is tried alone, so that the next death tells. */
+  isSuspect: boolean;
 }
 
 interface Slot {
   host: EncoderHost | undefined;
   /** Settles when the host that is being started is ready or has failed. */
   starting: Promise<void> | undefined;
-  /** In the order they were sent: the first is the one being computed. */
+  /** In the order they were sent: the first are being computed, as many as there are lanes. */
   readonly underWay: Run[];
   watchdog: NodeJS.Timeout | undefined;
 }
 
-/** Starts one single-threaded encoder process per core behind one queue; whoever is free takes the next run. */
+/** Starts encoder processes, one thread for each core in all, behind one queue; whoever is free takes the next run. */
 export async function createEncoderPool(options: EncoderPoolOptions): Promise<EncoderPool> {
   const pool = new EncoderPool(options);
   try {
@@ -66,6 +71,7 @@ export class EncoderPool implements Encoder {
   readonly maxTokens: number;
   readonly tokenBudget: number;
   private readonly slots: readonly Slot[];
+  private readonly lanes: number;
   private readonly queue: Run[] = [];
   private deathsInARow = 0;
   private isClosing = false;
@@ -75,7 +81,9 @@ export class EncoderPool implements Encoder {
     this.dimensions = options.model.dimensions;
     this.maxTokens = options.model.maxTokens;
     this.tokenBudget = tokenBudgetOf(options);
-    const hosts = options.hosts || availableParallelism();
+    const cores = availableParallelism();
+    this.lanes = options.lanes ?? (options.hosts ? 1 : Math.min(lanesPerHost, cores));
+    const hosts = options.hosts || Math.ceil(cores / this.lanes);
     this.slots = Array.from({ length: hosts }, () => ({
       host: undefined,
       starting: undefined,
@@ -97,7 +105,7 @@ export class EncoderPool implements Encoder {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
-    const run: Run = { batch, resolve, reject, attempts: 0 };
+    const run: Run = { batch, resolve, reject, attempts: 0, isSuspect: false };
     const takeBack = () => {
       const place = this.queue.indexOf(run);
       if (place >= 0) this.queue.splice(place, 1);
@@ -128,12 +136,15 @@ export class EncoderPool implements Encoder {
     await slot.host?.stop();
   }
 
-  /** First one run for each host, then a second one to each. */
+  /** First one run for each host, then a second one to each, until their lanes are busy and a run waits for each. */
   private dispatch(): void {
-    for (let depth = 1; depth <= runsPerHost; depth += 1) {
+    for (let depth = 1; depth <= this.lanes + runsWaiting; depth += 1) {
       for (const slot of this.slots) {
-        const run = slot.host !== undefined && slot.underWay.length < depth ? this.queue.shift() : undefined;
-        if (run !== undefined) void this.send(slot, slot.host as EncoderHost, run);
+        const [next] = this.queue;
+        if (next === undefined || slot.host === undefined || slot.underWay.length >= depth) continue;
+        if (!mayJoin(next, slot)) continue;
+        this.queue.shift();
+        void this.send(slot, slot.host, next);
       }
     }
   }
@@ -149,8 +160,9 @@ export class EncoderPool implements Encoder {
       run.reject(error);
     }
     if (this.isClosing) return;
-    slot.underWay.shift();
-    this.watch(slot, host);
+    const isFirst = slot.underWay[0] === run;
+    slot.underWay.splice(slot.underWay.indexOf(run), 1);
+    if (isFirst) this.watch(slot, host);
     this.dispatch();
   }
 
@@ -164,7 +176,7 @@ export class EncoderPool implements Encoder {
     const { graphPath, graphDigest } = this.options.model;
     const host: EncoderHost = await startHost({
       module: new URL("./encoder-host.js", import.meta.url),
-      settings: { graphPath, graphDigest, threads: 1 },
+      settings: { graphPath, graphDigest, threads: 1, lanes: this.lanes },
       name: "encoder host",
     });
     if (this.isClosing) return host.stop();
@@ -179,9 +191,12 @@ export class EncoderPool implements Encoder {
     if (this.isClosing) return;
     this.deathsInARow += 1;
     this.options.onRestart?.(reason);
-    const [suspect, ...others] = slot.underWay.splice(0);
-    this.queue.unshift(...others);
-    if (suspect !== undefined) this.retry(suspect, reason);
+    const runs = slot.underWay.splice(0);
+    const suspects = runs.splice(0, this.lanes);
+    this.queue.unshift(...runs);
+    const [only, ...others] = suspects;
+    if (only !== undefined && others.length === 0) this.retry(only, reason);
+    else this.queue.unshift(...suspects.map((run) => Object.assign(run, { isSuspect: true })));
     if (this.deathsInARow > maximumDeathsInARow) this.giveUp(hostsKeepDying(reason));
     if (this.broken === undefined) slot.starting = this.restart(slot);
     else this.giveUp(this.broken);
@@ -208,6 +223,11 @@ export class EncoderPool implements Encoder {
     this.broken ??= error;
     for (const run of this.queue.splice(0)) run.reject(error);
   }
+}
+
+/** A suspect runs alone. */
+function mayJoin(run: Run, { underWay }: Slot): boolean {
+  return underWay.length === 0 || !(run.isSuspect || underWay.some(({ isSuspect }) => isSuspect));
 }
 
 function isDeath(error: unknown): error is MillraceError {

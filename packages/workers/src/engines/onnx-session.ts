@@ -19,10 +19,17 @@ export interface SessionOptions {
 export async function openSession(options: SessionOptions): Promise<Session> {
   const { graphPath, graphDigest, threads, lanes = 1, binding } = options;
   const graph = await verifiedBytes(graphPath, graphDigest);
-  return (binding ?? (await defaultBinding())).open(graph, { threads, lanes });
+  const session = await (binding ?? (await defaultBinding())).open(graph, { threads, lanes });
+  free(graph);
+  return session;
 }
 
-async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Uint8Array> {
+/** The garbage collector does not feel how large these bytes are, and would keep them for as long as it has little to do. */
+function free({ buffer, byteLength }: Buffer<ArrayBuffer>): void {
+  if (buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
+async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Buffer<ArrayBuffer>> {
   const bytes = await readFile(graphPath).catch((cause: unknown) => {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new MillraceError("E_MODEL_DIGEST", `the compiled graph ${graphPath} cannot be read`, {
