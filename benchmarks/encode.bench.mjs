@@ -4,14 +4,17 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { openEncoding, openModel } from "./model.mjs";
 import { runPeers } from "./peers/index.mjs";
+import { processorTime } from "./process-tree.mjs";
 import { writeReport } from "./report.mjs";
 import { benchmarkTexts } from "./texts.mjs";
 
 /**
  * Texts to vectors, beside the peers, in one run: same texts, same truncation, same cores. Each round measures every
- * system once, so that a machine that changes its speed meanwhile does so for all; what is reported are medians.
+ * system once, so that a machine that changes its speed meanwhile does so for all; what is reported are medians. Time on
+ * the processor says more than the clock where other work shares the machine.
  */
 const maxTokens = 256;
+const perToken = "µs of CPU for a token";
 const threads = availableParallelism();
 const { values } = parseArgs({
   options: {
@@ -41,14 +44,17 @@ async function measureOurs() {
   const runs = [];
   for (const model of models) runs.push(await measure(model));
   const exact = runs[precisions.indexOf("fp32")]?.vectors ?? new Float32Array();
-  return runs.map(({ seconds, tokens, vectors }, index) => ({
+  return runs.map(({ seconds, tokens, vectors, processor }, index) => ({
     peer: "millrace",
     seconds: Number(seconds.toFixed(3)),
     documents: texts.length,
     tokens,
     tokensPerSecond: Math.round(tokens / seconds),
     settings: { hosts: threads, precision: precisions[index] ?? "", maxTokens, corpus: name, rounds: values.rounds },
-    measures: { "cosine to fp32": Number(meanCosine(exact, vectors).toFixed(4)) },
+    measures: {
+      [perToken]: Math.round(processor / tokens),
+      "cosine to fp32": Number(meanCosine(exact, vectors).toFixed(4)),
+    },
   }));
 }
 
@@ -57,7 +63,9 @@ async function measure(model) {
   const encoding = await openEncoding(model, { hosts: threads, maxTokens });
   try {
     await encoding.encode(texts.slice(0, 32));
-    return await encoding.encode(texts);
+    const before = await processorTime(process.pid);
+    const run = await encoding.encode(texts);
+    return { ...run, processor: (await processorTime(process.pid)) - before };
   } finally {
     await encoding.close();
   }
@@ -69,7 +77,7 @@ function meanCosine(left, right) {
 }
 
 /**
- * For each system its run of median speed.
+ * For each system its run of median speed, with the median of its time on the processor.
  * @template {import("./report.mjs").BenchmarkResult} Result
  * @param {readonly Result[]} results
  * @returns {Result[]}
@@ -77,7 +85,11 @@ function meanCosine(left, right) {
 function medians(results) {
   const bySystem = Map.groupBy(results, ({ peer, settings }) => `${peer} ${settings?.precision}`);
   return [...bySystem.values()].map((runs) => {
-    const sorted = runs.toSorted((a, b) => a.tokensPerSecond - b.tokensPerSecond);
-    return /** @type {Result} */ (sorted[Math.floor(sorted.length / 2)]);
+    const middle = (/** @type {(run: Result) => number} */ of) =>
+      runs.map(of).sort((a, b) => a - b)[runs.length >> 1] ?? 0;
+    const speed = middle(({ tokensPerSecond }) => tokensPerSecond);
+    const processor = middle(({ measures }) => Number(measures?.[perToken]));
+    const run = /** @type {Result} */ (runs.find(({ tokensPerSecond }) => tokensPerSecond === speed));
+    return { ...run, measures: { ...run.measures, [perToken]: processor } };
   });
 }

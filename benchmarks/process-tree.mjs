@@ -42,6 +42,25 @@ async function processTree(root) {
   return [...parents.keys()].filter(isBelow);
 }
 
+/**
+ * Microseconds that a process and its living children have spent on processors, from /proc in hundredths of a second.
+ * @param {number} root
+ */
+export async function processorTime(root) {
+  const stats = await Promise.all(
+    (await processTree(root)).map((pid) => readFile(`/proc/${pid}/stat`, "utf8").catch(() => "")),
+  );
+  const ticks = stats.map((stat) => {
+    const [user = 0, system = 0] = stat
+      .slice(stat.lastIndexOf(")") + 2)
+      .split(" ")
+      .slice(11, 13)
+      .map(Number);
+    return user + system;
+  });
+  return ticks.reduce((sum, count) => sum + count, 0) * 10_000;
+}
+
 /** @param {number} pid */
 async function proportionalBytes(pid) {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8").catch(() => "");

@@ -171,6 +171,7 @@ function openContext(job, chunker, store) {
     dimensions,
     maxTokens,
     tokenBudget: 16_384,
+    engine: { device: "none", provider: "none" },
     encode: async (/** @type {{ rows: number }} */ { rows }) =>
       new Float32Array(rows * dimensions).fill(dimensions ** -0.5),
     close: async () => {},

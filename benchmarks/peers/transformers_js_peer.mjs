@@ -40,7 +40,9 @@ const extract = await pipeline("feature-extraction", name, {
 
 await encode(texts.slice(0, 16));
 const start = performance.now();
+const processor = process.cpuUsage();
 await encode(texts);
+const { user, system } = process.cpuUsage(processor);
 const seconds = (performance.now() - start) / 1000;
 const tokens = texts.reduce((sum, text) => sum + Math.min(maxTokens, tokenizer.encode(text).length), 0);
 const result = {
@@ -51,6 +53,7 @@ const result = {
   tokens,
   tokensPerSecond: Math.round(tokens / seconds),
   settings: { threads, batch, maxTokens, precision: dtype },
+  measures: { "µs of CPU for a token": Math.round((user + system) / tokens) },
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);
 

@@ -16,7 +16,7 @@ import {
   showSettings,
 } from "millrace";
 
-const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python", "temporalAddress", "temporalKey"];
+const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python", "temporalAddress", "temporalKey", "from"];
 const variable = (name: string) => `\${${name}}`;
 
 describe("settings", () => {

@@ -1,6 +1,5 @@
-import { spawnSync } from "node:child_process";
-import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { ReindexSummary } from "@millrace/workflows";
@@ -47,8 +46,10 @@ const kills = 6;
   });
 
   test("says within seconds that no worker is there", async () => {
-    const { code, result } = await run(index("none", "--on", "temporal"), options());
+    const { code, result } = await run(index("none", "--on", "temporal", "--watch"), options());
     expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_WORKER_MISSING" });
+    const both = await run(index("none", "--on", "temporal", "--watch", "--detach"), options());
+    expect({ code: both.code, error: both.result.error?.code }).toEqual({ code: 2, error: "E_USAGE" });
   }, 60_000);
 
   test("gives the same points as in one process", async () => {
@@ -71,17 +72,6 @@ const kills = 6;
     expect((result.worked as { documents: number }).documents).toBe(1);
     expect(result.documents).toBe(files - 1);
   }, 60_000);
-
-  test("the history replays, and a changed workflow does not", async () => {
-    const { stdout } = await run(["jobs", "list", "--json"], options());
-    const [{ id }] = (JSON.parse(stdout) as { jobs: { id: string }[] }).jobs as [{ id: string }];
-    const history = join(folder, "history.json");
-    const program = serviceProgram("temporal") as string;
-    const show = ["workflow", "show", "--address", temporal.address, "-w", `millrace/${id}`, "--output", "json"];
-    await writeFile(history, spawnSync(program, show, { encoding: "utf8" }).stdout);
-    expect(replay(history, resolve("packages/workflows/dist/temporal/workflows.js"))).toEqual({ code: 0, error: "" });
-    expect(replay(history, await mutatedWorkflows()).error).toContain("DeterminismViolationError");
-  }, 120_000);
 
   test("loses and doubles nothing when workers and the server are killed", async () => {
     const random = randomNumbers(4);
@@ -202,26 +192,3 @@ const kills = 6;
     expect({ code: address.code, error: address.result.error?.code }).toEqual({ code: 1, error: "E_UNREACHABLE" });
   }, 60_000);
 });
-
-/** Replays a history in a process of its own: the worker's native part does not live in a test's realm. */
-function replay(history: string, workflowsPath: string) {
-  const { status, stderr } = spawnSync(process.execPath, [resolve("tests/replay/replay.mjs"), history, workflowsPath], {
-    encoding: "utf8",
-  });
-  return { code: status, error: status === 0 ? "" : stderr };
-}
-
-/** The built workflows with one change: a shard is written before its batches are encoded. */
-async function mutatedWorkflows(): Promise<string> {
-  const copy = resolve("node_modules/.cache/mutated-workflows");
-  await rm(copy, { recursive: true, force: true });
-  await mkdir(copy, { recursive: true });
-  await cp("packages/workflows/dist", copy, { recursive: true });
-  await writeFile(join(copy, "package.json"), '{"type":"module"}');
-  const file = join(copy, "embed-shard.js");
-  const code = await readFile(file, "utf8");
-  const mutated = code.replace(/(const vectors = \[\];)/, "$1\n    await runtime.steps.write(job, part, vectors);");
-  expect(mutated).not.toBe(code);
-  await writeFile(file, mutated);
-  return join(copy, "temporal/workflows.js");
-}

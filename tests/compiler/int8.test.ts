@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -7,6 +7,7 @@ import { compileInHost } from "@millrace/workers";
 import type { InferenceSession } from "onnxruntime-node";
 import { randomNumbers } from "../support/corpus.ts";
 import { minilmDirectory } from "../support/minilm.ts";
+import { sharpenAttention } from "../support/sharp-attention.ts";
 import { cosine, encodeRows, minilmGolden, openGraph, readGolden, tinyModel, withCopy, withFolder } from "./support.ts";
 
 const compileTiny = (cacheDirectory: string, name = "mean-normalized") =>
@@ -34,6 +35,17 @@ describe("int8", () => {
     });
   });
 
+  test.each(["distilbert", "mpnet", "modernbert", "qwen3", "nomic-bert", "dense-tanh", "static"])(
+    "stays near the vectors of fp32 in %s",
+    async (name) => {
+      await withFolder(async (cacheDirectory) => {
+        const { fidelity } = await compileTiny(cacheDirectory, name);
+        expect(fidelity?.leastCosine).toBeGreaterThanOrEqual(0.98);
+        expect(fidelity?.errorShare).toBeLessThanOrEqual(0.01);
+      });
+    },
+  );
+
   test("auto takes it where it is faithful", async () => {
     await withFolder(async (cacheDirectory) => {
       const directory = tinyModel("mean-normalized");
@@ -45,7 +57,7 @@ describe("int8", () => {
 
   test("auto keeps fp32 where int8 changes the vectors, and says by how much", async () => {
     await withCopy("mean-normalized", async (directory, cacheDirectory) => {
-      sharpenAttention(join(directory, "model.safetensors"), 60);
+      sharpenAttention(directory);
       const exact = await compileInHost({ directory, precision: "fp32", cacheDirectory });
       const model = await compileInHost({ directory, precision: "auto", cacheDirectory });
       expect(model).toMatchObject({ precision: "fp32", graphDigest: exact.graphDigest });
@@ -53,17 +65,6 @@ describe("int8", () => {
     });
   });
 });
-
-/** Multiplies the first layer's queries: each token then attends to one other, and which one hangs on the last bits. */
-function sharpenAttention(path: string, factor: number): void {
-  const bytes = readFileSync(path);
-  const headerBytes = Number(bytes.readBigUInt64LE(0));
-  const header = JSON.parse(bytes.subarray(8, 8 + headerBytes).toString());
-  const [start, end] = header["encoder.layer.0.attention.self.query.weight"].data_offsets as [number, number];
-  for (let at = 8 + headerBytes + start; at < 8 + headerBytes + end; at += 4)
-    bytes.writeFloatLE(bytes.readFloatLE(at) * factor, at);
-  writeFileSync(path, bytes);
-}
 
 const minilm = minilmDirectory();
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CompiledModel, compileModel } from "@millrace/compiler";
+import { type CompiledModel, type CompileOptions, compileModel } from "@millrace/compiler";
 import { type Chunk, type Document, MillraceError } from "@millrace/core";
 import { createChunker, loadTokenizer } from "@millrace/workers";
 import type { InferenceSession } from "onnxruntime-node";
@@ -42,7 +42,7 @@ export interface OpenTiny {
 
 export async function openTiny(
   directory: string,
-  options: { readonly cacheDirectory: string; readonly dimensions?: number },
+  options: Omit<CompileOptions, "precision"> & Partial<Pick<CompileOptions, "precision">>,
 ): Promise<OpenTiny> {
   const model = await compileModel(directory, { precision: "fp32", ...options });
   const { tokenizerPath, hasSpecialTokens, maxTokens } = model;

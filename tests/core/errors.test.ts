@@ -28,12 +28,12 @@ describe("MillraceError", () => {
 });
 
 describe("errorTable", () => {
-  test.each(Object.entries(errorTable))("%s keeps the conventions", (code, { doc, scope, exit, isRetryable }) => {
+  test.each(Object.entries(errorTable))("%s keeps the conventions", (code, { doc, scope, exit, retry }) => {
     expect(code).toMatch(/^E_[A-Z]+(_[A-Z]+)*$/);
     expect(doc).toMatch(/^[A-Z][^\n]*\.$/);
     if (code.startsWith("E_ROW_")) expect([scope, exit]).toEqual(["row", 3]);
     if (code.startsWith("E_OBJECT_")) expect(scope).toBe("object");
-    if (exit === 2) expect([scope, isRetryable]).toEqual(["job", false]);
-    if (isRetryable) expect(exit).toBe(1);
+    if (exit === 2) expect([scope, retry]).toEqual(["job", "never"]);
+    if (retry !== "never" && retry !== "while-busy") expect(exit).toBe(1);
   });
 });

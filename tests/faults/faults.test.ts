@@ -116,7 +116,7 @@ async function retrying<Result>(failures: Map<string, number>, act: () => Promis
 
 /** Counts an error that may pass. @throws any other */
 function passes(failures: Map<string, number>, error: unknown): void {
-  if (!(error instanceof MillraceError) || !error.facts.isRetryable) throw error;
+  if (!(error instanceof MillraceError) || error.facts.retry === "never") throw error;
   failures.set(error.code, (failures.get(error.code) ?? 0) + 1);
 }
 

@@ -209,6 +209,40 @@ def rotary():
     old_config(root / "qwen3-sliding", rope_theta=10000.0, rope_scaling={"type": "linear", "factor": 4.0})
 
 
+def gemma():
+    pooling = lambda *modes: Pooling(32, modes)
+    settings = dict(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=1, head_dim=12, query_pre_attn_scalar=20, pad_token_id=1, bos_token_id=0,
+        eos_token_id=2, **(sizes | {"num_hidden_layers": 3}),
+    )
+    config = transformers.Gemma3TextConfig(
+        use_bidirectional_attention=True, sliding_window=14, layer_types=["sliding_attention", "full_attention", "sliding_attention"], **settings
+    )
+    prompts = {"query": "task: search result | query: ", "document": "title: none | text: "}
+    head = [pooling("mean"), Dense(32, 48, bias=False, activation_function=torch.nn.Identity()), Dense(48, 32, bias=False, activation_function=torch.nn.Identity()), Normalize()]
+    make("gemma3", transformers.Gemma3TextModel(config).eval(), tokenizer=byte_pairs(), head=head, limit=96, dtype=torch.bfloat16, prompts=prompts)
+    config = transformers.Gemma3TextConfig(
+        sliding_window=9, sliding_window_pattern=2, rope_parameters={
+            "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}
+        }, **settings
+    )
+    make("gemma3-causal", transformers.Gemma3TextModel(config).eval(), tokenizer=byte_pairs(), head=[pooling("lasttoken")], limit=96, dtype=torch.float16)
+    old_config(root / "gemma3-causal", rope_theta=1000000.0, rope_local_base_freq=10000.0, rope_scaling={"rope_type": "linear", "factor": 8.0}, sliding_window_pattern=2)
+
+
+def gte():
+    pooling = lambda *modes: Pooling(32, modes)
+    settings = dict(vocab_size=260, max_position_embeddings=96, pad_token_id=1, **sizes)
+    config = transformers.GteConfig(type_vocab_size=1, rope_parameters={"rope_type": "default", "rope_theta": 160000.0}, **settings)
+    make("gte", transformers.GteModel(config).eval(), tokenizer=unigrams(), head=[pooling("cls"), Normalize()], limit=96, dtype=torch.float16)
+    # What the authors' own code calls ntk is what transformers has as another theta and a linear factor.
+    config = transformers.GteConfig(
+        type_vocab_size=0, rope_parameters={"rope_type": "linear", "factor": 8.0 ** (2 / 8), "rope_theta": 20000.0 * 8}, **settings
+    )
+    make("gte-new", transformers.GteModel(config).eval(), tokenizer=unigrams(), head=[pooling("cls")], limit=96, dtype=torch.float16, prefix="new.")
+    old_config(root / "gte-new", model_type="new", rope_theta=20000, rope_scaling={"type": "ntk", "factor": 8.0}, pack_qkv=True, position_embedding_type="rope", layer_norm_type="layer_norm")
+
+
 def nomic():
     pooling = lambda *modes: Pooling(32, modes)
     config = transformers.NomicBertConfig(vocab_size=280, max_position_embeddings=96, rope_parameters={"rope_type": "default", "rope_theta": 1000.0}, **sizes)
@@ -354,7 +388,7 @@ def old_config(folder, **fields):
     (folder / "config.json").write_text(json.dumps(config | fields, indent=2) + "\n")
 
 
-groups = [bert_heads, bert_family, rotary, nomic, dpr, static, exported]
+groups = [bert_heads, bert_family, rotary, gemma, gte, nomic, dpr, static, exported]
 
 if __name__ == "__main__":
     root.mkdir(exist_ok=True)

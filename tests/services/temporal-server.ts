@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { freePorts, serviceProgram, TestServer } from "./server.ts";
@@ -7,16 +8,23 @@ export interface TemporalServer {
   readonly server: TestServer;
 }
 
-/** A Temporal development server on a file, so that it can be killed and started again with all it knew. */
-export async function startTemporal(folder: string): Promise<TemporalServer> {
+/**
+ * A Temporal development server on a file, so that it can be killed and started again with all it knew.
+ * @param settings of the server's dynamic configuration, as `name=value`
+ */
+export async function startTemporal(folder: string, settings: readonly string[] = []): Promise<TemporalServer> {
   const [port, http, metrics] = (await freePorts(3)) as [number, number, number];
   const ports = ["--port", `${port}`, "--http-port", `${http}`, "--metrics-port", `${metrics}`];
   // With its defaults the server allows one continue-as-new a second, and writes to disk five times as often.
   const pragmas = ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"];
-  const dynamic = ["--dynamic-config-value", 'history.workflowIdReuseMinimalInterval="0s"'];
+  const dynamic = ['history.workflowIdReuseMinimalInterval="0s"', ...settings].flatMap((value) => [
+    "--dynamic-config-value",
+    value,
+  ]);
   const file = ["--db-filename", join(folder, "temporal.db")];
+  const program = serviceProgram("temporal") ?? "temporal";
   const server = new TestServer({
-    program: serviceProgram("temporal") ?? "temporal",
+    program,
     args: [
       "server",
       "start-dev",
@@ -30,10 +38,16 @@ export async function startTemporal(folder: string): Promise<TemporalServer> {
       ...dynamic,
       ...file,
     ],
-    isReady: () => accepts(port),
+    isReady: async () => (await accepts(port)) && answers(program, `127.0.0.1:${port}`),
   });
   await server.start();
   return { address: `127.0.0.1:${port}`, server };
+}
+
+/** It accepts connections before it does what it is asked, and has its default namespace last. */
+async function answers(program: string, address: string): Promise<boolean> {
+  const { status } = spawnSync(program, ["workflow", "count", "--address", address, "--command-timeout", "5s"]);
+  return status === 0;
 }
 
 function accepts(port: number): Promise<boolean> {

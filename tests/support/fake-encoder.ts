@@ -12,6 +12,7 @@ export function fakeEncoder(dimensions = 4, tokenBudget = 32): FakeEncoder {
     dimensions,
     tokenBudget,
     maxTokens: 512,
+    engine: { device: "cpu", provider: "fake" },
     get rows() {
       return rows;
     },

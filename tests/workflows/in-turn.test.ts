@@ -9,7 +9,7 @@ import {
   type Steps,
   type VectorsRef,
 } from "@millrace/core";
-import { createEmbeddedRuntime, createInTurn, embedCorpus, type InTurn } from "@millrace/workflows";
+import { createEmbeddedRuntime, createInTurn, embedCorpus, type InTurn, Slots } from "@millrace/workflows";
 import fc from "fast-check";
 
 const job = { full: false } as Job;
@@ -83,8 +83,13 @@ async function begunWith(inTurn: InTurn, groups: readonly number[]): Promise<rea
   const held = new HeldSteps(inTurn);
   const runtime = createEmbeddedRuntime({ steps: held.steps, hosts: 2 });
   const windows = { shards: 3, encodes: 2, batchesPerEncode: 2 };
+  const slots = new Slots(5);
+  const encode: Steps["encode"] = async (...args) => {
+    await slots.take(args[1].length);
+    return held.steps.encode(...args).finally(() => slots.give(args[1].length));
+  };
   let isOver = false;
-  const run = embedCorpus({ ...runtime, windows }, job).finally(() => {
+  const run = embedCorpus({ ...runtime, steps: { ...held.steps, encode }, windows }, job).finally(() => {
     isOver = true;
   });
   for (let turn = 0; !isOver; turn += 1) {

@@ -33,7 +33,7 @@ describe("inWindow", () => {
             isClosed = true;
           }
         }
-        const ended = inWindow(arriving(), limit, async ({ index, takes, fails }) => {
+        const ended = inWindow(arriving(), { limit }, async ({ index, takes, fails }) => {
           if (failed.length > 0) begunAfterFailure.push(index);
           begun.push(index);
           underWay += 1;
@@ -59,6 +59,29 @@ describe("inWindow", () => {
     );
   });
 
+  test("begins more as soon as more may be under way", async () => {
+    let changes = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    const window = { limit: 1, changed: () => changes.promise };
+    const begun: number[] = [];
+    const ended = inWindow([0, 1, 2, 3], window, async (item) => {
+      begun.push(item);
+      await held.promise;
+    });
+    await delay(5);
+    expect(begun).toEqual([0]);
+    window.limit = 3;
+    const { resolve } = changes;
+    changes = Promise.withResolvers<void>();
+    resolve();
+    await delay(5);
+    expect(begun).toEqual([0, 1, 2]);
+    window.limit = 1;
+    held.resolve();
+    await ended;
+    expect(begun).toEqual([0, 1, 2, 3]);
+  });
+
   test("begins nothing when a failure comes while the next item is awaited", async () => {
     const begun: number[] = [];
     async function* slowly() {
@@ -71,7 +94,7 @@ describe("inWindow", () => {
       await delay(2);
       throw new Error("first");
     };
-    await expect(inWindow(slowly(), 4, work)).rejects.toThrow("first");
+    await expect(inWindow(slowly(), { limit: 4 }, work)).rejects.toThrow("first");
     expect(begun).toEqual([0]);
   });
 
@@ -85,7 +108,7 @@ describe("inWindow", () => {
       await delay(10);
       isFinished = true;
     };
-    await expect(inWindow(broken(), 2, work)).rejects.toThrow("no more items");
+    await expect(inWindow(broken(), { limit: 2 }, work)).rejects.toThrow("no more items");
     expect(isFinished).toBe(true);
   });
 });

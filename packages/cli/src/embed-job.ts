@@ -1,6 +1,6 @@
 import type { Summary } from "@millrace/core";
 import { createEmbeddedRuntime, embedCorpus, type Runtime } from "@millrace/workflows";
-import type { OpenJob } from "./compose.js";
+import { hostsAtWork, type OpenJob } from "./compose.js";
 import type { Settings } from "./config/settings.js";
 import type { Tally } from "./tally.js";
 
@@ -19,7 +19,7 @@ export function embedJob(open: OpenJob, options: EmbedOptions): Promise<Summary>
 export function embeddedRuntime({ steps, encoder }: OpenJob, { settings, tally, stop }: EmbedOptions): Runtime {
   return createEmbeddedRuntime({
     steps,
-    hosts: settings.hosts,
+    hosts: hostsAtWork(settings),
     stop,
     report: (progress) => {
       tally.take(progress);

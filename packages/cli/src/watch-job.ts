@@ -3,14 +3,34 @@ import { MillraceError, type Summary } from "@millrace/core";
 import type { Jobs } from "@millrace/workers";
 import type { JobProgress, ReindexSummary } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
+import type { Settings } from "./config/settings.js";
 import { endInterrupted, quarantineError } from "./ending.js";
 import { formatError } from "./report/errors.js";
 import { describeError } from "./report/failure.js";
 import { formatCountOf } from "./report/format.js";
 import type { ProgressState } from "./report/progress.js";
 import { reindexLines } from "./report/reindex.js";
+import { formatFed, formatStarved } from "./report/starved-queues.js";
 
 const pollMilliseconds = 1_000;
+
+/** Whether a job that was started is left to itself. @throws E_USAGE where it is to be followed as well */
+export function isDetached({ watch, detach }: Settings): boolean {
+  if (watch && detach) {
+    throw new MillraceError("E_USAGE", "--watch and --detach exclude each other", { fix: "Leave one of them out." });
+  }
+  return detach;
+}
+
+/** Follows a job that was started, or says how to. */
+export async function followJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
+  const { settings, say, reporter } = context;
+  reporter.event("started", { job: id });
+  if (!isDetached(settings)) return watchJob(context, jobs, id);
+  say(`follow it with: millrace jobs watch ${id}`);
+  reporter.event("result", { ok: true, exitCode: 0, job: id });
+  return 0;
+}
 
 /** Shows a job's progress until it ends, then what it did. Ctrl-C ends the watching, not the job. */
 export async function watchJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
@@ -19,6 +39,9 @@ export async function watchJob(context: CommandContext, jobs: Jobs, id: string):
     (summary) => ({ summary }),
     (error: unknown) => ({ error }),
   );
+  const ended = new AbortController();
+  void end.then(() => ended.abort());
+  void watchQueues(context, { jobs, id, stop: AbortSignal.any([stop, ended.signal]) });
   for (;;) {
     const outcome = await Promise.race([end, pause(stop)]);
     if (outcome !== undefined) return showEnd(context, id, { outcome, jobs });
@@ -29,8 +52,36 @@ export async function watchJob(context: CommandContext, jobs: Jobs, id: string):
   return endInterrupted(context, `the job goes on. Follow it with: millrace jobs watch ${id}`, { job: id });
 }
 
-async function pause(stop: AbortSignal): Promise<undefined> {
-  await delay(pollMilliseconds, undefined, { signal: stop }).catch(() => {});
+async function pause(stop: AbortSignal, milliseconds = pollMilliseconds): Promise<undefined> {
+  await delay(milliseconds, undefined, { signal: stop }).catch(() => {});
+}
+
+const queuesPollMilliseconds = 2_000;
+
+interface Watched {
+  readonly jobs: Jobs;
+  readonly id: string;
+  readonly stop: AbortSignal;
+}
+
+/** Says once of each queue that nobody takes the job's work from it, and once that somebody does again. */
+async function watchQueues({ warn, say, reporter }: CommandContext, { jobs, id, stop }: Watched): Promise<void> {
+  let known: readonly string[] = [];
+  while (!stop.aborted) {
+    // What cannot be known now is no news.
+    const starved = await jobs.starvedQueues(id).catch(() => known);
+    if (stop.aborted) return;
+    for (const queue of starved.filter((queue) => !known.includes(queue))) {
+      warn(formatStarved(queue));
+      reporter.event("waiting", { queue });
+    }
+    for (const queue of known.filter((queue) => !starved.includes(queue))) {
+      say(formatFed(queue));
+      reporter.event("working", { queue });
+    }
+    known = starved;
+    await pause(stop, queuesPollMilliseconds);
+  }
 }
 
 /** A query needs a worker that orchestrates; while there is none, nothing is known. */

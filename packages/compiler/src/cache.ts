@@ -8,7 +8,9 @@ import { readJsonOrNothing } from "./json.js";
 /**
  * A compiled graph on disk, below the cache directory:
  * ```
- * <key>/graph.onnx      key: digest over the compiler's version, the precision, what it is calibrated with, the model files' names and sha256
+ * <key>/graph.onnx      key: digest over the compiler's version, the precision, what it is calibrated with, the head, and the
+ *                       model files' names and sha256
+ * <key>/weights-1.bin   weights of a graph that is too large for one file
  * <key>/model.json      what `compileModel` returned, less the places
  * ```
  */
@@ -23,7 +25,30 @@ export async function findEntry(cacheDirectory: string, key: string): Promise<Ca
   const model = await readJsonOrNothing(join(cacheDirectory, key, modelName));
   if (typeof model !== "object" || model === null || !("graphDigest" in model)) return undefined;
   const digest = await digestFile(graphPath).catch(() => undefined);
-  return digest === model.graphDigest ? { graphPath, model } : undefined;
+  if (digest !== model.graphDigest || !(await areThere(join(cacheDirectory, key), model))) return undefined;
+  return { graphPath, model };
+}
+
+/** True where files of weights are as long as they were; who loads them compares their digests. */
+async function areThere(folder: string, model: object): Promise<boolean> {
+  const files = "weights" in model && Array.isArray(model.weights) ? (model.weights as readonly StoredFile[]) : [];
+  const sizes = await Promise.all(
+    files.map(({ name }) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => -1,
+      ),
+    ),
+  );
+  return files.every(({ bytes }, index) => bytes === sizes[index]);
+}
+
+/** A file of an entry. */
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
 }
 
 const graphName = "graph.onnx";
@@ -32,22 +57,29 @@ const unfinishedPrefix = "unfinished-";
 
 export interface NewEntry {
   readonly key: string;
-  readonly graph: AsyncIterable<Uint8Array>;
-  /** Makes model.json's content of the digest of the graph that was written. */
-  readonly describe: (graphDigest: string) => unknown;
+  /** Files that the graph takes weights from; they are written before it. */
+  readonly weights: readonly { readonly name: string; readonly content: AsyncIterable<Uint8Array> }[];
+  readonly graph: (weights: readonly StoredFile[]) => AsyncIterable<Uint8Array>;
+  /** Makes model.json's content of the digest of the graph that was written, and of those files. */
+  readonly describe: (graphDigest: string, weights: readonly StoredFile[]) => unknown;
 }
 
 /**
  * Writes an entry beside its place and moves it there whole. Where another process was faster its entry is kept: the
  * same key means the same bytes. @throws E_STORE_READ_ONLY or E_DISK_FULL when the cache cannot be written
  */
-export async function writeEntry(cacheDirectory: string, { key, graph, describe }: NewEntry): Promise<void> {
+export async function writeEntry(cacheDirectory: string, entry: NewEntry): Promise<void> {
+  const { key, weights, graph, describe } = entry;
   const unfinished = join(cacheDirectory, `${unfinishedPrefix}${randomUUID()}`);
   try {
     await mkdir(unfinished, { recursive: true });
     await removeAbandoned(cacheDirectory);
-    const digest = await writeHashed(join(unfinished, graphName), graph);
-    await writeFile(join(unfinished, modelName), `${JSON.stringify(describe(digest), null, 2)}\n`, { flush: true });
+    const stored: StoredFile[] = [];
+    for (const { name, content } of weights)
+      stored.push({ name, ...(await writeHashed(join(unfinished, name), content)) });
+    const { sha256 } = await writeHashed(join(unfinished, graphName), graph(stored));
+    const model = `${JSON.stringify(describe(sha256, stored), null, 2)}\n`;
+    await writeFile(join(unfinished, modelName), model, { flush: true });
     await moveInto(unfinished, join(cacheDirectory, key));
   } catch (error) {
     throw asMillraceError(error, writeErrorCode(error), `cannot write the compiled model to ${cacheDirectory}`);
@@ -78,19 +110,21 @@ function systemCode(error: unknown): string {
   return String((error as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
-async function writeHashed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
+async function writeHashed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<Omit<StoredFile, "name">> {
+  let bytes = 0;
   const hash = createHash("sha256");
   const file = await open(path, "wx");
   try {
     for await (const piece of pieces) {
       hash.update(piece);
+      bytes += piece.length;
       await file.writeFile(piece);
     }
     await file.sync();
   } finally {
     await file.close();
   }
-  return hash.digest("hex");
+  return { bytes, sha256: hash.digest("hex") };
 }
 
 /** Renames a folder onto a place that may hold a valid entry (then it stays), or a damaged one (then it goes). */

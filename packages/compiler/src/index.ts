@@ -4,7 +4,7 @@
  * a float graph into an int8 one, `graph/` writes the file.
  */
 
-export { type CompiledModel, type CompileOptions, compileModel } from "./compile.js";
+export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
@@ -12,9 +12,11 @@ export { type PoolingMode, poolingModes } from "./heads/pooling.js";
 export { describeModel, type ModelDescription } from "./inspect.js";
 export type { ModelFile } from "./model-files.js";
 export type { Fidelity } from "./precision/fidelity.js";
+export { type AttentionLayout, attentionLayouts } from "./precision/fused-kernels.js";
 export type { GraphRuntime, RunningGraph, TokenizerPlace } from "./precision/runtime.js";
 export { type Matrix, type QuantizedWeight, quantizeWeight } from "./precision/weights.js";
+export { probeGraph } from "./probe.js";
 export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
-export type { Dtype } from "./weights/dtypes.js";
+export { type Dtype, toHalves } from "./weights/dtypes.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 export type { TensorEntry } from "./weights/safetensors-header.js";

@@ -1,3 +1,5 @@
+import type { EngineFacts } from "./device.js";
+
 /** Points at bytes in a BlobStore, with what is needed to know they are the right ones. */
 export interface BlobRef {
   readonly key: string;
@@ -25,6 +27,8 @@ export interface VectorsRef extends BlobRef {
   readonly quarantined: number;
   /** Their points' ids: what the store holds under them is of an earlier version. */
   readonly quarantinedIds: readonly string[];
+  /** What ran the model. */
+  readonly engine?: EngineFacts;
   /** Chunks whose vector was known, or is that of an equal chunk, with their tokens: they were not encoded for it. */
   readonly reused: { readonly chunks: number; readonly tokens: number };
 }
@@ -39,6 +43,7 @@ export interface Receipt {
   /** sha256 over the vectors' bytes in order. */
   readonly vectorsDigest: string;
   readonly quarantined: number;
+  readonly engine?: EngineFacts;
 }
 
 /** Rows of a batch that go through the engine in one run. */

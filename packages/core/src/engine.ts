@@ -1,3 +1,5 @@
+import type { EngineFacts } from "./device.js";
+
 /** What one engine run takes: `rows` texts of exactly `length` tokens. */
 export interface TokenBatch {
   readonly rows: number;
@@ -22,6 +24,7 @@ export interface Encoder {
   readonly maxTokens: number;
   /** Tokens one run should hold for best speed on this device. */
   readonly tokenBudget: number;
+  readonly engine: EngineFacts;
   /**
    * Vectors, row after row: `rows × dimensions`. Calls may overlap; the encoder runs as many at once as it has hosts.
    * Where `signal` fires before a host has begun the run, it is taken back and rejects with the signal's reason.

@@ -1,22 +1,27 @@
 /** How far an error reaches: one row, one object, one batch, or the whole job. */
 export type ErrorScope = "row" | "object" | "batch" | "job";
 
+/**
+ * Whether a step that failed is tried again while nobody changes anything: never, at once, a few or many times, for as long as
+ * another run may take, or for ever. `retries.ts` says when.
+ */
+export type RetryClass = "never" | "at-once" | "few" | "many" | "while-busy" | "for-ever";
+
 interface ErrorFacts {
   /** What it means, for the documentation. */
   readonly doc: string;
   readonly scope: ErrorScope;
   /** Process exit code when it ends a command: 1 failure, 2 usage, 3 quarantine above limit, 4 preflight, 5 a check failed. */
   readonly exit: 1 | 2 | 3 | 4 | 5;
-  /** True when the same call may succeed later without anybody changing anything. */
-  readonly isRetryable: boolean;
+  readonly retry: RetryClass;
 }
 
-const usage = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 2, isRetryable: false });
-const preflight = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 4, isRetryable: false });
-const failure = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 1, isRetryable: false });
-const transient = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 1, isRetryable: true });
-const badObject = (doc: string): ErrorFacts => ({ doc, scope: "object", exit: 3, isRetryable: false });
-const badRow = (doc: string): ErrorFacts => ({ doc, scope: "row", exit: 3, isRetryable: false });
+const usage = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 2, retry: "never" });
+const preflight = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 4, retry: "never" });
+const failure = (doc: string): ErrorFacts => ({ doc, scope: "job", exit: 1, retry: "never" });
+const transient = (doc: string, retry: RetryClass): ErrorFacts => ({ doc, scope: "job", exit: 1, retry });
+const badObject = (doc: string): ErrorFacts => ({ doc, scope: "object", exit: 3, retry: "never" });
+const badRow = (doc: string): ErrorFacts => ({ doc, scope: "row", exit: 3, retry: "never" });
 
 /** Every code the product can print. Codes are stable: they are never renamed or given another meaning. */
 export const errorTable = {
@@ -36,8 +41,8 @@ export const errorTable = {
   E_STORE_SCHEMA: preflight("The store's dimension or distance does not match the model."),
   E_STORE_FINGERPRINT: preflight("The store was filled with another model or other chunking."),
   E_STORE_READ_ONLY: preflight("The store or the work folder cannot be written."),
-  E_STORE_BUSY: preflight("Another process is writing to the same work folder."),
-  E_UNREACHABLE: transient("A server cannot be reached."),
+  E_STORE_BUSY: { ...preflight("Another process is writing to the same work folder."), retry: "while-busy" },
+  E_UNREACHABLE: transient("A server cannot be reached.", "for-ever"),
   E_CREDENTIALS: preflight("A server refused the credentials, or none were found."),
   E_CLOCK: preflight("This machine's clock is wrong, so that a server refuses what it signs."),
   E_BUCKET_MISSING: preflight("The bucket does not exist."),
@@ -49,22 +54,22 @@ export const errorTable = {
   E_WORKER_MISSING: preflight("No worker polls a queue that the job needs."),
   E_RUNTIME: preflight("This machine lacks something the product needs."),
 
-  E_JOB_ENDED: failure("Somebody cancelled or terminated the job."),
+  E_JOB_ENDED: failure("The job has ended, or somebody cancelled or terminated it."),
   E_DISK_FULL: failure("No space is left where the store or the work folder lies."),
   E_STORE: failure("The store refused a write or a read."),
-  E_HOST: transient("An encoder or splitter process died or hung more often than is allowed."),
-  E_IO: transient("Reading or writing failed."),
+  E_HOST: transient("An encoder or splitter process died or hung more often than is allowed.", "few"),
+  E_IO: transient("Reading or writing failed.", "many"),
   E_INTERNAL: failure("A defect of millrace itself."),
-  E_QUARANTINE: { doc: "More rows were quarantined than allowed.", scope: "job", exit: 3, isRetryable: false },
+  E_QUARANTINE: { doc: "More rows were quarantined than allowed.", scope: "job", exit: 3, retry: "never" },
   E_GATE: {
     doc: "A new generation of a store does not reach the quality asked for.",
     scope: "job",
     exit: 5,
-    isRetryable: false,
+    retry: "never",
   },
-  E_VERIFY: { doc: "The store is not what its manifest says.", scope: "job", exit: 5, isRetryable: false },
+  E_VERIFY: { doc: "The store is not what its manifest says.", scope: "job", exit: 5, retry: "never" },
 
-  E_OBJECT_CHANGED: { doc: "The object changed after it was planned.", scope: "object", exit: 1, isRetryable: true },
+  E_OBJECT_CHANGED: { doc: "The object changed after it was planned.", scope: "object", exit: 1, retry: "at-once" },
   E_OBJECT_UNREADABLE: badObject("The object cannot be opened or read."),
   E_OBJECT_COMPRESSION: badObject("The object's gzip or zstd stream is damaged or truncated."),
   E_OBJECT_FORMAT: badObject("The object is not of the format its name says."),

@@ -2,7 +2,7 @@ import { MillraceError } from "./errors.js";
 import type { RankingScores } from "./ranking.js";
 
 /** What a new generation of a store must reach before searches are answered from it. */
-export interface Gate {
+export interface QualityGate {
   /** Least recall@10 of the store's own search against exact search, 0 to 1; 0 asks for nothing. */
   readonly minRecall: number;
   /** Least nDCG@10 on judged queries, 0 to 1; absent where none are given. */
@@ -25,7 +25,7 @@ export interface MeasuredRecall {
 }
 
 /** Why a generation may not go live; undefined where it may. */
-export function gateVerdict(gate: Gate, { recall, ranking }: GateReport): MillraceError | undefined {
+export function gateVerdict(gate: QualityGate, { recall, ranking }: GateReport): MillraceError | undefined {
   const reasons = [
     ...(gate.minRecall > 0 ? below("recall@10", recall?.at10, gate.minRecall) : []),
     ...(gate.minNdcg === undefined ? [] : below("nDCG@10", ranking?.ndcgAt10, gate.minNdcg)),

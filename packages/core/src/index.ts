@@ -16,7 +16,10 @@ export {
   type ErrorScope,
   errorTable,
   MillraceError,
+  type RetryClass,
 } from "./errors.js";
+
+export { type RetryPolicy, retryDelay, retryPolicies } from "./retries.js";
 
 export {
   type Block,
@@ -42,6 +45,8 @@ export {
   type Tokenizer,
   type TokenSpans,
 } from "./chunk.js";
+
+export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
 
 export {
   type BatchRef,
@@ -109,7 +114,7 @@ export {
 
 export { type Judgements, meanScores, type RankingScores, scoreRanking } from "./ranking.js";
 
-export { type Gate, type GateReport, gateVerdict, type MeasuredRecall } from "./gate.js";
+export { type QualityGate, type GateReport, gateVerdict, type MeasuredRecall } from "./gate.js";
 
 export {
   type FoundPoint,

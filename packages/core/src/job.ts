@@ -12,8 +12,8 @@ export interface SourceSpec {
   readonly exclude: readonly string[];
 }
 
-/** Number formats that a model's products are computed in. */
-export const precisions = ["fp32", "int8"] as const;
+/** Number formats that a model computes in: fp32 and int8 on a processor, fp16 on a GPU. */
+export const precisions = ["fp32", "int8", "fp16"] as const;
 export type Precision = (typeof precisions)[number];
 
 /** What may be asked for: `auto` is int8 where it gives nearly the vectors of fp32, else fp32. */

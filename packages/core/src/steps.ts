@@ -1,6 +1,6 @@
 import type { BatchRef, BlobRef, Receipt, VectorsRef } from "./batch.js";
 import type { CorpusObject } from "./corpus.js";
-import type { Gate, GateReport } from "./gate.js";
+import type { GateReport, QualityGate } from "./gate.js";
 import type { Job } from "./job.js";
 import type { RowRange } from "./plan.js";
 import type { VerifyReport } from "./verify.js";
@@ -111,7 +111,7 @@ export interface Steps extends CorpusSteps, ShardSteps {}
 
 /** How a new generation of a store is filled and judged before it goes live. Plain JSON: it travels with its job. */
 export interface ReindexOptions {
-  readonly gate: Gate;
+  readonly gate: QualityGate;
   /** Judged queries in the job's work folder, where the gate asks for nDCG. */
   readonly judged?: BlobRef;
   /** Name or text of the prompt before them, in place of the model's own. */

@@ -17,14 +17,26 @@ export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
 export { encodeTexts } from "./engines/encode-texts.js";
-export { createEncoderPool, EncoderPool, type EncoderPoolOptions } from "./engines/encoder-pool.js";
+export {
+  createEncoderPool,
+  defaultTokenBudget,
+  EncoderPool,
+  type EncoderPoolOptions,
+  engineFacts,
+} from "./engines/encoder-pool.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
+export { requireNode22 } from "./engines/onnx-runtime.js";
 export { openSession, type SessionOptions } from "./engines/onnx-session.js";
 export type { Session, SessionBinding, SessionShape } from "./engines/session.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
+export type { LibrarySearch } from "./gpu/find-libraries.js";
+export { installProvider, type ProviderInstallation } from "./gpu/install.js";
+export { type CudaLibrary, cudaLibraries } from "./gpu/libraries.js";
+export { type DeviceSearch, prepareDevice, type ReadyDevice } from "./gpu/prepare.js";
+export { findGpuRuntime, type GpuRuntime, type GpuRuntimeRecord } from "./gpu/runtime.js";
 export { canonicalJson, contentHash, fingerprintOf, sha256 } from "./identity/digest.js";
 export { type ChunkPlace, pointId } from "./identity/point-id.js";
 export { jobIdOf, workName, workPlace, workRoot } from "./jobs/places.js";

@@ -2,6 +2,7 @@ import type { BatchRef, Job, PlanPage, Receipt, Shard, Split, Steps, Summary, Ve
 import { commit } from "./steps/commit.js";
 import type { EncodeContext, IoContext, StepContext, StepControl } from "./steps/context.js";
 import { encode } from "./steps/encode.js";
+import { guardedBlobs, guardedSink } from "./steps/guarded.js";
 import { clearShard, readDoneMark, readSplitIndex, writeDoneMark } from "./steps/marks.js";
 import { plan } from "./steps/plan.js";
 import { writeAll } from "./steps/write.js";
@@ -20,7 +21,9 @@ export function createSteps(contextOf: ContextOf<StepContext>): Steps {
   return { ...createIoSteps(contextOf), ...createEncodeSteps(contextOf) };
 }
 
-export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
+/** Once the control's signal fires, the step that is under way reads no more and writes nothing any more. */
+export function createIoSteps(open: ContextOf<IoContext>, { signal }: StepControl = {}): IoSteps {
+  const contextOf = async (job: Job) => (signal === undefined ? open(job) : stoppable(await open(job), signal));
   return {
     async plan(job: Job, page: number, cursor?: string): Promise<PlanPage> {
       return plan(await contextOf(job), job, page, cursor);
@@ -43,6 +46,21 @@ export function createIoSteps(contextOf: ContextOf<IoContext>): IoSteps {
     },
     async commit(job: Job): Promise<Summary> {
       return commit(await contextOf(job), job);
+    },
+  };
+}
+
+function stoppable(context: IoContext, signal: AbortSignal): IoContext {
+  const { blobs, sink, splitter } = context;
+  const check = async () => signal.throwIfAborted();
+  return {
+    ...context,
+    blobs: guardedBlobs(blobs, check),
+    sink: guardedSink(sink, check),
+    splitter: {
+      split: (job, shard) => splitter.split(job, shard, signal),
+      survey: (object, limits) => splitter.survey(object, limits, signal),
+      close: () => splitter.close(),
     },
   };
 }

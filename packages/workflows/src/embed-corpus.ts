@@ -1,7 +1,7 @@
 import { addCounts, type Job, type Shard, type Summary } from "@millrace/core";
 import { embedShard } from "./embed-shard.js";
 import { beginning, type Position, passFrom } from "./position.js";
-import type { Runtime } from "./runtime.js";
+import { type Runtime, windowOf } from "./runtime.js";
 import { inWindow } from "./window.js";
 
 /** How a run of the orchestration ended: with the job's last commit, or resting, to go on from a position. */
@@ -46,7 +46,7 @@ interface Pass {
 
 async function embedOnce(runtime: Runtime, job: Job, from: Position): Promise<Pass | { readonly rest: Position }> {
   const walk: Walk = { at: from, open: [] };
-  await inWindow(shardsOf(runtime, job, walk), runtime.windows.shards, async (shard) => {
+  await inWindow(shardsOf(runtime, job, walk), windowOf(runtime, "shards"), async (shard) => {
     const rest = await embedShard(runtime, job, shard);
     if (rest !== undefined) walk.open.push(rest);
   });

@@ -1,5 +1,5 @@
 import { type BatchRef, inPieces, type Job, type Shard, type Split, type VectorsRef } from "@millrace/core";
-import type { Runtime } from "./runtime.js";
+import { type Runtime, windowOf } from "./runtime.js";
 import { inWindow } from "./window.js";
 
 /**
@@ -8,7 +8,7 @@ import { inWindow } from "./window.js";
  */
 export async function embedShard(runtime: Runtime, job: Job, shard: Shard): Promise<Shard | undefined> {
   const left: { rest?: Shard } = {};
-  await inWindow(partsOf(runtime, job, shard, left), partsUnderWay, ({ part, split }) =>
+  await inWindow(partsOf(runtime, job, shard, left), { limit: partsUnderWay }, ({ part, split }) =>
     finishPart(runtime, job, part, split),
   );
   return left.rest;
@@ -38,9 +38,9 @@ async function* partsOf(runtime: Runtime, job: Job, shard: Shard, left: { rest?:
 
 async function finishPart(runtime: Runtime, job: Job, part: Shard, split: Split): Promise<void> {
   if (split.isDone) return;
-  const { encodes, batchesPerEncode } = runtime.windows;
   const vectors: VectorsRef[] = [];
-  await inWindow(inPieces(split.batches, batchesPerEncode), encodes, async (batches) => {
+  const pieces = inPieces(split.batches, runtime.windows.batchesPerEncode);
+  await inWindow(pieces, windowOf(runtime, "encodes"), async (batches) => {
     for (const encoded of await encodeBatches(runtime, job, batches)) vectors[encoded.index] = encoded;
   });
   const receipts = await runtime.steps.write(job, part, vectors);

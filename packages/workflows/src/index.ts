@@ -2,11 +2,13 @@
 export { embedCorpus, embedCorpusFrom, type Outcome } from "./embed-corpus.js";
 export { embedShard } from "./embed-shard.js";
 export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/runtime.js";
+export { Gate } from "./gate.js";
 export { createInTurn, type InTurn } from "./in-turn.js";
 export { beginning, type Position } from "./position.js";
 export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus } from "./reindex-corpus.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
+export { Slots } from "./slots.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
 export type { EmbedCorpusInput, RefreshCorpusInput, ReindexCorpusInput } from "./temporal/workflows.js";
-export { inWindow } from "./window.js";
+export { inWindow, type Window } from "./window.js";

@@ -1,4 +1,5 @@
 import type { PlanCounts, SplitCounts, Steps } from "@millrace/core";
+import type { Window } from "./window.js";
 
 /** What happened, as it happens. Numbers are differences: whoever listens adds them up. */
 export type Progress =
@@ -28,12 +29,25 @@ export interface Windows {
 /** All the orchestration needs from whoever executes it: this process, or a Temporal workflow. */
 export interface Runtime {
   readonly steps: Steps;
+  /** May be others each time they are read. */
   readonly windows: Windows;
+  /** Resolves when the windows are next changed; without it, they never are. */
+  windowsChanged?(): Promise<void>;
   /** Called before each piece of new work: waits while paused, throws `Interrupted` when the job is to stop. */
   checkpoint(): Promise<void>;
   /** True when no new work is to be taken for now and the orchestration should return where it stands. */
   wantsRest(): boolean;
   report(progress: Progress): void;
+}
+
+/** One of a runtime's windows, whatever it is at the time. */
+export function windowOf(runtime: Runtime, name: "shards" | "encodes"): Window {
+  return {
+    get limit() {
+      return runtime.windows[name];
+    },
+    ...(runtime.windowsChanged === undefined ? {} : { changed: runtime.windowsChanged }),
+  };
 }
 
 /** Thrown by `checkpoint` when somebody asked for a stop. What was under way has been finished; running again goes on. */

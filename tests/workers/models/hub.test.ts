@@ -229,6 +229,27 @@ describe("a model on a hub", () => {
     },
   );
 
+  test("an exported graph is brought where there are no safetensors, with the weights beside it", async () => {
+    const { "model.safetensors": _, ...others } = files;
+    const exported = {
+      "onnx/model.onnx_data": weights,
+      "onnx/model_q4.onnx": Buffer.alloc(9),
+      "model.onnx": Buffer.alloc(8),
+    };
+    const server = await serve({ files: { ...others, ...exported } });
+    const model = await pullModel(id, optionsFor(server));
+    expect(model.files.map(({ name }) => name)).toEqual([
+      "1_Pooling/config.json",
+      "config.json",
+      "modules.json",
+      "onnx/model.onnx",
+      "onnx/model.onnx_data",
+      "tokenizer.json",
+    ]);
+    expect(await readFile(join(model.directory, "onnx/model.onnx_data"))).toEqual(weights);
+    expect(await pullModel(model.directory, optionsFor(server))).toMatchObject({ files: model.files });
+  });
+
   test("a model without safetensors is refused before anything is fetched", async () => {
     const server = await serve({
       files: { "config.json": files["config.json"], "pytorch_model.bin": Buffer.alloc(1) },

@@ -4,9 +4,9 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { findModel, type KnownModel, knownModels, type ModelStoreOptions, pullModel } from "@millrace/workers";
+import { type ZipEntry, zip } from "../../support/zip.ts";
 import { sha256 } from "./hub-server.ts";
 
 const limits = { connectTimeoutMs: 1_000, attempts: 3, baseDelayMs: 5, maxDelayMs: 20 };
@@ -208,49 +208,3 @@ describe("the model store", () => {
     }
   }
 });
-
-interface ZipEntry {
-  readonly name: string;
-  readonly bytes: Buffer;
-  readonly mode?: number;
-  /** Uncompressed size in the directory, where it lies. */
-  readonly claims?: number;
-}
-
-/** A zip archive with stored entries, names written as they are. */
-function zip(entries: readonly ZipEntry[]): Buffer {
-  const local: Buffer[] = [];
-  const central: Buffer[] = [];
-  let offset = 0;
-  for (const entry of entries) {
-    const header = zipHeader(entry, 0x04034b50, Buffer.alloc(0));
-    const extra = Buffer.alloc(14);
-    extra.writeUInt32LE(((entry.mode ?? 0o100644) << 16) >>> 0, 6);
-    extra.writeUInt32LE(offset, 10);
-    central.push(zipHeader(entry, 0x02014b50, extra));
-    local.push(header, entry.bytes);
-    offset += header.length + entry.bytes.length;
-  }
-  const directory = Buffer.concat(central);
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(entries.length, 8);
-  end.writeUInt16LE(entries.length, 10);
-  end.writeUInt32LE(directory.length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...local, directory, end]);
-}
-
-function zipHeader(entry: ZipEntry, signature: number, extra: Buffer): Buffer {
-  const isCentral = extra.length > 0;
-  const shared = Buffer.alloc(26);
-  shared.writeUInt16LE(20, 0);
-  shared.writeUInt32LE(crc32(entry.bytes), 10);
-  shared.writeUInt32LE(entry.bytes.length, 14);
-  shared.writeUInt32LE(entry.claims ?? entry.bytes.length, 18);
-  shared.writeUInt16LE(Buffer.byteLength(entry.name), 22);
-  const start = Buffer.alloc(isCentral ? 6 : 4);
-  start.writeUInt32LE(signature, 0);
-  if (isCentral) start.writeUInt16LE((3 << 8) | 20, 4);
-  return Buffer.concat([start, shared, extra, Buffer.from(entry.name)]);
-}

@@ -1,6 +1,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { CorpusObject, Job, Shard, Split } from "@millrace/core";
 import { defaultWorkLimits, HostSplitter, openSource } from "@millrace/workers";
@@ -74,6 +75,44 @@ describe("the splitter's process", () => {
       [20_000, a.bytes],
       [20_000, b.bytes],
     ]);
+  });
+
+  test("stops reading when nobody wants the part any more, and reads it anew when somebody does", async () => {
+    const { job, objects } = await open({ "a.jsonl": rows(20_000), "b.jsonl": rows(200) });
+    const [a, b] = objects as [CorpusObject, CorpusObject];
+    const first = await splitter.split(job, shardOf("b", [b]));
+    const { pid } = splitter;
+    const stop = new AbortController();
+    const under = splitter.split(job, shardOf("a", [a]), stop.signal);
+    const behind = splitter.split(job, shardOf("a2", [a]), stop.signal);
+    const ended = Promise.allSettled([under, behind]);
+    await delay(150);
+    const stoppedAt = performance.now();
+    stop.abort(new Error("cancelled"));
+    expect(await ended).toEqual([
+      { status: "rejected", reason: new Error("cancelled") },
+      { status: "rejected", reason: new Error("cancelled") },
+    ]);
+    expect(performance.now() - stoppedAt).toBeLessThan(3_000);
+    await expect(splitter.split(job, shardOf("a3", [a]), stop.signal)).rejects.toThrow("cancelled");
+    expect(await splitter.split(job, shardOf("b", [b]))).toEqual(first);
+    expect(sum(await splitAll(job, shardOf("a", [a])), "documents")).toBe(20_000);
+    expect([splitter.pid, restarts]).toEqual([pid, []]);
+  });
+
+  test("kills a reader that does not hear that nobody wants its part", async () => {
+    const { job, objects } = await open({ "a.jsonl": rows(20_000) });
+    await splitter.split(job, shardOf("warm", objects));
+    const pid = splitter.pid as number;
+    const stop = new AbortController();
+    const under = splitter.split(job, shardOf("a", objects), stop.signal);
+    await delay(50);
+    signal(pid, "SIGSTOP");
+    stop.abort(new Error("cancelled"));
+    await expect(under).rejects.toThrow("cancelled");
+    expect(sum(await splitAll(job, shardOf("b", objects)), "documents")).toBe(20_000);
+    expect(splitter.pid).not.toBe(pid);
+    expect(restarts).toEqual([]);
   });
 
   test("finds its place again by row after a death between two parts, and counts no byte twice", async () => {

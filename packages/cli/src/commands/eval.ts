@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { meanScores, type RankingScores } from "@millrace/core";
+import { type EngineFacts, meanScores, type RankingScores } from "@millrace/core";
 import { createEmbeddedRuntime, embedCorpus, Interrupted } from "@millrace/workflows";
 import { type BeirSet, openBeirSet } from "../beir.js";
 import type { CommandContext } from "../command.js";
-import { type OpenJob, openJob, scoreJob } from "../compose.js";
+import { hostsAtWork, type OpenJob, openJob, scoreJob } from "../compose.js";
 import { resolvePath } from "../config/paths.js";
 import { endInterrupted } from "../ending.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
@@ -58,7 +58,7 @@ interface Evaluation {
 async function evaluate(context: CommandContext, { open, set, tally }: Evaluation): Promise<number> {
   const { settings, stop, reporter } = context;
   const startedAt = performance.now();
-  const { hosts } = settings;
+  const hosts = hostsAtWork(settings);
   const runtime = createEmbeddedRuntime({ steps: open.steps, hosts, stop, report: tally.take });
   open.encoder.warm();
   const summary = await embedCorpus(runtime, open.job);
@@ -70,6 +70,7 @@ async function evaluate(context: CommandContext, { open, set, tally }: Evaluatio
     scores: meanScores(scores),
     documents: summary.documents,
     queries: scores.length,
+    engine: open.encoder.engine,
     tokens: tally.totals().encoded.tokens,
     tokensPerSecond: tally.rate() ?? 0,
     indexMilliseconds: indexedAt - startedAt,
@@ -82,6 +83,7 @@ interface EvalResult {
   readonly scores: RankingScores;
   readonly documents: number;
   readonly queries: number;
+  readonly engine: EngineFacts;
   readonly tokens: number;
   readonly tokensPerSecond: number;
   readonly indexMilliseconds: number;
@@ -89,7 +91,7 @@ interface EvalResult {
 }
 
 function show({ settings, print, reporter }: CommandContext, result: EvalResult): void {
-  const { scores, documents, queries, tokens, tokensPerSecond, indexMilliseconds, searchMilliseconds } = result;
+  const { scores, documents, queries, engine, tokens, tokensPerSecond, indexMilliseconds, searchMilliseconds } = result;
   if (settings.json) {
     const seconds = { index: indexMilliseconds / 1000, search: searchMilliseconds / 1000 };
     reporter.event("result", {
@@ -101,6 +103,7 @@ function show({ settings, print, reporter }: CommandContext, result: EvalResult)
       tokens,
       tokensPerSecond,
       seconds,
+      ...engine,
     });
     return;
   }

@@ -116,7 +116,8 @@ function showResult(context: CommandContext, result: ShownResult, eventLoopDelay
     deletedPoints: summary.deletedPoints,
     store: { place: settings.store, objects: summary.objects, documents: summary.documents, points: summary.points },
     ...(freshness === undefined ? {} : { freshness }),
-    device: settings.device,
+    ...open.encoder.engine,
+    precision: open.job.model.precision,
     fingerprint: open.job.fingerprint,
     eventLoopDelayP99Milliseconds: eventLoopDelayP99,
   });

@@ -1,15 +1,15 @@
 import type { CommandContext } from "../command.js";
-import { openFleet } from "../compose.js";
+import { formatCountOf } from "../report/format.js";
+import { steerJob } from "../steer-job.js";
 
-/** `millrace jobs pause`. */
-export async function run({ settings, say, reporter }: CommandContext, [id = ""]: readonly string[]): Promise<number> {
-  const jobs = await openFleet(settings);
-  try {
-    await jobs.signal(id, "pause");
-    say(`pausing; what is under way is finished. Go on with: millrace jobs resume ${id}`);
-    reporter.event("result", { ok: true, exitCode: 0 });
-    return 0;
-  } finally {
-    await jobs.close();
-  }
+/** `millrace jobs pause`: returns when the job takes no new work. */
+export async function run(context: CommandContext, [id = ""]: readonly string[]): Promise<number> {
+  return steerJob(context, {
+    ask: (jobs) => jobs.update(id, "pause"),
+    leave: (jobs) => jobs.signal(id, "pause"),
+    done: ({ batches }) => {
+      const left = batches.underWay === 0 ? "" : `, ${formatCountOf(batches.underWay, "batch")} under way are finished`;
+      return `paused${left}. Go on with: millrace jobs resume ${id}`;
+    },
+  });
 }

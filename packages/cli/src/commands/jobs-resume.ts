@@ -1,15 +1,11 @@
 import type { CommandContext } from "../command.js";
-import { openFleet } from "../compose.js";
+import { steerJob } from "../steer-job.js";
 
-/** `millrace jobs resume`. */
-export async function run({ settings, say, reporter }: CommandContext, [id = ""]: readonly string[]): Promise<number> {
-  const jobs = await openFleet(settings);
-  try {
-    await jobs.signal(id, "resume");
-    say(`going on`);
-    reporter.event("result", { ok: true, exitCode: 0 });
-    return 0;
-  } finally {
-    await jobs.close();
-  }
+/** `millrace jobs resume`: returns when the job goes on. */
+export async function run(context: CommandContext, [id = ""]: readonly string[]): Promise<number> {
+  return steerJob(context, {
+    ask: (jobs) => jobs.update(id, "resume"),
+    leave: (jobs) => jobs.signal(id, "resume"),
+    done: () => "going on",
+  });
 }

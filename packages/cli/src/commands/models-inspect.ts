@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { printGraph } from "@millrace/compiler";
 import type { CommandContext } from "../command.js";
-import { type OpenModel, openModel } from "../compose.js";
+import { engineOf, type OpenModel, openModel } from "../compose.js";
 import { formatBytes, formatCount } from "../report/format.js";
 
 /** `millrace models inspect`: what a model is, and the graph it is compiled to. */
@@ -10,9 +10,10 @@ export async function run(
   [reference]: readonly string[],
 ): Promise<number> {
   const { installed, compiled } = await openModel(settings, reference ?? settings.model, say);
+  const engine = engineOf(settings);
   const graph = printGraph(await readFile(compiled.graphPath));
   if (settings.json) {
-    reporter.event("result", { ok: true, exitCode: 0, ...installed, ...compiled, graph });
+    reporter.event("result", { ok: true, exitCode: 0, ...installed, ...compiled, ...engine, graph });
     return 0;
   }
   const values = (list: typeof compiled.inputs) =>
@@ -24,9 +25,11 @@ export async function run(
     `architecture  ${compiled.architecture}, ${formatCount(compiled.parameters)} parameters`,
     `vectors       ${compiled.dimensions} dimensions, ${compiled.pooling} pooling${compiled.isNormalized ? ", normalised" : ""}`,
     `longest text  ${formatCount(compiled.maxTokens)} tokens, vocabulary of ${formatCount(compiled.vocabularySize)}`,
+    ...Object.entries(compiled.prompts.texts).map(([name, text]) => `prompt        ${name} ${JSON.stringify(text)}`),
     `inputs        ${values(compiled.inputs)}`,
     `outputs       ${values(compiled.outputs)}`,
     `precision     ${compiled.precision}${fidelityOf(compiled)}`,
+    `runs on       ${engine.device}, ${engine.provider}`,
     `graph         ${compiled.graphPath}`,
     `graph sha256  ${compiled.graphDigest}`,
     ...compiled.files.map(({ name, bytes, sha256 }) => `file          ${sha256}  ${name} (${formatBytes(bytes)})`),

@@ -1,6 +1,7 @@
 import {
   addCounts,
   addPlanCounts,
+  type EngineFacts,
   MillraceError,
   noPlanCounts,
   type PlanCounts,
@@ -115,12 +116,14 @@ function sumBytes(shards: readonly Shard[]): number {
 interface Rate {
   readonly tokensPerSecond: number;
   readonly origin: "an earlier run" | "a short trial";
+  readonly engine: EngineFacts;
 }
 
 async function rateOf({ settings }: CommandContext, { model, encoder }: OpenJob): Promise<Rate> {
+  const { engine } = encoder;
   const known = await knownRate(settings.cacheDirectory, model.compiled.graphDigest);
-  if (known !== undefined) return { tokensPerSecond: known, origin: "an earlier run" };
-  return { tokensPerSecond: await measureRate(encoder, model), origin: "a short trial" };
+  if (known !== undefined) return { tokensPerSecond: known, origin: "an earlier run", engine };
+  return { tokensPerSecond: await measureRate(encoder, model), origin: "a short trial", engine };
 }
 
 interface PlanView {
@@ -140,6 +143,7 @@ function show({ settings, reporter, print }: CommandContext, { counts, estimate,
       objects: counts,
       ...estimate,
       tokensPerSecond: rate?.tokensPerSecond,
+      ...rate?.engine,
       seconds,
       cost,
       isResumed: hasResumed,

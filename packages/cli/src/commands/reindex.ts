@@ -7,7 +7,7 @@ import { jobQuery } from "../job-query.js";
 import { formatDuration } from "../report/format.js";
 import { reindexLines } from "../report/reindex.js";
 import { createTally } from "../tally.js";
-import { watchJob } from "../watch-job.js";
+import { followJob, isDetached } from "../watch-job.js";
 
 /** `millrace reindex`: exchanges what a store answers from, once what replaces it is whole and good enough. */
 export async function run(context: CommandContext, [name]: readonly string[]): Promise<number> {
@@ -29,7 +29,14 @@ async function runHere(context: CommandContext, name: string | undefined): Promi
     const milliseconds = performance.now() - startedAt;
     for (const line of reindexLines(summary, id)) say(line);
     say(`done       in ${formatDuration(milliseconds)}`);
-    reporter.event("result", { ok: true, exitCode: 0, job: id, seconds: milliseconds / 1000, ...summary });
+    reporter.event("result", {
+      ok: true,
+      exitCode: 0,
+      job: id,
+      seconds: milliseconds / 1000,
+      ...summary,
+      ...open.encoder.engine,
+    });
     return 0;
   } catch (error) {
     reporter.finish();
@@ -41,17 +48,14 @@ async function runHere(context: CommandContext, name: string | undefined): Promi
 }
 
 async function runOnTemporal(context: CommandContext, name: string | undefined): Promise<number> {
-  const { loaded, settings, say, reporter } = context;
+  const { loaded, settings, say } = context;
+  isDetached(settings);
   const reindex = await submitReindex({ loaded, say, onTokens: () => {}, query: jobQuery(context, name) });
   const { jobs, fillingId: id } = reindex;
   if (jobs === undefined) return endIdle(context, reindex);
   try {
     sayBeginning(context, reindex);
-    reporter.event("started", { job: id });
-    if (!settings.detach) return await watchJob(context, jobs, id);
-    say(`follow it with: millrace jobs watch ${id}`);
-    reporter.event("result", { ok: true, exitCode: 0, job: id });
-    return 0;
+    return await followJob(context, jobs, id);
   } finally {
     await jobs.close();
   }

@@ -1,4 +1,4 @@
-import type { Summary } from "@millrace/core";
+import type { EngineFacts, Summary } from "@millrace/core";
 import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { openRetry } from "../compose.js";
@@ -27,6 +27,7 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
     return showResult(context, {
       id,
       work: open.job.work,
+      engine: open.encoder.engine,
       summary,
       tally,
       before,
@@ -44,6 +45,7 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
 interface RetryResult {
   readonly id: string;
   readonly work: string;
+  readonly engine: EngineFacts;
   readonly summary: Summary;
   readonly tally: Tally;
   /** In quarantine before, and after. */
@@ -54,7 +56,7 @@ interface RetryResult {
 
 function showResult(context: CommandContext, result: RetryResult): number {
   const { settings, say, warn, reporter } = context;
-  const { id, work, summary, tally, before, remaining, milliseconds } = result;
+  const { id, work, engine, summary, tally, before, remaining, milliseconds } = result;
   const { objects, counts, encoded } = tally.totals();
   const healed = Math.max(0, before - remaining);
   if (before === 0) say("quarantine nothing was there");
@@ -83,6 +85,7 @@ function showResult(context: CommandContext, result: RetryResult): number {
     encoded,
     healed,
     quarantined: remaining,
+    ...engine,
     store: { objects: summary.objects, documents: summary.documents, points: summary.points },
   });
   return exitCode;

@@ -12,7 +12,7 @@ export async function run(context: CommandContext, [query = ""]: readonly string
     const hits = await store.find(query, { top: settings.top, filters: settings.filter });
     if (settings.json) {
       for (const hit of hits) reporter.event("hit", describeHit(hit));
-      reporter.event("result", { ok: true, exitCode: 0, hits: hits.length });
+      reporter.event("result", { ok: true, exitCode: 0, hits: hits.length, ...store.engine });
     } else if (hits.length === 0) say("nothing found");
     else print(`${printable(hits.map(formatHit).join("\n\n"))}\n`);
     return 0;

@@ -26,6 +26,7 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
       ...(error === undefined ? {} : { error: describeError(error) }),
       job: open.id,
       ...report,
+      ...open.engine,
       ...(worst === undefined ? {} : { worstCosine: worst.cosine }),
     });
     return exitCode;

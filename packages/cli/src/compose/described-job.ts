@@ -19,6 +19,7 @@ import {
 import { resolvePath } from "../config/paths.js";
 import type { Settings } from "../config/settings.js";
 import { parsePayloadIndex } from "../config/values.js";
+import { checkPrecision } from "./device.js";
 import { type OpenModel, openModel, type Say, withDocumentPrompt } from "./model.js";
 
 /** What a job is made of. */
@@ -78,6 +79,7 @@ export async function describeJob(
   };
   checkChunking(tokenizer, chunking);
   const { precision } = compiled;
+  checkPrecision(precision, settings);
   const corpus = settings.corpus ?? uri;
   const store = storeUri(settings.store);
   const job: Job = {

@@ -1,5 +1,6 @@
 import { createSearcher, diagnose, type Finding, storeUri } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
+import { deviceKind, deviceSearch } from "./device.js";
 import { modelStore, storeOptions } from "./model.js";
 
 /** What `doctor` finds on this machine. */
@@ -11,6 +12,7 @@ export async function examineMachine(settings: Settings): Promise<readonly Findi
       folders: [settings.work, settings.cacheDirectory],
       model: settings.model,
       modelStore: modelStore(settings, () => {}),
+      ...((settings.gpu || deviceKind(settings) === "cuda") && { gpu: deviceSearch(settings) }),
       store: { location, schema: () => searcher.schema() },
     });
   } finally {

@@ -19,6 +19,7 @@ import {
 } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { describeJob, type JobRequest, openLocation } from "./described-job.js";
+import { deviceKind } from "./device.js";
 import { type DescribedReindex, describeReindex, type ReindexRequest, reindexOptions } from "./reindex.js";
 import { temporalPlace } from "./temporal-place.js";
 
@@ -70,7 +71,7 @@ export async function submitReindex(request: ReindexRequest): Promise<SubmittedR
       return reindex;
     }
     const options = await reindexOptions(reindex, request.say);
-    const input: ReindexCorpusInput = { job, device: settings.device, batches: settings.inFlight, options };
+    const input: ReindexCorpusInput = { job, device: deviceKind(settings), batches: settings.inFlight, options };
     const needs = [ioQueue, encodeQueue(job.model, input.device)];
     await jobs.start({ id, workflow: "reindexCorpus", queue: orchestrateQueue, input, needs });
     await rememberJob(await openBlobs(settings.work), job);
@@ -103,7 +104,7 @@ async function describeForFleet(
 ): Promise<{ readonly id: string; readonly input: EmbedCorpusInput }> {
   const { settings } = request;
   const { job } = await describeJob(request, await openLocation(request, settings.work));
-  return { id: jobIdOf(job), input: { job, device: settings.device, batches: settings.inFlight } };
+  return { id: jobIdOf(job), input: { job, device: deviceKind(settings), batches: settings.inFlight } };
 }
 
 function refuseStandardInput({ location }: JobRequest): void {

@@ -16,9 +16,9 @@ import {
   type StoreOptions,
   storeFolder,
   type WorkLimits,
-  withBatchSize,
 } from "@millrace/workers";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
+import { workLimitsFor } from "./device.js";
 import { type OpenModel, openEncoder, openJobModel, openKnownVectors, type Say, storeOptions } from "./model.js";
 
 /** Everything `index` needs, opened. */
@@ -68,9 +68,9 @@ export async function openDescribed(
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const encoder = openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, say);
     const known = await openKnownVectors(model, settings);
-    const limits = withBatchSize(defaultWorkLimits, settings.batchSize);
+    const limits = workLimitsFor(settings, defaultWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const context = {
       blobs: guardedBlobs(await openBlobs(job.work), lease.check),

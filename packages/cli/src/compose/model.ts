@@ -17,6 +17,7 @@ import {
   withPrompt,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
+import { checkPrecision, precisionOf, readyDevice } from "./device.js";
 
 /** Says one line to the user. */
 export type Say = (line: string) => void;
@@ -50,7 +51,7 @@ export async function openModel(settings: Settings, reference: string, say: Say)
   const installed = await pullModel(reference, modelStore(settings, say));
   const compiled = await compileInHost({
     directory: installed.directory,
-    precision: settings.precision,
+    precision: precisionOf(settings),
     ...(settings.dimensions !== undefined && { dimensions: settings.dimensions }),
     ...(settings.onnxFile !== undefined && { onnxFile: settings.onnxFile }),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
@@ -104,9 +105,12 @@ export function checkModel({ model }: Job, { compiled }: OpenModel): void {
   });
 }
 
-export function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): LazyEncoder {
+/** The encoder on the device that is set, which must be usable; its hosts start when they are needed. @throws E_DEVICE, E_CONFIG */
+export async function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): Promise<LazyEncoder> {
+  checkPrecision(compiled.precision, settings);
   return createLazyEncoder({
     model: compiled,
+    device: await readyDevice(settings),
     hosts: settings.hosts,
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),

@@ -128,7 +128,8 @@ export async function reindexOptions(reindex: DescribedReindex, say: Say): Promi
 /** nDCG@10 of what answers now, with the model it was filled with. */
 async function liveNdcg({ live, settings }: DescribedReindex, judged: JudgedQueries, say: Say): Promise<number> {
   const model = await openJobModel({ settings, say }, live.job);
-  const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
+  const device = live.job.model.precision === "fp16" ? settings.device : "cpu";
+  const encoder = await openEncoder(model, { ...settings, device, hosts: 1 }, say);
   const searcher = createSearcher(live.job.store, storeOptions(settings));
   try {
     const tokenizer = await queryTokenizer(model, settings.queryPrompt);

@@ -1,4 +1,4 @@
-import { MillraceError, precisions, type RankingScores, type SearchHit } from "@millrace/core";
+import { type EngineFacts, MillraceError, precisions, type RankingScores, type SearchHit } from "@millrace/core";
 import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
@@ -11,6 +11,7 @@ export interface OpenSearch {
     query: string,
     options: { readonly top: number; readonly filters: readonly string[] },
   ): Promise<readonly SearchHit[]>;
+  readonly engine: EngineFacts;
   close(): Promise<void>;
 }
 
@@ -19,16 +20,14 @@ export async function openSearch(settings: Settings, reference: string | undefin
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
   const wanted = { ...settings, dimensions: schema.dimensions };
-  const model = await openModelOfGraph(wanted, {
-    reference: reference ?? schema.model,
-    graph: schema.graph,
-    say,
-  }).catch((error: unknown) => {
+  const request = { reference: reference ?? schema.model, graph: schema.graph, say };
+  const model = await openModelOfGraph(wanted, request).catch((error: unknown) => {
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
   const tokenizer = await queryTokenizer(model, settings.queryPrompt);
-  const encoder = openEncoder(model, { ...settings, hosts: 1 }, say);
+  const encoder = await openEncoder(model, { ...settings, hosts: 1 }, say);
   return {
+    engine: encoder.engine,
     async find(query, { top, filters }) {
       const conditions = filters.map(parseFilter);
       const vector = await encodeTexts([query], { tokenizer, encoder });

@@ -1,4 +1,4 @@
-import { type Job, MillraceError, type VerifyReport } from "@millrace/core";
+import { type EngineFacts, type Job, MillraceError, type VerifyReport } from "@millrace/core";
 import { createSearcher, openBlobs, openSource, verify } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { JobQuery } from "./choose-jobs.js";
@@ -19,6 +19,8 @@ export interface OpenVerification {
   readonly job: Job;
   /** @param seed decides which vectors are compared */
   report(seed: number): Promise<VerifyReport>;
+  /** Of the model, where vectors are compared. */
+  readonly engine?: EngineFacts;
   close(): Promise<void>;
 }
 
@@ -31,13 +33,14 @@ export async function openVerification(request: VerificationRequest): Promise<Op
   try {
     await searcher.schema();
     const model = sample === 0 ? undefined : await openJobModel({ settings, say }, job, reference);
-    const encoder = model && openEncoder(model, settings, say);
+    const encoder = model && (await openEncoder(model, settings, say));
     const sampling = model && encoder && { model: { tokenizer: model.tokenizer, encoder } };
     const source = await openSource(job.source).catch(unlessMissing);
     const context = { blobs: await openBlobs(job.work), searcher, ...(source && { source }), ...sampling };
     return {
       id,
       job,
+      ...(encoder && { engine: encoder.engine }),
       report: (seed) => verify(context, job, { sample, seed }),
       close: async () => void (await Promise.all([searcher.close(), encoder?.close()])),
     };

@@ -28,12 +28,12 @@ import {
   type QueueToPoll,
   runWorkers,
   type StepControl,
-  withBatchSize,
   withPrompt,
   workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
+import { deviceKind, workLimitsFor } from "./device.js";
 import { lockStore, openSplitter } from "./job.js";
 import {
   checkModel,
@@ -100,12 +100,13 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     const open = (job: Job) => openIo(job, settings, say);
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
-    const steps = { ...leasedIoSteps(pool), ...promotionSteps(settings) };
-    queues.push({ queue: ioQueue, stepsFor: () => steps, atOnce });
+    const promotion = promotionSteps(settings);
+    const stepsFor = (control: StepControl) => ({ ...leasedIoSteps(pool, control), ...promotion });
+    queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
-    const encoder = openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, say);
     const known = await openKnownVectors(model, { ...settings, full: false });
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
@@ -127,7 +128,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
       ...createEncodeSteps(pool.of, control),
       ...createQualitySteps(quality.of),
     });
-    queues.push({ queue: encodeQueue(spec, settings.device), stepsFor, atOnce });
+    queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
   return {
     queues,
@@ -185,12 +186,12 @@ function nameOf({ full: _, scope: __, ...job }: Job): string {
 type Leased<Context> = Context & { readonly lease: Lease };
 
 /** Each step makes sure that its job is still the workers' before it reads; a job's last step gives it back. */
-function leasedIoSteps(pool: ContextPool<Leased<IoContext>>): IoSteps {
+function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepControl): IoSteps {
   const steps = createIoSteps(async (job) => {
     const context = await pool.of(job);
     await context.lease.check();
     return context;
-  });
+  }, control);
   return {
     ...steps,
     async commit(job) {
@@ -212,7 +213,7 @@ async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenConte
   const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
   try {
     const store = await sink.open(storeSchema(job));
-    const limits = withBatchSize(fleetWorkLimits, settings.batchSize);
+    const limits = workLimitsFor(settings, fleetWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
     const close = async () => {
       await splitter.close();

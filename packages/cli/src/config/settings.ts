@@ -218,9 +218,10 @@ export const settings = {
   }),
   precision: setting({
     group: "model",
-    doc: "Number format the model computes in: fp32, int8, or auto, which is int8 unless that hurts this model",
-    schema: z.enum(precisionChoices),
-    default: "fp32",
+    doc: "Number format the model computes in: fp32, fp16, int8, or auto, which is int8 unless that hurts this model; by default fp16 on a GPU, else fp32",
+    schema: z.enum(precisionChoices).optional(),
+    default: undefined,
+    example: "auto",
     flag: "--precision <format>",
     env: ["MILLRACE_PRECISION"],
   }),
@@ -262,8 +263,10 @@ export const settings = {
   }),
   device: setting({
     group: "model",
-    doc: "What the model runs on: cpu",
-    schema: z.enum(["cpu"]),
+    doc: "What the model runs on: cpu, or GPUs by their numbers, such as cuda:0 or cuda:0,1",
+    schema: z
+      .string()
+      .regex(/^(cpu|cuda(:\d{1,3}(,\d{1,3})*)?)$/, "it must be cpu, cuda, cuda:0, or several as cuda:0,1"),
     default: "cpu",
     flag: "--device <device>",
     env: ["MILLRACE_DEVICE"],
@@ -372,7 +375,7 @@ export const settings = {
 
   hosts: setting({
     group: "running",
-    doc: "Processes that run the model; 0 is one per core",
+    doc: "Processes that run the model, on GPUs for each of them; 0 is one per core, or one per GPU",
     schema: count,
     default: 0,
     flag: "--hosts <n>",
@@ -388,9 +391,10 @@ export const settings = {
   }),
   batchSize: setting({
     group: "running",
-    doc: "Most chunks in a batch: what is encoded again where a process is killed",
-    schema: positive,
-    default: 1_024,
+    doc: "Most chunks in a batch: what is encoded again where a process is killed; by default 1024, on a GPU 8192",
+    schema: positive.optional(),
+    default: undefined,
+    example: 1_024,
     flag: "--batch-size <chunks>",
     env: ["MILLRACE_BATCH_SIZE"],
   }),
@@ -433,6 +437,14 @@ export const settings = {
     default: "embedded",
     flag: "--on <runtime>",
     env: ["MILLRACE_ON"],
+  }),
+  watch: setting({
+    group: "running",
+    doc: "With --on temporal: follow the job until it ends, which is what happens unless --detach is given",
+    schema: z.boolean(),
+    default: false,
+    flag: "--watch",
+    env: ["MILLRACE_WATCH"],
   }),
   detach: setting({
     group: "running",
@@ -608,6 +620,26 @@ export const settings = {
     default: 1,
     flag: "--keep-generations <n>",
     env: ["MILLRACE_KEEP_GENERATIONS"],
+  }),
+
+  gpu: setting({
+    group: "checking",
+    doc: "Look at what --device cuda needs, too: driver, CUDA's libraries, provider",
+    schema: z.boolean(),
+    default: false,
+    flag: "--gpu",
+    env: ["MILLRACE_GPU"],
+  }),
+  from: setting({
+    group: "checking",
+    doc: "Wheel of onnxruntime-gpu, or a folder with its libraries; by default the wheel is fetched with pip",
+    schema: text.optional(),
+    default: undefined,
+    example: "wheels",
+    flag: "--from <place>",
+    env: ["MILLRACE_GPU_FROM"],
+    isPath: "always",
+    isFileless: true,
   }),
 
   json: setting({

@@ -3,31 +3,16 @@ import type { JsonFile } from "../json.js";
 import type { Weights } from "../weights/checkpoint.js";
 import { plusFirstRow, rowsFrom } from "../weights/transforms.js";
 import type { EncoderPlan } from "./architecture.js";
-import {
-  addGatedFeedForward,
-  addLinear,
-  addNorm,
-  addResidualNorm,
-  addWordStates,
-  type Linear,
-  readActivation,
-  readHeads,
-} from "./layers.js";
+import { addNorm, addWordStates, type Linear, readActivation, readHeads } from "./layers.js";
 import { affine } from "./post-norm.js";
-import { type Rotary, readRotary } from "./rotary.js";
-import { addRotaryAttention } from "./rotary-attention.js";
+import { readRotary } from "./rotary.js";
+import { addRotaryPostNormLayer, type RotaryPostNormConfig, type RotaryPostNormLayer } from "./rotary-post-norm.js";
 
-interface NomicBertConfig {
-  readonly hidden: number;
-  readonly heads: number;
+interface NomicBertConfig extends RotaryPostNormConfig {
   readonly layers: number;
   readonly intermediate: number;
-  readonly activation: string;
-  readonly epsilon: number;
-  readonly positions: number;
   readonly segments: number;
   readonly vocabulary: number;
-  readonly rotary: Rotary;
 }
 
 /** NomicBERT (nomic-embed-text): BERT with rotary positions, a gated feed-forward, and no biases but the norms'. */
@@ -100,53 +85,35 @@ interface Build {
 }
 
 /** A text has one segment, so its row is folded into the words' table. */
-function buildNomicBert(build: Build, ids: string): string {
-  const { graph, weights, config } = build;
+function buildNomicBert({ graph, weights, config }: Build, ids: string): string {
   const { hidden, vocabulary, segments, epsilon, layers } = config;
   const words = weights.tensor("embeddings.word_embeddings.weight", [vocabulary, hidden]);
   const segment = weights.tensor("embeddings.token_type_embeddings.weight", [segments, hidden]);
   const input = addWordStates(graph, "words", { ids, table: plusFirstRow(words, segment) });
   const norm = affine(weights, "emb_ln", [hidden]);
   let states = addNorm(graph, "embeddings", { input, ...norm, epsilon });
-  for (let layer = 0; layer < layers; layer += 1) states = addLayer(build, states, layer);
+  for (let layer = 0; layer < layers; layer += 1) {
+    const parts = partsOf(weights, config, `encoder.layers.${layer}`);
+    states = addRotaryPostNormLayer(graph, `layer.${layer}`, states, { config, parts });
+  }
   return states;
 }
 
-function addLayer({ graph, weights, config }: Build, states: string, layer: number): string {
-  const { hidden, heads, intermediate, activation, epsilon, positions } = config;
-  const [source, name] = [`encoder.layers.${layer}`, `layer.${layer}`];
+function partsOf(weights: Weights, { hidden, intermediate }: NomicBertConfig, source: string): RotaryPostNormLayer {
   const linear = (part: string, shape: readonly number[]): Linear => ({
     weight: weights.tensor(`${source}.${part}.weight`, shape),
   });
   const projections = linear("attn.Wqkv", [3 * hidden, hidden]).weight;
-  const part = (index: number) => ({ weight: rowsFrom(projections, index * hidden, (index + 1) * hidden) });
-  const mixed = addRotaryAttention(graph, `${name}.attention.heads`, {
-    input: states,
-    query: part(0),
-    key: part(1),
-    value: part(2),
-    heads,
-    keyHeads: heads,
-    width: hidden / heads,
-    rotary: { ...config.rotary, table: "rotary", positions },
-  });
-  const output = linear("attn.out_proj", [hidden, hidden]);
-  const attention = addLinear(graph, `${name}.attention.output`, { input: mixed, ...output });
-  const attentionNorm = affine(weights, `${source}.norm1`, [hidden]);
-  const residual = { input: attention, residual: states, epsilon, ...attentionNorm };
-  const attended = addResidualNorm(graph, `${name}.attention.norm`, residual);
-  const narrowed = addGatedFeedForward(graph, `${name}.feed-forward`, {
-    input: attended,
+  const projection = (index: number) => ({ weight: rowsFrom(projections, index * hidden, (index + 1) * hidden) });
+  return {
+    query: projection(0),
+    key: projection(1),
+    value: projection(2),
+    mixed: linear("attn.out_proj", [hidden, hidden]),
+    attentionNorm: affine(weights, `${source}.norm1`, [hidden]),
     gate: linear("mlp.fc12", [intermediate, hidden]),
     inner: linear("mlp.fc11", [intermediate, hidden]),
     outer: linear("mlp.fc2", [hidden, intermediate]),
-    activation,
-  });
-  const outputNorm = affine(weights, `${source}.norm2`, [hidden]);
-  return addResidualNorm(graph, `${name}.feed-forward.norm`, {
-    input: narrowed,
-    residual: attended,
-    epsilon,
-    ...outputNorm,
-  });
+    outputNorm: affine(weights, `${source}.norm2`, [hidden]),
+  };
 }

@@ -13,7 +13,7 @@ import {
   readActivation,
   readLayerKinds,
 } from "./layers.js";
-import { type Rotary, readRotary } from "./rotary.js";
+import { type Rotary, readKeyHeads, readRotary } from "./rotary.js";
 import { addRotaryAttention } from "./rotary-attention.js";
 
 const layerKinds = ["full_attention", "sliding_attention"] as const;
@@ -53,9 +53,8 @@ export function planQwen3(file: JsonFile): EncoderPlan {
 
 function readConfig(file: JsonFile): Qwen3Config {
   if (file.values.is_causal === false) throw file.unsupported("is_causal", ["true"]);
-  const [hidden, heads] = [file.count("hidden_size"), file.count("num_attention_heads")];
-  const keyHeads = (file.values.num_key_value_heads ?? null) === null ? heads : file.count("num_key_value_heads");
-  if (heads % keyHeads !== 0) throw file.invalid("num_key_value_heads", `it must divide num_attention_heads ${heads}`);
+  const hidden = file.count("hidden_size");
+  const { heads, keyHeads } = readKeyHeads(file);
   const width = (file.values.head_dim ?? null) === null ? Math.floor(hidden / heads) : file.count("head_dim");
   if (width % 2 !== 0) throw file.invalid("head_dim", "it must be even");
   const isSliding = file.values.use_sliding_window === true;

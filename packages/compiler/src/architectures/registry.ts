@@ -3,6 +3,8 @@ import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
 import { planDistilbert } from "./distilbert.js";
 import { planDpr } from "./dpr.js";
+import { planGemma3 } from "./gemma3.js";
+import { planGte } from "./gte.js";
 import { planModernBert } from "./modernbert.js";
 import { planMpnet } from "./mpnet.js";
 import { planNomicBert } from "./nomic-bert.js";
@@ -15,8 +17,11 @@ const architectures: Readonly<Record<string, Architecture>> = {
   camembert: planRoberta,
   distilbert: planDistilbert,
   dpr: planDpr,
+  gemma3_text: planGemma3,
+  gte: planGte,
   modernbert: planModernBert,
   mpnet: planMpnet,
+  new: planGte,
   nomic_bert: planNomicBert,
   qwen3: planQwen3,
   roberta: planRoberta,

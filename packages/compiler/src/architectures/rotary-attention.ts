@@ -16,6 +16,8 @@ export interface RotaryAttentionSpec {
   readonly rotary: Omit<RotarySpec, "heads" | "width">;
   /** Norms over each head of queries and keys, before they are turned. */
   readonly headNorms?: { readonly query: LazyTensor; readonly key: LazyTensor; readonly epsilon: number };
+  /** What products of queries and keys are multiplied by; one by the root of the width where nothing is said. */
+  readonly scale?: number;
   /** Added to the scores: [1, 1, sequence, sequence]. */
   readonly scoreBias?: string;
   /** A token attends to itself and those before it alone. */
@@ -24,7 +26,7 @@ export interface RotaryAttentionSpec {
 
 /** Attention whose queries and keys are turned by position: [batch, sequence, …] → [batch, sequence, heads × width]. */
 export function addRotaryAttention(graph: GraphBuilder, name: string, spec: RotaryAttentionSpec): string {
-  const { input, heads, keyHeads, width, rotary, headNorms, scoreBias, isCausal = false } = spec;
+  const { input, heads, keyHeads, width, rotary, headNorms, scale, scoreBias, isCausal = false } = spec;
   const turned = (part: "query" | "key", count: number) => {
     const projected = addLinear(graph, `${name}.${part}`, { input, ...spec[part] });
     const normed = headNorms && {
@@ -42,7 +44,11 @@ export function addRotaryAttention(graph: GraphBuilder, name: string, spec: Rota
   const key = shared("keys", turned("key", keyHeads));
   const value = shared("values", addLinear(graph, `${name}.value`, { input, ...spec.value }));
   const inputs = [query, key, value, ...(scoreBias === undefined ? [] : ["", "", scoreBias])];
-  const attributes = { num_heads: { int: heads }, ...(isCausal && { unidirectional: { int: 1 } }) };
+  const attributes = {
+    num_heads: { int: heads },
+    ...(scale !== undefined && { scale: { float: scale } }),
+    ...(isCausal && { unidirectional: { int: 1 } }),
+  };
   return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs, attributes });
 }
 

@@ -14,9 +14,10 @@ export interface Rotary {
  */
 export function readRotary(
   file: JsonFile,
-  { kind, thetaField = "rope_theta", theta }: { kind?: string; thetaField?: string; theta: number },
+  { kind, thetaField = "rope_theta", theta, isScaled = true }: RotaryPlace,
 ): Rotary {
-  const { rope_parameters: parameters, rope_scaling: scaling } = file.values;
+  const { rope_parameters: parameters, rope_scaling } = file.values;
+  const scaling = isScaled ? rope_scaling : undefined;
   const own = isRecord(parameters) && kind !== undefined && kind in parameters ? parameters[kind] : parameters;
   const values = { ...(isRecord(scaling) && scaling), ...(isRecord(own) && own) };
   const settings = new JsonFile(file.path, { rope_type: values.type, ...values });
@@ -26,6 +27,26 @@ export function readRotary(
     theta: settings.positive("rope_theta", file.positive(thetaField, theta)),
     factor: type === "linear" ? settings.positive("factor", 1) : 1,
   };
+}
+
+/** Where a configuration says how positions are turned. */
+export interface RotaryPlace {
+  /** The kind of layer, where each has its own. */
+  readonly kind?: string;
+  /** The field that older configurations have for theta. */
+  readonly thetaField?: string;
+  /** Theta where nothing is said. */
+  readonly theta: number;
+  /** Whether `rope_scaling` is meant for it. */
+  readonly isScaled?: boolean;
+}
+
+/** Heads of queries, and of keys and values, which divide them. @throws E_MODEL_INVALID */
+export function readKeyHeads(file: JsonFile): { readonly heads: number; readonly keyHeads: number } {
+  const heads = file.count("num_attention_heads");
+  const keyHeads = (file.values.num_key_value_heads ?? null) === null ? heads : file.count("num_key_value_heads");
+  if (heads % keyHeads === 0) return { heads, keyHeads };
+  throw file.invalid("num_key_value_heads", `it must divide num_attention_heads ${heads}`);
 }
 
 export interface RotarySpec extends Rotary {

@@ -48,6 +48,8 @@ export interface Graph {
   readonly outputs: readonly GraphValue[];
   readonly nodes: readonly GraphNode[];
   readonly constants: readonly Constant[];
+  /** The encoder's last states, before its head makes vectors of them. */
+  readonly states: string;
 }
 
 export interface NodeSpec {
@@ -121,14 +123,14 @@ export class GraphBuilder {
     this.#nodes.push(...nodes);
   }
 
-  finish(name: string, outputs: readonly GraphValue[]): Graph {
+  finish(name: string, ends: Pick<Graph, "states" | "outputs">): Graph {
     return {
       name,
       opsets: this.opsets,
       inputs: this.#inputs,
-      outputs,
       nodes: this.#nodes,
       constants: [...this.#constants.values()],
+      ...ends,
     };
   }
 }

@@ -1,26 +1,44 @@
 import { MillraceError } from "@millrace/core";
 import protobuf from "protobufjs/light.js";
 import type { Attribute, Constant, Graph, GraphNode, GraphValue } from "./builder.js";
-import { attributeTypes, elementBytes, elementTypes, encodeMessage, fieldNumbers } from "./schema.js";
+import { attributeTypes, elementTypes, encodeMessage, fieldNumbers } from "./schema.js";
+import { byteLength, loadExactly, type WeightsFile } from "./weight-files.js";
 
 /** IR version that came with opset 23. */
 const irVersion = 11;
 /** Protobuf messages end at 2 GiB, and ONNX Runtime refuses larger ones. */
 const modelBytesLimit = 2 ** 31 - 1;
 
+/** A file of weights that has been written. */
+export interface WrittenWeights extends WeightsFile {
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
 /**
- * Writes a graph as an ONNX file, piece by piece: weights are loaded one tensor at a time and never held together.
+ * Writes a graph as an ONNX file, piece by piece: weights are loaded one tensor at a time and never held together. Those
+ * that lie in `files` are named with their place and the file's digest, so that the graph's own digest covers them.
  * Equal graphs give equal bytes. @throws E_MODEL_UNSUPPORTED above 2 GiB.
  */
-export async function* encodeGraph(graph: Graph, producerVersion: string): AsyncGenerator<Uint8Array> {
-  const constants = graph.constants.map((constant) => ({ constant, header: tensorHeader(constant) }));
+export async function* encodeGraph(
+  graph: Graph,
+  producerVersion: string,
+  files: readonly WrittenWeights[] = [],
+): AsyncGenerator<Uint8Array> {
+  const apart = new Map(files.flatMap((file) => placesIn(file)));
   const graphHead = encodeMessage("GraphProto", {
     name: graph.name,
     node: graph.nodes.map(nodeMessage),
     input: graph.inputs.map(valueMessage),
     output: graph.outputs.map(valueMessage),
+    initializer: graph.constants.flatMap((constant) => {
+      const externalData = apart.get(constant.name);
+      return externalData === undefined ? [] : [{ ...tensorMessage(constant), externalData, dataLocation: external }];
+    }),
   });
-  const framed = constants.map(({ constant, header }) => {
+  const inline = graph.constants.filter(({ name }) => !apart.has(name));
+  const framed = inline.map((constant) => {
+    const header = encodeMessage("TensorProto", tensorMessage(constant));
     const rawHead = frameHead(fieldNumbers.tensorRawData, byteLength(constant));
     const tensorBytes = header.length + rawHead.length + byteLength(constant);
     const head = Buffer.concat([frameHead(fieldNumbers.graphInitializer, tensorBytes), header, rawHead]);
@@ -51,19 +69,18 @@ function frameHead(field: number, bytes: number): Uint8Array {
     .finish();
 }
 
-function tensorHeader({ name, type, shape }: Constant): Uint8Array {
-  return encodeMessage("TensorProto", { name, dataType: elementTypes[type], dims: shape });
+function tensorMessage({ name, type, shape }: Constant): object {
+  return { name, dataType: elementTypes[type], dims: shape };
 }
 
-function byteLength({ type, shape }: Constant): number {
-  return shape.reduce((product, size) => product * size, elementBytes[type]);
-}
+/** TensorProto.data_location of a tensor that lies in a file of its own. */
+const external = 1;
 
-async function loadExactly(constant: Constant): Promise<Uint8Array> {
-  const bytes = await constant.load();
-  if (bytes.length === byteLength(constant)) return bytes;
-  const why = `${constant.name} loaded ${bytes.length} bytes, its shape says ${byteLength(constant)}`;
-  throw new MillraceError("E_INTERNAL", "cannot write the graph", { why });
+function placesIn({ name: location, tensors, sha256 }: WrittenWeights): readonly (readonly [string, object[]])[] {
+  return tensors.map(({ constant, offset, bytes }) => {
+    const facts = { location, offset: String(offset), length: String(bytes), checksum: sha256 };
+    return [constant.name, Object.entries(facts).map(([key, value]) => ({ key, value }))];
+  });
 }
 
 function nodeMessage({ name, op, domain, inputs, outputs, attributes }: GraphNode): object {

@@ -45,23 +45,20 @@ export async function openGraph(runtime: GraphRuntime, graph: Graph): Promise<Ru
   return runtime.open(Buffer.concat(pieces));
 }
 
-/** Runs the float graph over rows and notes the range of each channel of the named values. */
+/** Runs the float graph over rows and notes the range of each channel of some values, given with their channels' number. */
 export async function observe(
   graph: Graph,
-  names: readonly string[],
+  values: ReadonlyMap<string, number>,
   { runtime, rows }: { readonly runtime: GraphRuntime; readonly rows: readonly Int32Array[] },
 ): Promise<ReadonlyMap<string, ChannelRanges>> {
   const shape = ["batch", "sequence", "channels"];
-  const watched = names.map((name) => ({ name, type: "float32" as const, shape }));
+  const watched = [...values.keys()].map((name) => ({ name, type: "float32" as const, shape }));
   const running = await openGraph(runtime, { ...graph, outputs: watched });
-  const ranges = new Map<string, ChannelRanges>();
+  const ranges = new Map([...values].map(([name, channels]) => [name, emptyRanges(channels)]));
   try {
     for (const ids of rows) {
-      for (const [name, values] of await running.run(batchOf(ids))) {
-        const known = ranges.get(name) ?? emptyRanges(values.length / ids.length);
-        ranges.set(name, known);
-        widenRanges(known, values);
-      }
+      for (const [name, found] of await running.run(batchOf(ids)))
+        widenRanges(ranges.get(name) as ChannelRanges, found);
     }
   } finally {
     await running.close();

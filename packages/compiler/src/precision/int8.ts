@@ -12,7 +12,7 @@ export const calibrationDigest = digestOf([calibrationTexts, checkTexts]);
 /** Calibrates a float graph and rewrites its linears to int8; a graph without any stays what it is. */
 export async function toInt8(graph: Graph, request: RowsRequest): Promise<Graph> {
   const inputs = quantizableInputs(graph);
-  if (inputs.length === 0) return graph;
+  if (inputs.size === 0) return graph;
   const rows = await calibrationRows(calibrationTexts, request);
   return quantizeGraph(graph, await observe(graph, inputs, { runtime: request.runtime, rows }));
 }

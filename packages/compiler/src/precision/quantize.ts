@@ -14,9 +14,9 @@ interface InputPlan {
   readonly copies?: readonly ChannelCopy[];
 }
 
-/** The values whose ranges `quantizeGraph` asks for. */
-export function quantizableInputs(graph: Graph): readonly string[] {
-  return [...byInput(findLinears(graph, linksOf(graph))).keys()];
+/** The values whose ranges `quantizeGraph` asks for, and how many channels each has. */
+export function quantizableInputs(graph: Graph): ReadonlyMap<string, number> {
+  return new Map(findLinears(graph, linksOf(graph)).map(({ input, weight }) => [input, weight.shape[0] ?? 0]));
 }
 
 /**

@@ -55,3 +55,32 @@ function widenHalf(half: number): number {
   const shift = Math.clz32(fraction) - 21;
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
+
+/** Largest magnitude of an IEEE 754 half. */
+export const largestHalf = 65_504;
+
+/** Bits of the half nearest to each float, ties to the even one; what is beyond the largest half becomes an infinity. */
+export function toHalves(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, narrowFloat);
+}
+
+function narrowFloat(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  // 65,520 is half-way from the largest half to what would come next.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (magnitude >= 0x38800000) {
+    const rounded = magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1);
+    return sign | (rounded >>> 13);
+  }
+  // Below 2⁻²⁵ nothing is left; above it a subnormal half counts multiples of 2⁻²⁴.
+  if (magnitude < 0x33000000) return sign;
+  const shift = 126 - (magnitude >>> 23);
+  const fraction = (magnitude & 0x7fffff) | 0x800000;
+  const kept = fraction >>> shift;
+  const rest = fraction & ((1 << shift) - 1);
+  const middle = 1 << (shift - 1);
+  return sign | (kept + (rest > middle || (rest === middle && (kept & 1) === 1) ? 1 : 0));
+}

@@ -73,6 +73,11 @@ export function scaledRows(table: LazyTensor, scales: LazyTensor): LazyTensor {
   return { shape: table.shape, load };
 }
 
+/** Each element on its own, in float32. */
+export function mapped(tensor: LazyTensor, change: (value: number) => number): LazyTensor {
+  return { shape: tensor.shape, load: async () => (await tensor.load()).map(change) };
+}
+
 /** Square tiles keep both the rows read and the rows written in the cache. */
 const tile = 32;
 

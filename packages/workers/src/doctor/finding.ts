@@ -1,4 +1,5 @@
 import type { StoreSchema } from "@millrace/core";
+import type { DeviceSearch } from "../gpu/prepare.js";
 import type { ModelStoreOptions } from "../models/model.js";
 
 /** What one check found. `fix` says what to do about anything but `ok`. */
@@ -14,6 +15,8 @@ export interface DiagnoseOptions {
   readonly folders: readonly string[];
   readonly model: string;
   readonly modelStore: ModelStoreOptions;
+  /** Where a GPU's libraries are looked for, where they are to be looked at. */
+  readonly gpu?: DeviceSearch;
   /** The store, where there is one: the slice of a Searcher that is looked at. */
   readonly store?: { readonly location: string; schema(): Promise<StoreSchema> };
 }

@@ -1,16 +1,19 @@
 import { nativeBinding } from "./native-binding.js";
+import { npmBinding } from "./npm-binding.js";
 import type { SessionBinding } from "./session.js";
 
-/** The bindings that are there, the one to take first. The other one is loaded only where it is asked for or alone. */
-export async function sessionBindings(): Promise<readonly SessionBinding[]> {
-  const { npmBinding } = await import("./npm-binding.js");
-  return nativeBinding === undefined ? [npmBinding] : [nativeBinding, npmBinding];
+/** The bindings that are there, the one to take first. */
+export const sessionBindings: readonly SessionBinding[] = nativeBinding ? [nativeBinding, npmBinding] : [npmBinding];
+
+/** What decides which binding can open a session. */
+export interface SessionNeeds {
+  readonly placement?: object;
+  readonly weights: readonly unknown[];
 }
 
-/** The binding to take where nobody says otherwise. */
-export async function defaultBinding(): Promise<SessionBinding> {
-  return nativeBinding ?? (await import("./npm-binding.js")).npmBinding;
+/** The best binding for a session. npm's can open every one. */
+export function bestBinding({ placement, weights }: SessionNeeds): SessionBinding {
+  const suits = ({ hasGpus, takesWeights }: SessionBinding) =>
+    (placement === undefined || hasGpus) && (weights.length === 0 || takesWeights);
+  return sessionBindings.find(suits) ?? npmBinding;
 }
-
-/** Runs that a host computes at the same time on one copy of the weights. */
-export const lanesPerHost = nativeBinding?.maximumLanes ?? 1;

@@ -10,6 +10,8 @@ export interface CompileRequest {
   readonly cacheDirectory: string;
   /** Numbers to keep of each vector. */
   readonly dimensions?: number;
+  /** An exported graph to use in place of the weights, relative to the directory. */
+  readonly onnxFile?: string;
 }
 
 const runtime: GraphRuntime = {

@@ -68,7 +68,7 @@ function isFaultOfBatch(error: unknown): error is MillraceError {
 }
 
 function poisonous(cause: MillraceError): MillraceError {
-  return new MillraceError("E_ROW_ENCODE", "the engine dies on this chunk", {
+  return new MillraceError("E_ROW_ENCODE", "the engine fails on this chunk", {
     why: cause.why ?? cause.what,
     fix: "Look at the chunk's text; report it with the model's name.",
     cause,

@@ -1,28 +1,59 @@
 import { availableParallelism } from "node:os";
 import type { CompiledModel } from "@millrace/compiler";
-import { asMillraceError, type CancelSignal, type Encoder, MillraceError, type TokenBatch } from "@millrace/core";
+import {
+  asMillraceError,
+  type CancelSignal,
+  type Device,
+  type DeviceKind,
+  deviceText,
+  type Encoder,
+  type EngineFacts,
+  MillraceError,
+  type TokenBatch,
+} from "@millrace/core";
+import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
-import { lanesPerHost } from "./bindings.js";
+import { bestBinding } from "./bindings.js";
+import type { GpuPlacement } from "./onnx-runtime.js";
+import type { SessionOptions } from "./onnx-session.js";
 
 export interface EncoderPoolOptions {
   readonly model: CompiledModel;
-  /** Host processes with one lane each; 0 means the measured best: a lane per core on as few copies of the weights as can be. */
+  /** By default the processor. */
+  readonly device?: ReadyDevice;
+  /**
+   * Host processes with one lane each; 0 means a lane per core on as few copies of the weights as the binding allows. On
+   * GPUs that many for each; 0 means one.
+   */
   readonly hosts?: number;
-  /** Runs each host computes at the same time, for tests: by default as `hosts` says. */
+  /** Runs each host computes at the same time; by default as `hosts` says. */
   readonly lanes?: number;
-  /** Tokens one run holds; 0 means the measured best for a CPU. */
+  /** Tokens one run holds; 0 means what `defaultTokenBudget` says. */
   readonly tokenBudget?: number;
   /** A run that takes longer than this counts as hung, and its host is killed. */
   readonly hangMilliseconds?: number;
+  /** To compare with; see `SessionOptions`. */
+  readonly optimization?: SessionOptions["optimization"];
   readonly onRestart?: (reason: string) => void;
 }
 
-/** 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. */
-export const defaultTokenBudget = 768;
+/**
+ * 256–1,024 tokens keep a run's working set in a core's second-level cache; larger runs are slower. A GPU needs many rows
+ * at once to be busy.
+ */
+export const defaultTokenBudget: Readonly<Record<DeviceKind, number>> = { cpu: 768, cuda: 32_768 };
 
 /** Tokens one run holds. One token is one row: where rows could change each other's vectors, a run has no second one. */
-export function tokenBudgetOf({ model, tokenBudget }: EncoderPoolOptions): number {
-  return model.isRowIndependent ? tokenBudget || defaultTokenBudget : 1;
+export function tokenBudgetOf({ model, tokenBudget, device }: EncoderPoolOptions): number {
+  return model.isRowIndependent ? tokenBudget || defaultTokenBudget[device?.kind ?? "cpu"] : 1;
+}
+
+/** What stands for a device in results. */
+export function engineFacts(device: Device): EngineFacts {
+  return {
+    device: deviceText(device),
+    provider: device.kind === "cpu" ? "CPUExecutionProvider" : "CUDAExecutionProvider",
+  };
 }
 
 const defaultHangMilliseconds = 120_000;
@@ -45,6 +76,8 @@ interface Run {
 }
 
 interface Slot {
+  /** Undefined on the processor. */
+  readonly placement: GpuPlacement | undefined;
   host: EncoderHost | undefined;
   /** Settles when the host that is being started is ready or has failed. */
   starting: Promise<void> | undefined;
@@ -70,6 +103,7 @@ export class EncoderPool implements Encoder {
   readonly dimensions: number;
   readonly maxTokens: number;
   readonly tokenBudget: number;
+  readonly engine: EngineFacts;
   private readonly slots: readonly Slot[];
   private readonly lanes: number;
   private readonly queue: Run[] = [];
@@ -80,11 +114,13 @@ export class EncoderPool implements Encoder {
   constructor(private readonly options: EncoderPoolOptions) {
     this.dimensions = options.model.dimensions;
     this.maxTokens = options.model.maxTokens;
+    const { device = { kind: "cpu" } } = options;
     this.tokenBudget = tokenBudgetOf(options);
-    const cores = availableParallelism();
-    this.lanes = options.lanes ?? (options.hosts ? 1 : Math.min(lanesPerHost, cores));
-    const hosts = options.hosts || Math.ceil(cores / this.lanes);
-    this.slots = Array.from({ length: hosts }, () => ({
+    this.engine = engineFacts(device);
+    this.lanes = lanesOf(options, device);
+    const hosts = device.kind === "cpu" ? Math.ceil(availableParallelism() / this.lanes) : 1;
+    this.slots = placements(device, options.hosts || hosts).map((placement) => ({
+      placement,
       host: undefined,
       starting: undefined,
       underWay: [],
@@ -173,10 +209,20 @@ export class EncoderPool implements Encoder {
   }
 
   private async startHost(slot: Slot): Promise<void> {
-    const { graphPath, graphDigest } = this.options.model;
+    const { model, optimization } = this.options;
+    const { graphPath, graphDigest, weights } = model;
+    const { placement } = slot;
     const host: EncoderHost = await startHost({
       module: new URL("./encoder-host.js", import.meta.url),
-      settings: { graphPath, graphDigest, threads: 1, lanes: this.lanes },
+      settings: {
+        graphPath,
+        graphDigest,
+        weights,
+        threads: 1,
+        lanes: this.lanes,
+        ...(placement && { placement }),
+        ...(optimization && { optimization }),
+      },
       name: "encoder host",
     });
     if (this.isClosing) return host.stop();
@@ -228,6 +274,19 @@ export class EncoderPool implements Encoder {
 /** A suspect runs alone. */
 function mayJoin(run: Run, { underWay }: Slot): boolean {
   return underWay.length === 0 || !(run.isSuspect || underWay.some(({ isSuspect }) => isSuspect));
+}
+
+/** Runs that each host computes at the same time. */
+function lanesOf({ model, hosts, lanes }: EncoderPoolOptions, device: ReadyDevice): number {
+  if (device.kind !== "cpu") return 1;
+  return lanes ?? (hosts ? 1 : Math.min(bestBinding(model).maximumLanes, availableParallelism()));
+}
+
+/** Where each host runs; on several GPUs in turns, so that runs are spread evenly. */
+function placements(device: ReadyDevice, hosts: number): readonly (GpuPlacement | undefined)[] {
+  if (device.kind === "cpu") return Array.from({ length: hosts }, () => undefined);
+  const { gpus, runtime, libraries } = device;
+  return Array.from({ length: hosts }, () => gpus.map((gpu) => ({ gpu, runtime, libraries }))).flat();
 }
 
 function isDeath(error: unknown): error is MillraceError {

@@ -1,6 +1,12 @@
 import type { CompiledModel } from "@millrace/compiler";
 import type { Encoder } from "@millrace/core";
-import { createEncoderPool, type EncoderPool, type EncoderPoolOptions, tokenBudgetOf } from "./encoder-pool.js";
+import {
+  createEncoderPool,
+  type EncoderPool,
+  type EncoderPoolOptions,
+  engineFacts,
+  tokenBudgetOf,
+} from "./encoder-pool.js";
 import { checkGolden } from "./golden.js";
 
 /** An encoder whose hosts start when the first of them is needed: a run that finds nothing to do starts none. */
@@ -12,7 +18,7 @@ export interface LazyEncoder extends Encoder {
 }
 
 export function createLazyEncoder(options: EncoderPoolOptions): LazyEncoder {
-  const { model } = options;
+  const { model, device = { kind: "cpu" } } = options;
   let pool: Promise<EncoderPool> | undefined;
   let started: EncoderPool | undefined;
   const opened = () => {
@@ -26,6 +32,7 @@ export function createLazyEncoder(options: EncoderPoolOptions): LazyEncoder {
     dimensions: model.dimensions,
     maxTokens: model.maxTokens,
     tokenBudget: tokenBudgetOf(options),
+    engine: engineFacts(device),
     warm: () => void opened().catch(() => {}),
     pids: () => started?.pids() ?? [],
     encode: async (batch, signal) => (await opened()).encode(batch, signal),

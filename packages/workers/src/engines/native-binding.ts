@@ -7,9 +7,11 @@ export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
   ? {
       name: "native",
       maximumLanes: availableParallelism(),
-      async open(graph, { threads, lanes }) {
+      hasGpus: false,
+      takesWeights: false,
+      async open(graph, { threads, lanes = 1, optimization = "basic" }) {
         const session = await NativeSession.create(graph, {
-          optimization: "basic",
+          optimization,
           threads,
           lanes,
           entries: { "session.intra_op.allow_spinning": "0" },

@@ -17,8 +17,11 @@ export interface Host<Request, Reply> {
   readonly pid: number;
   /** What the host said of itself when it was ready. */
   readonly facts: unknown;
-  /** Requests are answered in order. @throws E_HOST when the process dies first, else the error the host answered with. */
-  request(request: Request): Promise<Reply>;
+  /**
+   * Requests are answered in order. Once the signal fires, the host is told that nobody wants the answer, and killed where it
+   * does not hear of it. @throws E_HOST when the process dies first, the signal's reason, else the error the host answered with
+   */
+  request(request: Request, signal?: AbortSignal): Promise<Reply>;
   /** Resolves, with the reason, when the process has ended. */
   readonly ended: Promise<string>;
   /** SIGKILL: whatever the host is doing may be stuck in native code. */
@@ -31,6 +34,8 @@ export interface Host<Request, Reply> {
 const startMilliseconds = 300_000;
 /** A host that has nothing to do ends at once; one in a kernel, when that returns. */
 const stopMilliseconds = 5_000;
+/** A host that is told to give a request up does so between two rows; one that does not is busy with a row that is too large. */
+const cancelMilliseconds = 3_000;
 
 /** Starts a host and waits until it is ready. @throws E_HOST when it ended first, else the error it failed with. */
 export async function startHost<Request, Reply>(options: HostOptions): Promise<Host<Request, Reply>> {
@@ -103,17 +108,34 @@ function hostOver<Request, Reply>({ child, waiting, ended, facts }: Running): Ho
     pid: child.pid as number,
     facts,
     ended,
-    request(request) {
+    async request(request, signal) {
+      signal?.throwIfAborted();
       lastId += 1;
       const id = lastId;
-      return new Promise<Reply>((resolve, reject) => {
+      const answer = new Promise<Reply>((resolve, reject) => {
         waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-        child.send({ id, request }, (error) => {
+        child.send({ kind: "request", id, request }, (error) => {
           if (error !== null && waiting.delete(id)) {
             reject(new MillraceError("E_HOST", "a host process is gone", { why: error.message, cause: error }));
           }
         });
       });
+      if (signal === undefined) return answer;
+      let deadline: NodeJS.Timeout | undefined;
+      const cancel = () => {
+        if (child.connected) child.send({ kind: "cancel", id }, () => {});
+        deadline = setTimeout(() => child.kill("SIGKILL"), cancelMilliseconds);
+      };
+      signal.addEventListener("abort", cancel, { once: true });
+      try {
+        return await answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        signal.removeEventListener("abort", cancel);
+        clearTimeout(deadline);
+      }
     },
     kill: () => void child.kill("SIGKILL"),
     async stop() {

@@ -1,7 +1,9 @@
 import { type ErrorCode, MillraceError } from "@millrace/core";
 
 /** What a host process and the process that started it say to each other over Node's IPC channel. */
-export type ToHost = { readonly id: number; readonly request: unknown };
+export type ToHost =
+  | { readonly kind: "request"; readonly id: number; readonly request: unknown }
+  | { readonly kind: "cancel"; readonly id: number };
 
 export type FromHost =
   | { readonly kind: "ready"; readonly facts: unknown }

@@ -6,7 +6,8 @@ export interface HostService<Request, Reply> {
   readonly facts: unknown;
   /** Requests it works on at the same time; 1 by default. */
   readonly atOnce?: number;
-  readonly handle: (request: Request) => Promise<Reply>;
+  /** @param signal fires when nobody wants the answer any more: whatever it throws then will do. */
+  readonly handle: (request: Request, signal: AbortSignal) => Promise<Reply>;
 }
 
 /**
@@ -24,7 +25,17 @@ export async function serveHost<Settings, Request, Reply>(
     const settings = JSON.parse(process.argv[2] ?? "null") as Settings;
     const service = await prepare(settings, (note) => send({ kind: "note", note }));
     const begin = inTurns(service.atOnce ?? 1);
-    process.on("message", ({ id, request }: ToHost) => begin(() => answer(service, id, request as Request, send)));
+    const asked = new Map<number, AbortController>();
+    process.on("message", (message: ToHost) => {
+      const { id } = message;
+      if (message.kind === "cancel") {
+        asked.get(id)?.abort();
+        return;
+      }
+      const { signal } = asked.set(id, new AbortController()).get(id) as AbortController;
+      const request = { id, request: message.request as Request, signal };
+      begin(() => answer(service, request, send).finally(() => asked.delete(id)));
+    });
     send({ kind: "ready", facts: service.facts });
   } catch (error) {
     send({ kind: "failed", error: toPlainError(error) });
@@ -50,14 +61,20 @@ function inTurns(atOnce: number): (task: () => Promise<void>) => void {
   };
 }
 
+interface Asked<Request> {
+  readonly id: number;
+  readonly request: Request;
+  readonly signal: AbortSignal;
+}
+
 async function answer<Request, Reply>(
   service: HostService<Request, Reply>,
-  id: number,
-  request: Request,
+  { id, request, signal }: Asked<Request>,
   send: (message: FromHost) => void,
 ): Promise<void> {
   try {
-    send({ kind: "reply", id, reply: await service.handle(request) });
+    signal.throwIfAborted();
+    send({ kind: "reply", id, reply: await service.handle(request, signal) });
   } catch (error) {
     send({ kind: "error", id, error: toPlainError(error) });
   }

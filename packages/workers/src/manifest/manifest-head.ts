@@ -1,4 +1,4 @@
-import { type BlobStore, type Job, layout, type Summary } from "@millrace/core";
+import { type BlobStore, type EngineFacts, type Job, layout, type Summary } from "@millrace/core";
 import { readJson, writeJson } from "../blobs/json.js";
 import { canonicalJson, sha256 } from "../identity/digest.js";
 
@@ -21,6 +21,8 @@ export interface ManifestHead {
   readonly objects: number;
   readonly documents: number;
   readonly points: number;
+  /** What ran the model for what was encoded since the manifest before. */
+  readonly engines?: readonly EngineFacts[];
   /** What the job that put it in force did. */
   readonly summary?: Summary;
 }

@@ -14,6 +14,21 @@ export function isModelFile(name: string): boolean {
   return modelFileNames.has(file) || weightFile.test(file) || /^LICEN[SC]E(\.\w+)?$/i.test(file);
 }
 
+/** Where exporters put a graph. */
+const exportedGraphs = ["onnx/model.onnx", "model.onnx"];
+
+/** Which of a model's files are needed: an exported graph only where there are no weights in safetensors. */
+export function neededFiles(names: readonly string[]): readonly string[] {
+  const files = names.filter(isModelFile);
+  if (files.some(isSafetensors)) return files;
+  const graph = exportedGraphs.find((name) => names.includes(name));
+  return graph === undefined ? files : [...files, ...names.filter((name) => name.replace(/[._]data$/, "") === graph)];
+}
+
+function isSafetensors(name: string): boolean {
+  return name.endsWith(".safetensors");
+}
+
 /** True for a relative path that stays below the folder it is joined to, on every platform. */
 export function isSafeName(name: string): boolean {
   const segments = name.split("/");
@@ -28,21 +43,22 @@ export function checkComplete(model: string, names: readonly string[]): void {
       fix: "Choose a model that is published as safetensors with a tokenizer.json",
     });
   const fileNames = names.map((name) => name.slice(name.lastIndexOf("/") + 1));
-  if (!fileNames.includes("config.json") && !fileNames.includes("modules.json"))
+  const saysWhatItIs = ["config.json", "modules.json"].some((name) => fileNames.includes(name));
+  if (!saysWhatItIs && !names.some((name) => exportedGraphs.includes(name)))
     throw lacks("config.json", "its architecture is read from there");
-  if (!fileNames.some((name) => name.endsWith(".safetensors")))
-    throw lacks("safetensors", "weights are read from there");
+  if (!names.some((name) => isSafetensors(name) || exportedGraphs.includes(name)))
+    throw lacks("safetensors", "weights are read from there, or from onnx/model.onnx");
   if (!fileNames.includes("tokenizer.json")) throw lacks("tokenizer.json", "the tokenizer is read from there");
 }
 
 /** The model files of a folder with their digests, ascending by name. */
 export async function readModelFiles(directory: string): Promise<readonly ModelFile[]> {
   const names = await readdir(directory);
-  const moduleFolders = names.filter((name) => moduleFolder.test(`${name}/`));
+  const moduleFolders = names.filter((name) => moduleFolder.test(`${name}/`) || name === "onnx");
   for (const folder of moduleFolders)
     names.push(...(await readdir(join(directory, folder)).catch(() => [])).map((name) => `${folder}/${name}`));
   const files: ModelFile[] = [];
-  for (const name of names.filter(isModelFile).sort(compareKeys)) {
+  for (const name of [...neededFiles(names)].sort(compareKeys)) {
     const { bytes, sha256 } = await digestFile(join(directory, name));
     files.push({ name, bytes, sha256 });
   }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { compareKeys, MillraceError } from "@millrace/core";
 import { download, inMegabytes, type RemoteFile } from "./download.js";
-import { checkComplete, isModelFile, isSafeName } from "./files.js";
+import { checkComplete, isSafeName, neededFiles } from "./files.js";
 import { checkWeights, findInstalled, installModel } from "./install.js";
 import {
   defaultTransferLimits,
@@ -110,8 +110,9 @@ function parseSnapshot(text: string, id: string, endpoint: URL): Snapshot {
       fix: "Do not use this model",
     });
   }
+  const needed = new Set(neededFiles(listed.map(({ rfilename }) => rfilename)));
   const wanted = listed
-    .filter(({ rfilename }) => isModelFile(rfilename))
+    .filter(({ rfilename }) => needed.has(rfilename))
     .sort((a, b) => compareKeys(a.rfilename, b.rfilename));
   checkComplete(
     id,

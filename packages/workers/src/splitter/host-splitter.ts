@@ -32,14 +32,14 @@ export class HostSplitter implements Splitter {
     this.surveyor = new HostSurveyor(options.job, options.hangMilliseconds ?? defaultHangMilliseconds);
   }
 
-  split(_job: Job, shard: Shard): Promise<Split> {
-    const split = this.last.then(() => this.splitUntilDone(shard));
+  split(_job: Job, shard: Shard, signal?: AbortSignal): Promise<Split> {
+    const split = this.last.then(() => this.splitUntilDone(shard, signal));
     this.last = split.catch(() => {});
     return split;
   }
 
-  survey(object: CorpusObject, limits: WorkLimits["range"]): Promise<readonly RowRange[]> {
-    return this.surveyor.survey({ object, limits });
+  survey(object: CorpusObject, limits: WorkLimits["range"], signal?: AbortSignal): Promise<readonly RowRange[]> {
+    return this.surveyor.survey({ object, limits }, signal);
   }
 
   /** Process id of the host, while one lives. */
@@ -54,18 +54,22 @@ export class HostSplitter implements Splitter {
     await this.host?.stop();
   }
 
-  private async splitUntilDone(shard: Shard): Promise<Split> {
+  private async splitUntilDone(shard: Shard, signal: AbortSignal | undefined): Promise<Split> {
     for (;;) {
+      signal?.throwIfAborted();
       try {
         this.host ??= await this.start();
         const { host } = this;
         this.reading = "";
         this.watch(host);
         const isCareful = this.deathsInARow > 0;
-        const split = await host.request({ shard, poisoned: this.poisoned(), isCareful });
+        const split = await host.request({ shard, poisoned: this.poisoned(), isCareful }, signal);
         this.recordSuccess(shard, split);
         return split;
       } catch (error) {
+        // One that was killed since nobody wants its answer is nobody's fault; the next call starts another.
+        if (signal?.aborted) this.forgetDead();
+        signal?.throwIfAborted();
         if (!(error instanceof MillraceError) || error.code !== "E_HOST") throw error;
         this.recordDeath(error);
       } finally {
@@ -91,6 +95,13 @@ export class HostSplitter implements Splitter {
       if (this.host === host && this.watchdog === undefined) this.host = undefined;
     });
     return host;
+  }
+
+  private forgetDead(): void {
+    const { host } = this;
+    void host?.ended.then(() => {
+      if (this.host === host) this.host = undefined;
+    });
   }
 
   private watch(host: Host<SplitRequest, Split>): void {

@@ -14,8 +14,8 @@ export class HostSurveyor {
     private readonly hangMilliseconds: number,
   ) {}
 
-  /** Empty also where the process dies: the object is then split from front to back, and whoever splits it finds out. */
-  async survey(request: SurveyRequest): Promise<readonly RowRange[]> {
+  /** Empty also where the process dies: the object is then split from front to back, and whoever splits it finds out. @throws the signal's reason */
+  async survey(request: SurveyRequest, signal?: AbortSignal): Promise<readonly RowRange[]> {
     let watchdog: NodeJS.Timeout | undefined;
     let host: SurveyHost | undefined;
     const watch = () => {
@@ -28,8 +28,9 @@ export class HostSurveyor {
       host = await startHost({ module, settings: { job }, name: "survey host", onNote: watch });
       this.running.add(host);
       watch();
-      return await host.request(request);
+      return await host.request(request, signal);
     } catch (error) {
+      signal?.throwIfAborted();
       if (error instanceof MillraceError && error.code === "E_HOST") return [];
       throw error;
     } finally {

@@ -28,12 +28,12 @@ export class ShardSplitter {
     private readonly job: Job,
   ) {}
 
-  /** Reads, parses, chunks and tokenizes until the shard ends or a part is full; writes batches, then the index. */
-  async split(request: SplitRequest): Promise<Split> {
+  /** Reads, parses, chunks and tokenizes until the shard ends or a part is full; writes batches, then the index. @throws the signal's reason */
+  async split(request: SplitRequest, signal?: AbortSignal): Promise<Split> {
     const reading = this.takeParked(request.shard.id) ?? this.open(request);
     let rest: Shard | undefined;
     try {
-      const index = await this.splitPart(request, reading);
+      const index = await this.splitPart(request, reading, signal);
       rest = index.split.rest;
       return index.split;
     } finally {
@@ -42,7 +42,11 @@ export class ShardSplitter {
     }
   }
 
-  private async splitPart({ shard, isCareful }: SplitRequest, { rows, bytes }: OpenReading): Promise<SplitIndex> {
+  private async splitPart(
+    { shard, isCareful }: SplitRequest,
+    { rows, bytes }: OpenReading,
+    signal: AbortSignal | undefined,
+  ): Promise<SplitIndex> {
     const { drivers, job } = this;
     const { blobs, store, onProgress } = drivers;
     const head = await readManifestHead(blobs, store);
@@ -50,6 +54,7 @@ export class ShardSplitter {
     const bytesBefore = bytes.read;
     await part.start();
     for (let next = await rows.next(); !next.done; next = await rows.next()) {
+      signal?.throwIfAborted();
       onProgress(next.value.object.key);
       await part.take(next.value);
       if (part.isFull) break;

@@ -36,7 +36,7 @@ await serveHost<SplitterSettings, SplitRequest, Split>(
       },
       job,
     );
-    return { facts: null, handle: (request) => splitter.split(request) };
+    return { facts: null, handle: (request, signal) => splitter.split(request, signal) };
   },
 );
 

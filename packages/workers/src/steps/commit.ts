@@ -2,6 +2,7 @@ import {
   addCounts,
   type BlobStore,
   compareKeys,
+  type EngineFacts,
   inPieces,
   type Job,
   layout,
@@ -17,6 +18,7 @@ import {
   type Summary,
 } from "@millrace/core";
 import { deletePrefix, readJson } from "../blobs/json.js";
+import { canonicalJson } from "../identity/digest.js";
 import { pointId } from "../identity/point-id.js";
 import { VectorsLogWriter } from "../kept-vectors/write-log.js";
 import {
@@ -70,7 +72,16 @@ export async function commit(context: IoContext, job: Job): Promise<Summary> {
   const summary: Summary = { objects, documents, points, deletedPoints, changedObjects, worked: worked.counts };
   await log?.end({ store, pages }, isExact && changedObjects === 0);
   const { corpus, fingerprint } = job;
-  await writeManifestHead(blobs, { store, corpus, fingerprint, reading, pages, ...counts, summary });
+  await writeManifestHead(blobs, {
+    store,
+    corpus,
+    fingerprint,
+    reading,
+    pages,
+    engines: worked.engines(),
+    ...counts,
+    summary,
+  });
   await clearAway(blobs, pages);
   return summary;
 }
@@ -192,7 +203,15 @@ class Worked {
   /** The object whose ranges have counted it as changed. */
   private changed: string | undefined;
 
+  private readonly used = new Map<string, EngineFacts>();
+
+  /** Each once. */
+  engines(): readonly EngineFacts[] {
+    return [...this.used.values()];
+  }
+
   add({ shard, split, receipts }: DoneMark): void {
+    for (const { engine } of receipts) if (engine) this.used.set(canonicalJson(engine), engine);
     const poisoned = receipts.reduce((sum, receipt) => sum + receipt.quarantined, 0);
     const counts = { ...split.counts, quarantined: split.counts.quarantined + poisoned };
     if (shard.range !== undefined && counts.changedObjects > 0) {

@@ -51,8 +51,9 @@ export interface StepControl {
 export interface StepContext extends IoContext, EncodeContext {}
 
 export interface Splitter {
-  split(job: Job, shard: Shard): Promise<Split>;
+  /** @throws the signal's reason once it fires: nothing more is read then */
+  split(job: Job, shard: Shard, signal?: AbortSignal): Promise<Split>;
   /** Ranges that give the same rows as the whole object; empty where it is to be split from front to back. */
-  survey(object: CorpusObject, limits: WorkLimits["range"]): Promise<readonly RowRange[]>;
+  survey(object: CorpusObject, limits: WorkLimits["range"], signal?: AbortSignal): Promise<readonly RowRange[]>;
   close(): Promise<void>;
 }

@@ -37,6 +37,7 @@ export async function encode(context: EncodeContext, batch: BatchRef, signal?: A
     points: tokenIds.length - failed.size,
     dimensions: encoder.dimensions,
     quarantined: failed.size,
+    engine: encoder.engine,
     quarantinedIds: records.filter((_, row) => failed.has(row)).map(({ id }) => id),
     reused: {
       chunks: reused.length,

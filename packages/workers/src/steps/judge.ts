@@ -1,11 +1,11 @@
 import {
   type Encoder,
-  type Gate,
   type GateReport,
   type Judgements,
   type MeasuredRecall,
   MillraceError,
   meanScores,
+  type QualityGate,
   type RankingScores,
   type Searcher,
   scoreRanking,
@@ -41,7 +41,7 @@ export interface JudgeOptions {
 /** Measures what the gate asks for; `gateVerdict` judges. */
 export async function judge(
   { searcher, model, judged }: JudgeContext,
-  gate: Gate,
+  gate: QualityGate,
   options: JudgeOptions,
 ): Promise<GateReport> {
   const recall = gate.minRecall > 0 ? await measureRecall(searcher, options) : undefined;

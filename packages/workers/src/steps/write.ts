@@ -18,7 +18,7 @@ async function write({ blobs, sink }: IoContext, vectors: VectorsRef): Promise<R
   return receiptOf(vectors, points);
 }
 
-function receiptOf({ shard, index, quarantined }: VectorsRef, { records, vectors }: PointBatch): Receipt {
+function receiptOf({ shard, index, quarantined, engine }: VectorsRef, { records, vectors }: PointBatch): Receipt {
   const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength);
   return {
     shard,
@@ -27,5 +27,6 @@ function receiptOf({ shard, index, quarantined }: VectorsRef, { records, vectors
     idsDigest: sha256(records.map((record) => record.id).join("\n")),
     vectorsDigest: sha256(bytes),
     quarantined,
+    ...(engine && { engine }),
   };
 }

@@ -1,7 +1,7 @@
 import type { Steps } from "@millrace/core";
 import { CancelledFailure, Context } from "@temporalio/activity";
 import type { StepControl } from "../steps/context.js";
-import { toFailure } from "./failures.js";
+import { countFailure, type FailureCounts, toFailure } from "./failures.js";
 
 /** A sign of life this often; Temporal takes a worker that gives none for dead. */
 const heartbeatMilliseconds = 5_000;
@@ -11,8 +11,8 @@ export type ControlledSteps = (control: StepControl) => Partial<Steps>;
 
 /**
  * Steps as activities. Each says that it lives for as long as it works, with what of it is finished, and ends at once when
- * its job is cancelled: its hosts begin nothing more, and what the abandoned step still finishes is found by whoever runs
- * the job again.
+ * its job is cancelled: nothing more is read, written or encoded, and what the abandoned step has finished is found by whoever
+ * runs the job again.
  */
 export function createActivities(stepsFor: ControlledSteps): Record<string, Step> {
   const activities = Object.keys(stepsFor({})).map((name) => {
@@ -30,18 +30,29 @@ function stepNamed(steps: Partial<Steps>, name: string): Step {
   return (steps as Record<string, Step>)[name] as Step;
 }
 
+/** What a sign of life says: the next attempt, on whatever worker, finds what the last one said. */
+interface Details {
+  /** What of the step is finished. */
+  readonly finished?: object;
+  readonly failures: FailureCounts;
+}
+
 async function asActivity<Result>(step: (control: StepControl) => Promise<Result>): Promise<Result> {
   const context = Context.current();
-  let finished: object | undefined;
-  const heartbeats = setInterval(() => context.heartbeat(finished), heartbeatMilliseconds);
-  const onProgress = (now: object) => {
-    finished = now;
-    context.heartbeat(finished);
+  let said: Details = { failures: (context.info.heartbeatDetails as Details | undefined)?.failures ?? {} };
+  const say = (more: Partial<Details>) => {
+    said = { ...said, ...more };
+    context.heartbeat(said);
   };
+  const heartbeats = setInterval(() => say({}), heartbeatMilliseconds);
+  const onProgress = (finished: object) => say({ finished });
   try {
     return await Promise.race([step({ signal: context.cancellationSignal, onProgress }), context.cancelled]);
   } catch (error) {
-    throw error instanceof CancelledFailure ? error : toFailure(error);
+    if (error instanceof CancelledFailure) throw error;
+    const failures = countFailure(said.failures, error);
+    say({ failures });
+    throw toFailure(error, failures);
   } finally {
     clearInterval(heartbeats);
   }

@@ -1,4 +1,11 @@
-import { asMillraceError, type ErrorCode, errorTable, MillraceError } from "@millrace/core";
+import {
+  asMillraceError,
+  type ErrorCode,
+  errorTable,
+  MillraceError,
+  type RetryClass,
+  retryDelay,
+} from "@millrace/core";
 import { ApplicationFailure } from "@temporalio/common";
 
 /** What of an error travels: its code and its words, without stack or cause. */
@@ -8,20 +15,35 @@ interface FailureDetails {
   readonly fix?: string;
 }
 
-/** An error as Temporal carries it; whether it is tried again is what the table of errors says. */
-export function toFailure(error: unknown): ApplicationFailure {
-  const { code, message, what, why, fix, facts } = asMillraceError(error, "E_INTERNAL", "a step failed");
+/** How often a step has failed, by class of errors: what may be tried a few times is not used up by what is tried for ever. */
+export type FailureCounts = { readonly [Class in RetryClass]?: number };
+
+/** The same with one more of an error's class. */
+export function countFailure(counts: FailureCounts, error: unknown): FailureCounts {
+  const { retry } = ourError(error).facts;
+  return { ...counts, [retry]: (counts[retry] ?? 0) + 1 };
+}
+
+/** An error as Temporal carries it, and when it is to be tried again. @param counts of the step's failures, this one included */
+export function toFailure(error: unknown, counts: FailureCounts): ApplicationFailure {
+  const { code, message, what, why, fix, facts } = ourError(error);
   const details: FailureDetails = {
     what,
     ...(why === undefined ? {} : { why }),
     ...(fix === undefined ? {} : { fix }),
   };
+  const delay = retryDelay(facts.retry, counts[facts.retry] ?? 1, Math.random());
   return ApplicationFailure.create({
     type: code,
     message,
-    nonRetryable: !facts.isRetryable,
     details: [details],
+    // Temporal takes a delay of nothing for no further attempt.
+    ...(delay === undefined ? { nonRetryable: true } : { nextRetryDelay: Math.max(1, delay) }),
   });
+}
+
+function ourError(error: unknown): MillraceError {
+  return asMillraceError(error, "E_INTERNAL", "a step failed");
 }
 
 /** The error a failed workflow carries innermost, as it was thrown; undefined where it carries none of ours. */

@@ -1,8 +1,16 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from "@temporalio/client";
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from "@temporalio/client";
 import { connectTemporal, type TemporalPlace } from "./connect.js";
 import { fromFailure } from "./failures.js";
 import { idPrefix, jobWorkflowId } from "./ids.js";
+import { starvedQueues } from "./starved-queues.js";
 
 /** A job as the server lists it. */
 export interface ListedJob {
@@ -33,8 +41,16 @@ export interface Jobs {
   list(limit: number): Promise<readonly ListedJob[]>;
   /** @throws E_JOB_MISSING */
   describe(id: string): Promise<ListedJob>;
+  /** Leaves word for the job; it need not be taken by anybody now. @throws E_JOB_MISSING, E_JOB_ENDED */
   signal(id: string, name: string): Promise<void>;
+  /**
+   * Asks something of a running job and waits until it has answered.
+   * @throws E_JOB_MISSING, E_JOB_ENDED, E_WORKER_MISSING where no worker takes it up for the job, or with what the job refuses it
+   */
+  update<Answer>(id: string, name: string, ...args: readonly unknown[]): Promise<Answer>;
   query<Answer>(id: string, name: string): Promise<Answer>;
+  /** Queues on which a running job waits although nobody takes work from them. */
+  starvedQueues(id: string): Promise<readonly string[]>;
   /** Asks the job to stop; what is done is kept. */
   cancel(id: string): Promise<void>;
   /** Waits for the job's end. @throws the error that ended it */
@@ -58,9 +74,12 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
       return jobs;
     },
     describe: (id) => found(id, async () => listed(await handleOf(id).describe())),
-    signal: (id, name) => found(id, () => handleOf(id).signal(name)),
-    query: (id, name) => found(id, () => handleOf(id).query(name)),
+    signal: (id, name) => running(client, id, (handle) => handle.signal(name)),
+    update: (id, name, ...args) =>
+      running(client, id, (handle) => answered(client, () => handle.executeUpdate(name, { args: args as [] }))),
+    query: (id, name) => found(id, () => answered(client, () => handleOf(id).query(name))),
     cancel: (id) => found(id, async () => void (await handleOf(id).cancel())),
+    starvedQueues: (id) => found(id, () => starvedQueues(client, handleOf(id))),
     result: (id) =>
       found(id, () => handleOf(id).result()).catch((error: unknown) => {
         throw fromFailure(error) ?? error;
@@ -95,6 +114,56 @@ async function requireWorker(client: Client, queue: string): Promise<void> {
   throw new MillraceError("E_WORKER_MISSING", `no worker takes work from ${queue}`, {
     fix: "Start one with: millrace worker --model <the same model>",
   });
+}
+
+/** A job answers as soon as a worker has it; the first time after a worker's death, that takes ten seconds. */
+const answerMilliseconds = 15_000;
+
+/** Awaits what only a worker that orchestrates can answer. @throws E_WORKER_MISSING where none does */
+async function answered<Answer>(client: Client, ask: () => Promise<Answer>): Promise<Answer> {
+  const deadline = new AbortController();
+  const silence = delay(answerMilliseconds, undefined, { signal: deadline.signal }).then(() => {
+    deadline.abort();
+    throw new MillraceError("E_WORKER_MISSING", `the job has not answered for ${answerMilliseconds / 1_000} s`, {
+      why: "no worker takes work from its queue, or all are busy",
+      fix: "Start one with: millrace worker --queues orchestrate",
+    });
+  });
+  silence.catch(() => {});
+  try {
+    // Without the signal, a call that nobody answers would keep the process alive.
+    const answer = client.withAbortSignal(deadline.signal, ask);
+    return await Promise.race([
+      answer.catch((error) => (deadline.signal.aborted ? silence : Promise.reject(error))),
+      silence,
+    ]);
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) throw fromFailure(error.cause) ?? error;
+    throw error;
+  } finally {
+    deadline.abort();
+  }
+}
+
+/** Does something with a job that must be running. */
+async function running<Result>(
+  client: Client,
+  id: string,
+  act: (handle: WorkflowHandle) => Promise<Result>,
+): Promise<Result> {
+  const handle = client.workflow.getHandle(jobWorkflowId(id));
+  try {
+    return await act(handle);
+  } catch (error) {
+    const isUnanswered = error instanceof MillraceError && error.code === "E_WORKER_MISSING";
+    if (!isUnanswered && !(error instanceof WorkflowNotFoundError)) throw error;
+    const { status } = await found(id, () => handle.describe());
+    if (status.name === "RUNNING") throw error;
+    throw new MillraceError("E_JOB_ENDED", `the job ${id} is not running: it is ${status.name.toLowerCase()}`, {
+      fix: "The same index command starts it again.",
+      cause: error,
+    });
+  }
 }
 
 interface Execution {

@@ -11,6 +11,9 @@ export type QueueToPoll =
 /** How long a job waits for the worker that has its state before another replays its short history. */
 const stickyTimeout = "2 seconds";
 
+/** Signs of life are passed on this often; with the answer comes that a job was cancelled. */
+const heartbeatThrottle = "5 seconds";
+
 export interface WorkerOptions extends TemporalPlace {
   readonly queues: readonly QueueToPoll[];
   /** When it fires, nothing new is taken; what is under way is finished. */
@@ -44,6 +47,7 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
           taskQueue: queue.queue,
           shutdownGraceTime: graceMilliseconds,
           stickyQueueScheduleToStartTimeout: stickyTimeout,
+          maxHeartbeatThrottleInterval: heartbeatThrottle,
           ...("stepsFor" in queue
             ? { activities: createActivities(queue.stepsFor), maxConcurrentActivityTaskExecutions: queue.atOnce }
             : { workflowBundle: { codePath: queue.bundlePath } }),

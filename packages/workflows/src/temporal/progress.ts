@@ -5,6 +5,8 @@ import type { Progress } from "../runtime.js";
 export interface JobProgress {
   readonly phase: "working" | "committing" | "verifying" | "judging" | "promoting" | "done";
   readonly isPaused: boolean;
+  /** Batches that workers have been given to encode, and how many may be at once. */
+  readonly batches: { readonly underWay: number; readonly limit: number };
   readonly planned: PlanCounts;
   readonly split: SplitCounts;
   readonly chunks: number;
@@ -18,6 +20,7 @@ export interface JobProgress {
 export const noProgress: JobProgress = {
   phase: "working",
   isPaused: false,
+  batches: { underWay: 0, limit: 0 },
   planned: noPlanCounts,
   split: noCounts,
   chunks: 0,

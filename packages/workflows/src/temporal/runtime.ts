@@ -1,23 +1,26 @@
 import type { CorpusSteps, Job, JobSteps, ReindexSteps, ShardSteps } from "@millrace/core";
-import { condition, proxyActivities, workflowInfo } from "@temporalio/workflow";
-import { createInTurn } from "../in-turn.js";
+import { proxyActivities, workflowInfo } from "@temporalio/workflow";
+import type { InTurn } from "../in-turn.js";
 import type { ReindexRuntime } from "../reindex-corpus.js";
 import type { Progress, Windows } from "../runtime.js";
+import type { Slots } from "../slots.js";
 import { ioQueue } from "./queues.js";
 
 /** A worker that says nothing for this long is taken for dead, and its step is given to another. */
 const heartbeatTimeout = "30 seconds";
 
-/** Errors that may pass are tried again for ever, the rest ends the job: the activity says which is which. */
+/** Of steps whose worker died; of those that failed, the activity itself says whether and when they are tried again. */
 const retry = { initialInterval: "1 second", backoffCoefficient: 2, maximumInterval: "30 seconds" } as const;
 
 export interface TemporalRuntimeOptions {
   /** Queue of the workers that encode with the job's model. */
   readonly encodeQueue: string;
   /** Batches under way at the same time, over all workers. */
-  readonly batches: number;
-  readonly isPaused: () => boolean;
+  readonly slots: Slots;
+  /** Resolves at once, or when the job is no longer paused. */
+  readonly checkpoint: () => Promise<void>;
   readonly report: (progress: Progress) => void;
+  readonly inTurn: InTurn;
 }
 
 /** A step costs six events of the history; with this many batches in one, a batch costs fewer than ten. */
@@ -26,16 +29,12 @@ const batchesPerEncode = 4;
 /** A part of a shard has about as many batches as one encode step takes, and two parts of a shard are under way. */
 function windowsFor(batches: number): Windows {
   const encodes = Math.max(2, Math.ceil(batches / batchesPerEncode));
-  return { shards: encodes, encodes, batchesPerEncode };
+  return { shards: encodes, encodes, batchesPerEncode: Math.min(batchesPerEncode, batches) };
 }
 
 /** Runs a job as a Temporal workflow: each step is an activity, its journal is the history and the work folder. */
-export function createTemporalRuntime({
-  encodeQueue,
-  batches,
-  isPaused,
-  report,
-}: TemporalRuntimeOptions): ReindexRuntime {
+export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexRuntime {
+  const { encodeQueue, slots, checkpoint, report, inTurn } = options;
   const corpus = proxyActivities<CorpusSteps>({
     taskQueue: ioQueue,
     startToCloseTimeout: "24 hours",
@@ -66,7 +65,6 @@ export function createTemporalRuntime({
     heartbeatTimeout,
     retry,
   });
-  const inTurn = createInTurn();
   return {
     reindex: {
       verify: (...args) => inTurn(quality.verify(...args)),
@@ -76,12 +74,22 @@ export function createTemporalRuntime({
     steps: {
       plan: (...args) => inTurn(corpus.plan(...args)),
       split: (...args) => inTurn(shard.split(...args)),
-      encode: (...args) => inTurn(engine.encode(...args)),
+      async encode(job, batches) {
+        await slots.take(batches.length);
+        try {
+          return await inTurn(engine.encode(job, batches));
+        } finally {
+          slots.give(batches.length);
+        }
+      },
       write: (...args) => inTurn(shard.write(...args)),
       commit: (...args) => inTurn(corpus.commit(...args)),
     },
-    windows: windowsFor(batches),
-    checkpoint: () => condition(() => !isPaused()),
+    get windows() {
+      return windowsFor(slots.limit);
+    },
+    windowsChanged: () => slots.resized(),
+    checkpoint,
     wantsRest: () => workflowInfo().continueAsNewSuggested,
     report,
   };

@@ -1,16 +1,36 @@
 import type { Job, ReindexOptions, Summary } from "@millrace/core";
-import { continueAsNew, defineQuery, defineSignal, executeChild, setHandler } from "@temporalio/workflow";
+import {
+  ApplicationFailure,
+  CancellationScope,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  executeChild,
+  setHandler,
+} from "@temporalio/workflow";
 import { embedCorpusFrom } from "../embed-corpus.js";
+import { Gate } from "../gate.js";
+import { createInTurn } from "../in-turn.js";
 import { beginning, type Position } from "../position.js";
 import { promoteFilled, type ReindexSummary } from "../reindex-corpus.js";
+import { Slots } from "../slots.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
 import { createTemporalRuntime, currentJob } from "./runtime.js";
 
-/** Takes no new work until `resume`; what is under way is finished. */
+/** Takes no new work until `resume`; what is under way is finished. As a signal it needs no worker to be there now. */
 export const pauseSignal = defineSignal("pause");
 export const resumeSignal = defineSignal("resume");
+/** The same, answered when the job has heard of it, with what it has done so far. */
+export const pauseUpdate = defineUpdate<JobProgress>("pause");
+export const resumeUpdate = defineUpdate<JobProgress>("resume");
+/** How many batches may be under way at once from now on. Those that are, are finished. */
+export const scaleUpdate = defineUpdate<JobProgress, [batches: number]>("scale");
 export const progressQuery = defineQuery<JobProgress>("progress");
+
+/** More are not to be under way at once: the job's state and its histories grow with them. */
+const mostBatches = 10_000;
 
 /** What `embedCorpus` is started with. */
 export interface EmbedCorpusInput {
@@ -26,12 +46,12 @@ export interface EmbedCorpusInput {
 
 /** The workflow `embedCorpus`: the same orchestration as in one process; long jobs continue in new histories. */
 export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
-  const { runtime, progress } = openRuntime(input);
+  const { runtime, finish, rest } = openRuntime(input);
   const outcome = await embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full));
   if ("rest" in outcome) {
-    return continueAsNew<typeof embedCorpus>({ ...input, from: outcome.rest, progress: progress.now });
+    return continueAsNew<typeof embedCorpus>({ ...input, ...rest(outcome.rest) });
   }
-  progress.now = { ...progress.now, phase: "done" };
+  finish();
   return outcome.summary;
 }
 
@@ -43,34 +63,67 @@ export interface ReindexCorpusInput extends EmbedCorpusInput {
 /** The workflow `reindexCorpus`: fills a generation as `embedCorpus` does, and lets it answer once it is good enough. */
 export async function reindexCorpus(input: ReindexCorpusInput): Promise<ReindexSummary> {
   const { job, options } = input;
-  const { runtime, progress } = openRuntime(input);
+  const { runtime, finish, rest } = openRuntime(input);
   const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
   if ("rest" in outcome) {
-    return continueAsNew<typeof reindexCorpus>({ ...input, from: outcome.rest, progress: progress.now });
+    return continueAsNew<typeof reindexCorpus>({ ...input, ...rest(outcome.rest) });
   }
   const summary = await promoteFilled(runtime, job, { options, filled: outcome.summary });
-  progress.now = { ...progress.now, phase: "done" };
+  finish();
   return summary;
 }
 
-/** The runtime of a job, which can be paused, resumed and asked how far it is. */
+/** The runtime of a job, which can be paused, resumed, scaled and asked how far it is. */
 function openRuntime(input: EmbedCorpusInput) {
-  const progress = { now: input.progress ?? noProgress };
-  const setPaused = (isPaused: boolean) => {
-    progress.now = { ...progress.now, isPaused };
-  };
-  setHandler(pauseSignal, () => setPaused(true));
-  setHandler(resumeSignal, () => setPaused(false));
-  setHandler(progressQuery, () => progress.now);
-  const runtime = createTemporalRuntime({
-    encodeQueue: encodeQueue(input.job.model, input.device),
-    batches: input.batches,
-    isPaused: () => progress.now.isPaused,
-    report: (event) => {
-      progress.now = addProgress(progress.now, event);
-    },
+  const { job, device } = input;
+  let progress: JobProgress = { ...noProgress, ...input.progress };
+  const inTurn = createInTurn();
+  const slots = new Slots(input.batches);
+  const gate = new Gate(progress.isPaused);
+  const current = (): JobProgress => ({
+    ...progress,
+    isPaused: gate.isClosed,
+    batches: { underWay: slots.taken, limit: slots.limit },
   });
-  return { runtime, progress };
+  // What is asked of the job comes in its turn, as steps' outcomes do.
+  const steered = async (act: () => void) => {
+    await inTurn(Promise.resolve());
+    act();
+    return current();
+  };
+  setHandler(pauseSignal, () => void steered(() => gate.close()));
+  setHandler(resumeSignal, () => void steered(() => gate.open()));
+  setHandler(pauseUpdate, () => steered(() => gate.close()));
+  setHandler(resumeUpdate, () => steered(() => gate.open()));
+  setHandler(scaleUpdate, (batches) => steered(() => slots.resize(batches)), { validator: checkBatches });
+  setHandler(progressQuery, current);
+  // Activities hear of a cancellation by themselves.
+  CancellationScope.current().cancelRequested.catch((error: unknown) => void steered(() => gate.fail(error)));
+  const runtime = createTemporalRuntime({
+    encodeQueue: encodeQueue(job.model, device),
+    slots,
+    checkpoint: () => gate.passed(),
+    report: (event) => {
+      progress = addProgress(progress, event);
+    },
+    inTurn,
+  });
+  return {
+    runtime,
+    finish: () => {
+      progress = { ...progress, phase: "done" };
+    },
+    /** What the run that goes on from there is started with. */
+    rest: (from: Position) => ({ batches: slots.limit, from, progress: current() }),
+  };
+}
+
+function checkBatches(batches: unknown): void {
+  if (Number.isInteger(batches) && Number(batches) >= 1 && Number(batches) <= mostBatches) return;
+  throw ApplicationFailure.nonRetryable(
+    `${batches} batches cannot be under way: it must be 1 to ${mostBatches}`,
+    "E_USAGE",
+  );
 }
 
 /** What `refreshCorpus` is started with. */
