@@ -1,35 +1,62 @@
-import { afterAll, beforeAll, describe } from "@jest/globals";
-import { describeRuntimes } from "../conformance/runtime.ts";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { describeRuntimes, type RuntimeUnderTest } from "../conformance/runtime.ts";
 import { serviceProgram } from "../services/server.ts";
-import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
-import { temporaryFolder } from "../support/command-line.ts";
-import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
+import { startTemporal } from "../services/temporal-server.ts";
+import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { startFleetWorker } from "../support/fleet.ts";
 
 const isHere = serviceProgram("temporal") !== undefined;
 if (!isHere) process.stderr.write("skipped: no Temporal server could be brought\n");
 
-(isHere ? describe : describe.skip)("the same job in one process and on a fleet", () => {
-  let temporal: TemporalServer;
-  let workers: readonly FleetWorker[];
-  let environment: Readonly<Record<string, string>> = {};
+/** Waits until a job has written the first batch. */
+async function encoding(work: string): Promise<void> {
+  for (let look = 0; look < 6_000; look += 1) {
+    const paths = await readdir(work, { recursive: true }).catch(() => []);
+    if (paths.some((path) => /batches\/.*\.arrow$/.test(path))) return;
+    await delay(10);
+  }
+  throw new Error("no batch came");
+}
 
-  beforeAll(async () => {
+if (isHere)
+  describeRuntimes("embedded and on temporal alike", async () => {
     const folder = await temporaryFolder();
-    temporal = await startTemporal(folder);
-    environment = { TEMPORAL_ADDRESS: temporal.address };
-    // A store in a folder is written by one worker; the other one encodes.
-    const start = (queues: string) =>
-      startFleetWorker({ cwd: folder, environment, arguments: ["--queues", queues, "--batch-size", "16"] });
-    workers = await Promise.all([start("orchestrate,io,encode"), start("encode")]);
-  }, 120_000);
-
-  afterAll(async () => {
-    for (const { child } of workers ?? []) child.kill("SIGKILL");
-    await temporal?.server.kill();
+    const temporal = await startTemporal(folder);
+    const options = { cwd: folder, environment: { TEMPORAL_ADDRESS: temporal.address } };
+    const worker = await startFleetWorker({ ...options, arguments: ["--token-budget", "64", "--concurrency", "2"] });
+    const index = (name: string, more: readonly string[]) => [
+      ...["index", "docs", "--corpus", "handbook", "--model", tinyModel, "--json"],
+      ...["--store", `${name}/store`, "--work", `${name}/work`, ...more],
+    ];
+    const embedded: RuntimeUnderTest = {
+      name: "embedded",
+      index: (...more) => run(index("embedded", more), options),
+      async interrupt(...more) {
+        const { child, finished } = await start(index("embedded", more), options);
+        await encoding(join(folder, "embedded/work"));
+        child.kill("SIGKILL");
+        await finished;
+      },
+    };
+    const onTemporal: RuntimeUnderTest = {
+      name: "temporal",
+      index: (...more) => run(index("temporal", ["--on", "temporal", ...more]), options),
+      async interrupt(...more) {
+        const { stdout } = await run(index("temporal", ["--on", "temporal", "--detach", ...more]), options);
+        const { job } = JSON.parse(stdout.split("\n")[0] ?? "{}") as { job: string };
+        await encoding(join(folder, "temporal/work"));
+        await run(["jobs", "cancel", job], options);
+        await run(["jobs", "watch", job], options);
+      },
+    };
+    return {
+      folder,
+      runtimes: [embedded, onTemporal],
+      async close() {
+        worker.child.kill("SIGKILL");
+        await temporal.server.kill();
+      },
+    };
   });
-
-  describeRuntimes({
-    "one process": { arguments: ["--batch-size", "16"], environment: () => ({}) },
-    temporal: { arguments: ["--on", "temporal"], environment: () => environment },
-  });
-});

@@ -86,7 +86,7 @@ const kills = 6;
   }, 60_000);
 
   test("jobs are listed by corpus, store and status", async () => {
-    expect((await run(index("other", "--on", "temporal", "--corpus", 'other\'s "pages"'), options())).code).toBe(0);
+    expect((await run(index("named", "--on", "temporal", "--corpus", 'other\'s "pages"'), options())).code).toBe(0);
     const listed = async (...filter: readonly string[]) => {
       const { code, result } = await run(["jobs", "list", "--json", ...filter], options());
       return { code, jobs: (result.jobs as { status: string }[]).map(({ status }) => status) };

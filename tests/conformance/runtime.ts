@@ -1,146 +1,171 @@
-import { readdir, readFile, rm } from "node:fs/promises";
+import { appendFile, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "@jest/globals";
-import { type Finished, run, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { Finished } from "../support/command-line.ts";
 import { madeUpMarkdown, pointsOf, writeFiles } from "../support/corpus.ts";
 
-/** What a runtime is started with, beside the job. */
+/** A way to have an index job run. */
 export interface RuntimeUnderTest {
-  readonly arguments: readonly string[];
-  readonly environment: () => Readonly<Record<string, string>>;
-}
-
-/** What is left of a run: all of it but the names of stores and folders is the runtime's to get right. */
-interface Remains {
-  readonly code: number | null;
-  readonly error: string | undefined;
-  readonly summary: unknown;
-  readonly points: ReadonlyMap<string, string>;
-  readonly manifest: unknown;
-  readonly quarantine: readonly unknown[];
-  readonly verified: number | null;
-}
-
-interface Stage {
   readonly name: string;
-  readonly change?: (folder: string) => Promise<void>;
-  readonly arguments?: readonly string[];
+  /** Indexes `docs` of the folder into `<name>/store`, with its work in `<name>/work`. */
+  index(...more: readonly string[]): Promise<Finished>;
+  /** Begins the same and ends it when the job has begun to encode. What is done is kept. */
+  interrupt(...more: readonly string[]): Promise<void>;
 }
 
-const stages: readonly Stage[] = [
-  { name: "a fresh corpus" },
-  { name: "nothing changed" },
-  {
-    name: "files changed, new and gone",
-    change: async (folder) => {
-      await writeFiles(folder, { "docs/3.md": madeUpMarkdown(303), "docs/new.md": madeUpMarkdown(304, 6) });
-      await rm(join(folder, "docs/5.md"));
-    },
-  },
-  {
-    name: "rows that cannot be read",
-    change: (folder) => writeFiles(folder, { "docs/rows.jsonl": '{"text":"a row"}\n{"text": broken}\n{"text":"b"}\n' }),
-  },
-  { name: "everything again", arguments: ["--full"] },
-  {
-    name: "rows repaired",
-    change: (folder) => writeFiles(folder, { "docs/rows.jsonl": '{"text":"a row"}\n{"text":"c"}\n{"text":"b"}\n' }),
-  },
-  { name: "nothing left, and not said", change: (folder) => rm(join(folder, "docs"), { recursive: true }) },
-  {
-    name: "nothing left, as it should be",
-    change: (folder) => writeFiles(folder, { "docs/.keep": "" }),
-    arguments: ["--allow-empty"],
-  },
-];
+/** Runtimes that work on the same corpus, the reference first. */
+export interface OpenRuntimes {
+  readonly folder: string;
+  readonly runtimes: readonly [RuntimeUnderTest, RuntimeUnderTest];
+  close(): Promise<void>;
+}
 
-/** A job goes through the same stages on every runtime, and after each of them the same is left. */
-export function describeRuntimes(runtimes: Readonly<Record<string, RuntimeUnderTest>>): void {
-  const remains = new Map<string, readonly Remains[]>();
+const files = 60;
 
-  test.each(Object.entries(runtimes))(
-    "goes through all stages on %s",
-    async (name, runtime) => {
-      const folder = await temporaryFolder();
-      for (let file = 0; file < 40; file += 1) await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file) });
-      const left: Remains[] = [];
-      for (const stage of stages) {
-        await stage.change?.(folder);
-        left.push(await remainsOf(folder, await index(folder, runtime, stage.arguments ?? []), runtime));
-      }
-      remains.set(name, left);
-    },
-    400_000,
-  );
+/**
+ * What holds whichever runtime carries a job out: the manifest, the points, the quarantine and the summary are the same. Tests
+ * build on each other: each runs the same job again after the corpus was changed.
+ */
+export function describeRuntimes(title: string, open: () => Promise<OpenRuntimes>): void {
+  describe(title, () => {
+    let opened: OpenRuntimes;
 
-  test.each(stages.map(({ name }, place) => [name, place] as const))("%s: the same is left", (_, place) => {
-    const [[, first], ...others] = [...remains] as [[string, readonly Remains[]], ...[string, readonly Remains[]][]];
-    expect(others).toHaveLength(Object.keys(runtimes).length - 1);
-    for (const [, other] of others) expect(other[place]).toEqual(first[place]);
+    beforeAll(async () => {
+      opened = await open();
+      await write(
+        Object.fromEntries(Array.from({ length: files }, (_, file) => [`${file}.md`, madeUpMarkdown(file, 4)])),
+      );
+    }, 180_000);
+    afterAll(() => opened?.close());
+
+    const write = (pages: Readonly<Record<string, string>>) =>
+      writeFiles(
+        opened.folder,
+        Object.fromEntries(Object.entries(pages).map(([name, text]) => [`docs/${name}`, text])),
+      );
+    const indexBoth = async (...more: readonly string[]) => {
+      const [reference, other] = opened.runtimes;
+      return [await reference.index(...more), await other.index(...more)] as const;
+    };
+    const outcomes = async () => {
+      const [reference, other] = opened.runtimes;
+      return [await outcomeOf(opened.folder, reference.name), await outcomeOf(opened.folder, other.name)] as const;
+    };
+    /** The same outcome, and what of it a scenario is about. */
+    const same = async (...more: readonly string[]) => {
+      const codes = (await indexBoth(...more)).map(({ code }) => code);
+      const [expected, found] = await outcomes();
+      expect(found).toEqual(expected);
+      return { codes, summary: expected.head.summary, ...expected };
+    };
+
+    test("a fresh corpus", async () => {
+      const { codes, summary, points } = await same();
+      expect([codes, summary.documents, summary.worked.documents]).toEqual([[0, 0], files, files]);
+      expect(points.size).toBe(summary.points);
+    }, 180_000);
+
+    test("one that has not changed", async () => {
+      const { codes, summary } = await same();
+      expect([codes, summary.documents, summary.worked.documents]).toEqual([[0, 0], files, 0]);
+    }, 120_000);
+
+    test("documents that changed, shrank, came and went", async () => {
+      await write({ "1.md": madeUpMarkdown(1_001, 6), "2.md": madeUpMarkdown(2, 1), "new.md": madeUpMarkdown(77, 2) });
+      await rm(join(opened.folder, "docs/3.md"));
+      const { summary } = await same();
+      expect([summary.documents, summary.worked.documents]).toEqual([files, 3]);
+      expect(summary.deletedPoints).toBeGreaterThan(0);
+    }, 120_000);
+
+    test("everything again", async () => {
+      const { summary } = await same("--full");
+      expect([summary.worked.documents, summary.worked.unchangedDocuments]).toEqual([files, 0]);
+    }, 180_000);
+
+    test("rows that are bad", async () => {
+      const rows = Array.from({ length: 50 }, (_, row) =>
+        row % 10 === 3 ? "{ this is none" : JSON.stringify({ id: `${row % 40}`, text: `row ${row} of the table` }),
+      );
+      await write({ "rows.jsonl": rows.join("\n"), "broken.json": "[1, 2" });
+      const { codes, quarantine } = await same("--id-field", "id");
+      expect(codes).toEqual([3, 3]);
+      expect(quarantine.length).toBeGreaterThanOrEqual(6);
+      await rm(join(opened.folder, "docs/rows.jsonl"));
+      await rm(join(opened.folder, "docs/broken.json"));
+      expect((await same()).quarantine).toEqual([]);
+    }, 180_000);
+
+    test("a plan that was left half-way", async () => {
+      const many = Object.fromEntries(
+        Array.from({ length: 400 }, (_, file) => [`more/${file}.md`, madeUpMarkdown(file, 5)]),
+      );
+      await write(many);
+      for (const runtime of opened.runtimes) await runtime.interrupt();
+      const { codes, summary } = await same();
+      expect([codes, summary.documents]).toEqual([[0, 0], files + 400]);
+    }, 400_000);
+
+    test("an object that changes while the job runs", async () => {
+      const large = Array.from({ length: 6_000 }, (_, row) => JSON.stringify({ text: `row ${row} of a long table` }));
+      await write({
+        "m.jsonl": large.join("\n"),
+        "z.jsonl": JSON.stringify({ text: "the last one before the change" }),
+      });
+      const running = Promise.all(opened.runtimes.map((runtime) => runtime.index()));
+      for (const { name } of opened.runtimes) await planned(join(opened.folder, name, "work"));
+      await appendFile(
+        join(opened.folder, "docs/z.jsonl"),
+        `\n${JSON.stringify({ text: "written while the job ran" })}`,
+      );
+      expect((await running).map(({ code }) => code)).toEqual([0, 0]);
+      const [expected, found] = await outcomes();
+      expect(found.points).toEqual(expected.points);
+      expect(found.head.pages).toEqual(expected.head.pages);
+      expect([...found.points.values()].some((point) => point.includes("written while the job ran"))).toBe(true);
+    }, 240_000);
   });
-
-  test("the stages are what they say", () => {
-    const [left] = [...remains.values()] as [readonly Remains[]];
-    expect(left.map(({ code }) => code)).toEqual([0, 0, 0, 3, 3, 0, 4, 0]);
-    expect(left.map(({ verified }) => verified)).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
-    const [fresh, unchanged, changed] = left as [Remains, Remains, Remains];
-    expect(fresh.points.size).toBeGreaterThan(40);
-    expect(unchanged.points).toEqual(fresh.points);
-    expect(changed.points).not.toEqual(fresh.points);
-    expect(left.at(-1)?.points.size).toBe(0);
-  });
 }
 
-function index(folder: string, { arguments: more, environment }: RuntimeUnderTest, stage: readonly string[]) {
-  const places = ["--corpus", "docs", "--store", "store", "--work", "work"];
-  const args = ["index", "docs", "--model", tinyModel, "--json", ...places, ...more, ...stage];
-  return run(args, { cwd: folder, environment: environment() });
+interface Outcome {
+  readonly head: { readonly pages: unknown; readonly summary: Summary };
+  readonly points: ReadonlyMap<string, string>;
+  /** What each bad row or object is, and why. */
+  readonly quarantine: readonly string[];
 }
 
-async function remainsOf(folder: string, { code, result }: Finished, runtime: RuntimeUnderTest): Promise<Remains> {
-  const [job] = (await readdir(join(folder, "work/jobs"))).map((name) => name.replace(/\.json$/, ""));
-  const work = join(folder, "work", job as string);
-  const { summary, ...manifest } = await manifestOf(work);
-  const verify = ["verify", "--work", "work", "--sample", "500", "--json"];
-  const verified = await run(verify, { cwd: folder, environment: runtime.environment() });
-  return {
-    code,
-    error: result.error?.code,
-    summary,
-    points: await pointsOf(join(folder, "store")),
-    manifest,
-    quarantine: await quarantineOf(join(work, "quarantine")),
-    verified: verified.code,
-  };
+interface Summary {
+  readonly documents: number;
+  readonly points: number;
+  readonly deletedPoints: number;
+  readonly worked: { readonly documents: number; readonly unchangedDocuments: number };
 }
 
-/** Without what differs between two folders of the same files: when they were written, and which store they are in. */
-async function manifestOf(work: string) {
-  const head = JSON.parse(await readFile(join(work, "manifest/head.json"), "utf8")) as ManifestHead;
-  const { store: _, pages, ...facts } = head;
-  const texts = await Promise.all(pages.map(({ key }) => readFile(join(work, key), "utf8")));
-  const parts = linesOf(texts).map((line) => {
-    const { version, ...part } = JSON.parse(line) as { readonly version: string };
-    return { ...part, isToBeReadAgain: !/^[\w:-]+$/.test(version) };
-  });
-  return { ...facts, parts };
+/** All that a job leaves behind, but for what says which store it is. Pages of a manifest are named by their content. */
+async function outcomeOf(folder: string, name: string): Promise<Outcome> {
+  const work = join(folder, name, "work", await jobFolder(join(folder, name, "work")));
+  const { store: _, engines: __, ...head } = JSON.parse(await readFile(join(work, "manifest/head.json"), "utf8"));
+  const quarantine: string[] = [];
+  for (const file of await readdir(join(work, "quarantine")).catch(() => [])) {
+    const text = await readFile(join(work, "quarantine", file), "utf8");
+    quarantine.push(...text.split("\n").filter((line) => line !== ""));
+  }
+  return { head, points: await pointsOf(join(folder, name, "store")), quarantine: quarantine.sort() };
 }
 
-interface ManifestHead {
-  readonly store: string;
-  readonly pages: readonly { readonly key: string }[];
-  readonly summary?: unknown;
+async function jobFolder(work: string): Promise<string> {
+  const names = (await readdir(work)).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  expect(names).toHaveLength(1);
+  return names[0] as string;
 }
 
-async function quarantineOf(folder: string): Promise<readonly unknown[]> {
-  const names = (await readdir(folder).catch(() => [])).sort();
-  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
-  return linesOf(texts).map((line) => {
-    const { version: _, ...record } = JSON.parse(line) as { readonly version: string };
-    return record;
-  });
-}
-
-function linesOf(texts: readonly string[]): readonly string[] {
-  return texts.flatMap((text) => text.split("\n").filter((line) => line !== ""));
+/** Waits until the job has listed the corpus. */
+async function planned(work: string): Promise<void> {
+  for (let look = 0; look < 6_000; look += 1) {
+    const place = join(work, await jobFolder(work), "plan");
+    if ((await readdir(place).catch(() => [])).length > 0) return;
+    await delay(5);
+  }
+  throw new Error("no plan came");
 }

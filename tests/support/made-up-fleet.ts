@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
-import { type Jobs, openJobs } from "@millrace/workers";
+import { type Jobs, openJobs, type WorkerVersion } from "@millrace/workers";
 import { type EmbedCorpusInput, encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { temporaryFolder } from "./command-line.ts";
@@ -16,6 +16,7 @@ export interface MadeUpWorker {
   readonly corpus: Omit<MadeUpCorpus, "onStep">;
   /** Parts of a worker that it has; all by default. */
   readonly queues?: readonly string[];
+  readonly version?: WorkerVersion;
 }
 
 export interface MadeUpStep {
@@ -41,8 +42,9 @@ export class MadeUpFleet {
     private readonly cacheDirectory: string,
   ) {}
 
-  static async start(): Promise<MadeUpFleet> {
-    const temporal = await startTemporal(await temporaryFolder());
+  /** @param settings of the server's dynamic configuration, as `name=value` */
+  static async start(settings: readonly string[] = []): Promise<MadeUpFleet> {
+    const temporal = await startTemporal(await temporaryFolder(), settings);
     return new MadeUpFleet(temporal, await openJobs({ address: temporal.address }), await temporaryFolder());
   }
 
@@ -81,17 +83,21 @@ export class MadeUpFleet {
 
   /** Starts a job of the made-up corpus of that name, as soon as the server has heard of all workers. */
   async startJob(id: string, given: Partial<EmbedCorpusInput> = {}): Promise<void> {
-    const input = { ...madeUpInput, job: { ...madeUpInput.job, corpus: id }, ...given };
-    const needs = [ioQueue, encodeQueue(madeUpInput.job.model, "cpu")];
-    const job = { id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs };
     for (;;) {
       try {
-        return await this.jobs.start(job);
+        return await this.startOnce(id, given);
       } catch (error) {
         if (!(error instanceof MillraceError) || error.code !== "E_WORKER_MISSING") throw error;
         await delay(50);
       }
     }
+  }
+
+  /** The same, once. @throws E_WORKER_MISSING */
+  async startOnce(id: string, given: Partial<EmbedCorpusInput> = {}): Promise<void> {
+    const input = { ...madeUpInput, job: { ...madeUpInput.job, corpus: id }, ...given };
+    const needs = [ioQueue, encodeQueue(madeUpInput.job.model, "cpu")];
+    return this.jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs });
   }
 
   async stop(): Promise<void> {

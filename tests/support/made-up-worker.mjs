@@ -14,6 +14,7 @@ const {
   address,
   cacheDirectory,
   corpus,
+  version,
   queues = ["orchestrate", "io", "encode"],
 } = JSON.parse(process.argv[2] ?? "{}");
 const bundlePath = await bundleWorkflows({
@@ -42,6 +43,7 @@ const all = [
 await runWorkers({
   address,
   queues: all.filter(({ part }) => queues.includes(part)),
+  ...(version === undefined ? {} : { version }),
   stop: stop.signal,
   graceMilliseconds: 5_000,
   onReady: () => void process.stdout.write("ready\n"),

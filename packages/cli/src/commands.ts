@@ -197,7 +197,17 @@ export const commands: readonly CommandFacts[] = [
     name: "worker",
     parameters: "",
     summary: "take work from a Temporal server's queues until stopped; finishes what is under way",
-    settings: ["queues", "concurrency", "qdrantTimeout", ...temporal, ...model, ...engine, ...output],
+    settings: [
+      "queues",
+      "concurrency",
+      "deployment",
+      "buildId",
+      "qdrantTimeout",
+      ...temporal,
+      ...model,
+      ...engine,
+      ...output,
+    ],
     load: () => import("./commands/worker.js"),
   },
   {

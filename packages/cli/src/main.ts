@@ -9,6 +9,7 @@ import { interruptedExit } from "./report/errors.js";
 import { reportFailure } from "./report/failure.js";
 import { chooseMode, createReporter } from "./report.js";
 import { usageError } from "./usage.js";
+import { version } from "./version.js";
 
 /** Runs the command line and ends with its exit code. */
 async function main(): Promise<number> {
@@ -58,8 +59,6 @@ function createProgram(run: Run): Command {
   for (const facts of commands) addCommand(program, facts, run);
   return program;
 }
-
-const version = "0.1.0";
 
 const refuse = (command: string) => (error: CommanderError) => {
   throw usageError(error, command);

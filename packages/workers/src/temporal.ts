@@ -24,6 +24,11 @@ export async function bundleWorkflows(place: WorkflowsPlace): Promise<string> {
   return (await import("./temporal/bundle.js")).bundleWorkflows(place);
 }
 
+/** Digest of the workflows as they are built. @param workflowsPath the compiled module that names them */
+export async function workflowsDigest(workflowsPath: string): Promise<string> {
+  return (await import("./temporal/bundle.js")).workflowsDigest(workflowsPath);
+}
+
 /** Takes work from a Temporal server's queues until told to stop. */
 export async function runWorkers(options: WorkerOptions): Promise<void> {
   return (await import("./temporal/worker.js")).runWorkers(options);

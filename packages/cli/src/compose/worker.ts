@@ -29,10 +29,12 @@ import {
   runWorkers,
   type StepControl,
   withPrompt,
+  workflowsDigest,
   workRoot,
 } from "@millrace/workers";
 import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
+import { version } from "../version.js";
 import { deviceKind, workLimitsFor } from "./device.js";
 import { lockStore, openSplitter } from "./job.js";
 import {
@@ -63,6 +65,7 @@ export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest)
     await runWorkers({
       ...temporalPlace(settings),
       queues: work.queues,
+      ...(await workerVersion(settings, say)),
       stop,
       graceMilliseconds,
       onReady: () => say(`taking work from ${work.queues.map(({ queue }) => queue).join(", ")}`),
@@ -70,6 +73,16 @@ export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest)
   } finally {
     await work.close();
   }
+}
+
+const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
+
+/** Which build of its deployment the worker is; by default named by what decides whether jobs of one can go on with another. */
+async function workerVersion({ deployment, buildId }: Settings, say: Say) {
+  if (deployment === undefined) return {};
+  const build = buildId ?? `${version}-${await workflowsDigest(workflowsPath)}`;
+  say(`build ${build} of the deployment ${deployment}`);
+  return { version: { deployment, buildId: build } };
 }
 
 /** A batch takes seconds; a long object's split may take minutes, and is begun again elsewhere if it takes longer. */
@@ -88,7 +101,6 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
   const closers: (() => Promise<void>)[] = [];
   const atOnce = settings.concurrency;
   if (settings.queues.includes("orchestrate")) {
-    const workflowsPath = fileURLToPath(import.meta.resolve("@millrace/workflows/temporal"));
     const bundlePath = await bundleWorkflows({
       workflowsPath,
       cacheDirectory: settings.cacheDirectory,

@@ -521,6 +521,30 @@ export const settings = {
     flag: "--every <time>",
     env: ["MILLRACE_EVERY"],
   }),
+  deployment: setting({
+    group: "running",
+    doc: "Worker deployment on the Temporal server: jobs then stay with the build of the workers that began them",
+    schema: z
+      .string()
+      .regex(/^[\w-]+$/, "it must be letters, digits, _ and -")
+      .optional(),
+    default: undefined,
+    example: "millrace",
+    flag: "--deployment <name>",
+    env: ["MILLRACE_DEPLOYMENT"],
+  }),
+  buildId: setting({
+    group: "running",
+    doc: "Build of the deployment that a worker is; by default the product's version and a digest of its workflows",
+    schema: z
+      .string()
+      .regex(/^[\w.-]+$/, "it must be letters, digits, _, . and -")
+      .optional(),
+    default: undefined,
+    example: "2026-11-25",
+    flag: "--build-id <id>",
+    env: ["MILLRACE_BUILD_ID"],
+  }),
   queues: setting({
     group: "running",
     doc: "What a worker does: orchestrate jobs, io (read, split, write), encode",

@@ -18,9 +18,8 @@ export interface WorkflowsPlace {
 
 /** Bundles the workflows once per version of them: bundling takes seconds of each worker's start. @returns its path */
 export async function bundleWorkflows({ workflowsPath, cacheDirectory, isEncrypted }: WorkflowsPlace): Promise<string> {
-  const folders = [dirname(dirname(workflowsPath)), dirname(fileURLToPath(import.meta.resolve("@millrace/core")))];
   const kind = isEncrypted ? "encrypted" : "plain";
-  const path = join(cacheDirectory, "workflows", `${await digestOf(folders)}-${kind}.js`);
+  const path = join(cacheDirectory, "workflows", `${await workflowsDigest(workflowsPath)}-${kind}.js`);
   if (existsSync(path)) return path;
   const { code } = await bundleWorkflowCode({
     workflowsPath,
@@ -31,8 +30,9 @@ export async function bundleWorkflows({ workflowsPath, cacheDirectory, isEncrypt
   return path;
 }
 
-/** Digest of all that a bundle is made of: the modules of these builds, and the bundler's version. */
-async function digestOf(folders: readonly string[]): Promise<string> {
+/** Digest of all that a bundle is made of: the modules of these builds, and the bundler's version. Names a build of a worker. */
+export async function workflowsDigest(workflowsPath: string): Promise<string> {
+  const folders = [dirname(dirname(workflowsPath)), dirname(fileURLToPath(import.meta.resolve("@millrace/core")))];
   const { version } = createRequire(import.meta.url)("@temporalio/worker/package.json") as { version: string };
   const hash = createHash("sha256").update(version);
   for (const folder of folders) {

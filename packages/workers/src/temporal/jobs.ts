@@ -143,15 +143,27 @@ async function startJob(client: Client, job: JobToStart): Promise<void> {
   }
 }
 
+/** Of the server's enumeration: a worker that takes the jobs of its build. */
+const versioned = 2;
+
 /** A queue that nobody polls would let the job wait in silence. */
 async function requireWorker(client: Client, queue: string): Promise<void> {
   const isOrchestration = queue.endsWith("orchestrate");
-  const { pollers } = await client.connection.workflowService.describeTaskQueue({
+  const { pollers, versioningInfo } = await client.connection.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
     taskQueue: { name: queue },
     // 1 is a queue of workflow tasks, 2 of activities.
     taskQueueType: isOrchestration ? 1 : 2,
   });
+  const [version, ...others] = (pollers ?? []).map(({ deploymentOptions }) => deploymentOptions);
+  const isVersioned = [version, ...others].every((options) => options?.workerVersioningMode === versioned);
+  if (isOrchestration && isVersioned && !versioningInfo?.currentDeploymentVersion?.buildId) {
+    const { deploymentName, buildId } = version ?? {};
+    throw new MillraceError("E_WORKER_MISSING", `no build of the deployment ${deploymentName} is its current one`, {
+      why: "its workers take no new job until one is",
+      fix: `Make it so: temporal worker deployment set-current-version --deployment-name ${deploymentName} --build-id ${buildId}`,
+    });
+  }
   if ((pollers ?? []).length > 0) return;
   throw new MillraceError("E_WORKER_MISSING", `no worker takes work from ${queue}`, {
     fix: "Start one with: millrace worker --model <the same model>",

@@ -1,4 +1,4 @@
-import { DefaultLogger, NativeConnection, Runtime, Worker } from "@temporalio/worker";
+import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerDeploymentOptions } from "@temporalio/worker";
 import { type ControlledSteps, createActivities } from "./activities.js";
 import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
 import { dataConverter } from "./data-converter.js";
@@ -14,8 +14,19 @@ const stickyTimeout = "2 seconds";
 /** Signs of life are passed on this often; with the answer comes that a job was cancelled. */
 const heartbeatThrottle = "5 seconds";
 
+/** Which build of which deployment a worker is. */
+export interface WorkerVersion {
+  readonly deployment: string;
+  readonly buildId: string;
+}
+
 export interface WorkerOptions extends TemporalPlace {
   readonly queues: readonly QueueToPoll[];
+  /**
+   * With it, the worker takes new jobs only once its build is the deployment's current one, and a job stays with the build that
+   * began it until it goes on in a new history.
+   */
+  readonly version?: WorkerVersion;
   /** When it fires, nothing new is taken; what is under way is finished. */
   readonly stop: AbortSignal;
   /** How long what is under way may take after `stop`, in milliseconds. */
@@ -25,8 +36,9 @@ export interface WorkerOptions extends TemporalPlace {
 }
 
 /** Polls the queues until told to stop. @throws E_UNREACHABLE and its kin when the server is not there at the start */
-export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...place }: WorkerOptions): Promise<void> {
-  const { connection: options, namespace, address } = resolvePlace(place);
+export async function runWorkers(options: WorkerOptions): Promise<void> {
+  const { queues, version, stop, graceMilliseconds, onReady, ...place } = options;
+  const { connection: connectionOptions, namespace, address } = resolvePlace(place);
   const converter = dataConverter(place.keys);
   Runtime.install({
     logger: new DefaultLogger("ERROR"),
@@ -34,7 +46,7 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
     telemetryOptions: { logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } } },
     shutdownSignals: [],
   });
-  const connection = await NativeConnection.connect(options).catch((error: unknown) => {
+  const connection = await NativeConnection.connect(connectionOptions).catch((error: unknown) => {
     throw temporalError(error, { address, namespace });
   });
   try {
@@ -48,6 +60,7 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
           shutdownGraceTime: graceMilliseconds,
           stickyQueueScheduleToStartTimeout: stickyTimeout,
           maxHeartbeatThrottleInterval: heartbeatThrottle,
+          ...(version === undefined ? {} : { workerDeploymentOptions: pinnedTo(version) }),
           ...("stepsFor" in queue
             ? { activities: createActivities(queue.stepsFor), maxConcurrentActivityTaskExecutions: queue.atOnce }
             : { workflowBundle: { codePath: queue.bundlePath } }),
@@ -68,4 +81,12 @@ export async function runWorkers({ queues, stop, graceMilliseconds, onReady, ...
   } finally {
     await connection.close();
   }
+}
+
+function pinnedTo({ deployment, buildId }: WorkerVersion): WorkerDeploymentOptions {
+  return {
+    version: { deploymentName: deployment, buildId },
+    useWorkerVersioning: true,
+    defaultVersioningBehavior: "PINNED",
+  };
 }

@@ -2,11 +2,11 @@ import type { Job, ReindexOptions, Summary } from "@millrace/core";
 import {
   ApplicationFailure,
   CancellationScope,
-  continueAsNew,
   defineQuery,
   defineSignal,
   defineUpdate,
   executeChild,
+  makeContinueAsNewFunc,
   setHandler,
   upsertSearchAttributes,
 } from "@temporalio/workflow";
@@ -34,6 +34,9 @@ export const progressQuery = defineQuery<JobProgress>("progress");
 /** More are not to be under way at once: the job's state and its histories grow with them. */
 const mostBatches = 10_000;
 
+/** A new history is the one place where a job may go over to another build of the workers: it is read from its beginning. */
+const upgrading = { initialVersioningBehavior: "AUTO_UPGRADE" } as const;
+
 /** What `embedCorpus` is started with. */
 export interface EmbedCorpusInput {
   readonly job: Job;
@@ -53,7 +56,7 @@ export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
   const { runtime, finish, rest } = openRuntime(input);
   const outcome = await embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full));
   if ("rest" in outcome) {
-    return continueAsNew<typeof embedCorpus>({ ...input, ...rest(outcome.rest) });
+    return makeContinueAsNewFunc<typeof embedCorpus>(upgrading)({ ...input, ...rest(outcome.rest) });
   }
   finish();
   return outcome.summary;
@@ -70,7 +73,7 @@ export async function reindexCorpus(input: ReindexCorpusInput): Promise<ReindexS
   const { runtime, finish, rest } = openRuntime(input);
   const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
   if ("rest" in outcome) {
-    return continueAsNew<typeof reindexCorpus>({ ...input, ...rest(outcome.rest) });
+    return makeContinueAsNewFunc<typeof reindexCorpus>(upgrading)({ ...input, ...rest(outcome.rest) });
   }
   const summary = await promoteFilled(runtime, job, { options, filled: outcome.summary });
   finish();
