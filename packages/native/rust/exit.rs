@@ -11,7 +11,9 @@ use crate::lanes::Lanes;
 static EXITING: AtomicBool = AtomicBool::new(false);
 static LANES: Mutex<Vec<(usize, Weak<Lanes>)>> = Mutex::new(Vec::new());
 static LOADING: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-static LOADED: Condvar = Condvar::new();
+/// Threads that make sessions.
+static MAKING: Mutex<usize> = Mutex::new(0);
+static MADE: Condvar = Condvar::new();
 
 pub fn is_exiting() -> bool {
     EXITING.load(Ordering::Acquire)
@@ -24,12 +26,19 @@ pub fn watch(environment: usize, lanes: &Arc<Lanes>) {
     all.push((environment, Arc::downgrade(lanes)));
 }
 
-/// Loads a session; the end of the process calls the loading off and waits for it.
+/// Makes a session and its lanes; the end of the process waits for it.
+pub fn while_making(make: impl FnOnce()) {
+    *MAKING.lock().unwrap() += 1;
+    make();
+    *MAKING.lock().unwrap() -= 1;
+    MADE.notify_all();
+}
+
+/// Loads a model; the end of the process calls the loading off.
 pub fn while_loading<T>(options: *mut OrtSessionOptions, load: impl FnOnce() -> T) -> T {
     LOADING.lock().unwrap().push(options as usize);
     let result = load();
     LOADING.lock().unwrap().retain(|it| *it != options as usize);
-    LOADED.notify_all();
     result
 }
 
@@ -49,14 +58,14 @@ pub fn register() {
 extern "C" fn at_exit() {
     EXITING.store(true, Ordering::Release);
     close(|_| true);
-    let mut loading = LOADING.lock().unwrap();
-    for options in loading.iter() {
+    for options in LOADING.lock().unwrap().iter() {
         // SAFETY: the loading thread frees the options only after it has taken them off this list.
         let status = unsafe { (ort::api().SessionOptionsSetLoadCancellationFlag)(*options as *mut _, true) };
         let _ = crate::failure::check(status);
     }
-    while !loading.is_empty() {
-        loading = LOADED.wait(loading).unwrap();
+    let mut making = MAKING.lock().unwrap();
+    while *making > 0 {
+        making = MADE.wait(making).unwrap();
     }
 }
 

@@ -85,7 +85,12 @@ pub fn create_model<'env>(
                 }
                 Err(failure) => promise.reject(failure),
             };
-        thread::Builder::new().name("ort-load".into()).stack_size(8 << 20).spawn(load).map(|_| ()).map_err(no_thread)
+        thread::Builder::new()
+            .name("ort-load".into())
+            .stack_size(8 << 20)
+            .spawn(|| exit::while_making(load))
+            .map(|_| ())
+            .map_err(no_thread)
     })
 }
 
