@@ -95,7 +95,7 @@ function copyTree(tree, binding) {
     });
   for (const path of ["benchmarks/gpu.bench.mjs", "benchmarks/gpu", "benchmarks/report.mjs", "packages/cli/bin"])
     copy(path);
-  for (const name of ["core", "compiler", "workers"]) {
+  for (const name of ["core", "compiler", "native", "workers"]) {
     copy(`packages/${name}/package.json`);
     copy(`packages/${name}/dist`);
     mkdirSync(join(tree, "node_modules/@millrace"), { recursive: true });
