@@ -219,6 +219,6 @@ async function startWorker(context, model) {
 
 /** Events of all histories that the job went through. @param {Awaited<ReturnType<typeof openJobs>>} jobs */
 async function historyOf(jobs) {
-  const listed = await jobs.list(10_000);
+  const listed = await jobs.list({ limit: 10_000 });
   return { events: listed.reduce((sum, { events }) => sum + events, 0), runs: listed.length };
 }

@@ -64,6 +64,11 @@ const canary = "canary-7f3a";
     expect(result.points).toBe((await pointsOf(join(folder, "store"))).size);
     const failed = await index(current, "--overlap", "3");
     expect({ code: failed.code, error: failed.result.error?.code }).toEqual({ code: 4, error: "E_STORE_FINGERPRINT" });
+    const found = await run(["jobs", "list", "--store", "store", "--json"], {
+      cwd: folder,
+      environment: environment(`${current},${former}`),
+    });
+    expect((found.result.jobs as unknown[]).length).toBe(2);
     const raw = await recorded();
     expect(raw).toContain("binary/encrypted");
     expect(raw).toContain("Encoded failure");

@@ -1,4 +1,5 @@
-import { rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -66,7 +67,7 @@ const kills = 6;
   test("gives the same points as in one process", async () => {
     expect((await run(index("embedded"), options())).code).toBe(0);
     worker = await startWorker();
-    const { code, result, stderr } = await run(index("fleet", "--on", "temporal"), options());
+    const { code, result, stderr } = await run(index("fleet", "--on", "temporal", "--watch"), options());
     expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
     const expected = await pointsOf(join(folder, "embedded/store"));
     expect(await pointsOf(join(folder, "fleet/store"))).toEqual(expected);
@@ -83,6 +84,25 @@ const kills = 6;
     expect((result.worked as { documents: number }).documents).toBe(1);
     expect(result.documents).toBe(files - 1);
   }, 60_000);
+
+  test("jobs are listed by corpus, store and status", async () => {
+    expect((await run(index("other", "--on", "temporal", "--corpus", 'other\'s "pages"'), options())).code).toBe(0);
+    const listed = async (...filter: readonly string[]) => {
+      const { code, result } = await run(["jobs", "list", "--json", ...filter], options());
+      return { code, jobs: (result.jobs as { status: string }[]).map(({ status }) => status) };
+    };
+    expect(await listed("--corpus", 'other\'s "pages"')).toEqual({ code: 0, jobs: ["COMPLETED"] });
+    expect(await listed("--corpus", "nothing")).toEqual({ code: 0, jobs: [] });
+    expect(await listed("--store", "fleet/store", "--status", "completed")).toEqual({
+      code: 0,
+      jobs: ["COMPLETED", "COMPLETED"],
+    });
+    expect(await listed("--store", "fleet/store", "--status", "running")).toEqual({ code: 0, jobs: [] });
+    const program = serviceProgram("temporal") as string;
+    const list = ["workflow", "list", "--address", temporal.address, "--query", 'MillracePhase = "done"', "-o", "json"];
+    const { stdout } = spawnSync(program, list, { encoding: "utf8" });
+    expect((JSON.parse(stdout) as unknown[]).length).toBe(3);
+  }, 120_000);
 
   test("loses and doubles nothing when workers and the server are killed", async () => {
     const random = randomNumbers(4);
@@ -119,6 +139,24 @@ const kills = 6;
     expect([undefined, "E_JOB_ENDED"]).toContain(watched.result.error?.code);
     expect((await run(index("steered", "--on", "temporal"), options())).code).toBe(0);
     expect(await pointsOf(join(folder, "steered/store"))).toEqual(await pointsOf(join(folder, "calm/store")));
+  }, 120_000);
+
+  test("a job that is cancelled while it reads stops within seconds, and writes nothing after that", async () => {
+    const rows = Array.from({ length: 60_000 }, (_, row) => JSON.stringify({ text: madeUpMarkdown(row, 1) }));
+    await writeFiles(folder, { "large/rows.jsonl": rows.join("\n") });
+    const places = ["--store", "large/store", "--work", "large/work", "--model", tinyModel, "--json"];
+    const { stdout } = await run(["index", "large/rows.jsonl", ...places, "--on", "temporal", "--detach"], options());
+    const id = idOf(stdout);
+    const begun = async () => (await readdir(join(folder, "large/work", id, "batches")).catch(() => [])).length > 0;
+    for (let look = 0; look < 600 && !(await begun()); look += 1) await delay(50);
+    expect((await run(["jobs", "cancel", id], options())).code).toBe(0);
+    const cancelledAt = performance.now();
+    const { result } = await run(["jobs", "watch", id, "--json"], options());
+    expect([result.error?.code, performance.now() - cancelledAt < 15_000]).toEqual(["E_JOB_ENDED", true]);
+    await delay(1_000);
+    const after = await readdir(join(folder, "large/work"), { recursive: true });
+    await delay(4_000);
+    expect(await readdir(join(folder, "large/work"), { recursive: true })).toEqual(after);
   }, 120_000);
 
   test("a reindex fills a generation and exchanges it; the schedule goes on with what is live", async () => {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "@millrace/core";
 import { bundleWorkflows, jobWorkflowId, openJobs, runWorkers } from "@millrace/workers";
-import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import { attributes, encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import { cacheFolder } from "../../packages/cli/bin/node-version.mjs";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal } from "../services/temporal-server.ts";
@@ -36,7 +36,7 @@ const scenarios = [
   { name: "resumed-plan", corpus: { ...corpus, pages: [2], partsPerShard: 1, isResumed: true } },
   {
     name: "paused",
-    corpus: { ...corpus, pages: [1, 1], partsPerShard: 3, takes: 150 },
+    corpus: { ...corpus, pages: [1, 1], partsPerShard: 3, batchesPerPart: 3, takes: 150 },
     async steer(jobs, id) {
       await until(jobs, id, ({ chunks }) => chunks > 0);
       await jobs.update(id, "pause");
@@ -46,7 +46,7 @@ const scenarios = [
   },
   {
     name: "scaled",
-    corpus: { ...corpus, pages: [3], takes: 100 },
+    corpus: { ...corpus, pages: [3], batchesPerPart: 4, takes: 100 },
     input: { ...madeUpInput, batches: 2 },
     async steer(jobs, id) {
       await until(jobs, id, ({ chunks }) => chunks > 0);
@@ -126,7 +126,9 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
     });
     await Promise.race([ready.promise, working]);
     const jobs = await openJobs({ address: temporal.address });
-    const wanted = { id: name, workflow, queue: orchestrateQueue, input: given.input ?? madeUpInput, needs: [] };
+    const isSearchable = await jobs.register(Object.values(attributes));
+    const searched = { ...madeUpInput, ...given.input, isSearchable };
+    const wanted = { id: name, workflow, queue: orchestrateQueue, input: searched, needs: [] };
     while (!(await isStarted(jobs, wanted))) await delay(50);
     await steer?.(jobs, name);
     await jobs.result(name).catch(() => {});

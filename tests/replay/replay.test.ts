@@ -105,6 +105,12 @@ const mutants: readonly Mutant[] = [
     shows: "scaled",
   },
   {
+    what: "a job does not show its phase",
+    find: /if \(input\.isSearchable &&/,
+    put: "if (false &&",
+    shows: "plain",
+  },
+  {
     what: "a job is not scaled",
     find: /slots\.resize\(batches\)/,
     put: "undefined",
@@ -136,8 +142,8 @@ const mutants: readonly Mutant[] = [
   },
   {
     what: "the job of a schedule has another id",
-    find: /\{ workflowId, args: \[\{/,
-    put: '{ workflowId: "other", args: [{',
+    find: /(executeChild\)\(embedCorpus, \{\s*)workflowId,/,
+    put: '$1workflowId: "other",',
     shows: "refreshed",
   },
 ];

@@ -119,7 +119,7 @@ export const commands: readonly CommandFacts[] = [
     name: "plan",
     parameters: "[source]",
     summary: "say what index would do, how long it would take and what it would cost; writes nothing",
-    settings: [...places, ...documents, ...model, ...engine, "pricePerHour", ...output],
+    settings: [...places, "qdrantTimeout", ...documents, ...model, ...engine, "pricePerHour", ...output],
     load: () => import("./commands/plan.js"),
   },
   {
@@ -203,8 +203,9 @@ export const commands: readonly CommandFacts[] = [
   {
     name: "jobs list",
     parameters: "",
-    summary: "list the jobs of a Temporal server, newest first",
-    settings: [...temporal, ...output],
+    summary: "list the jobs of a Temporal server, newest first; all, or those of a corpus, a store, a status",
+    settings: ["corpus", "store", "status", ...temporal, ...output],
+    defaults: { store: "by default jobs of any store" },
     load: () => import("./commands/jobs-list.js"),
   },
   {
@@ -328,7 +329,7 @@ export const commands: readonly CommandFacts[] = [
     name: "doctor",
     parameters: "",
     summary: "check this machine: versions, processor, libraries, model, store",
-    settings: ["store", "work", "gpu", ...model, ...output],
+    settings: ["store", "qdrantTimeout", "work", "gpu", ...model, ...output],
     load: () => import("./commands/doctor.js"),
   },
   {

@@ -5,7 +5,15 @@
 export { engineOf, hostsAtWork, installGpu } from "./compose/device.js";
 export { examineMachine } from "./compose/doctor.js";
 export { openDryRun } from "./compose/dry-run.js";
-export { openFleet, openScheduler, type SubmittedJob, scheduleJob, submitJob, submitReindex } from "./compose/fleet.js";
+export {
+  listJobs,
+  openFleet,
+  openScheduler,
+  type SubmittedJob,
+  scheduleJob,
+  submitJob,
+  submitReindex,
+} from "./compose/fleet.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
 export { installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";

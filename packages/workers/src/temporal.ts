@@ -14,6 +14,11 @@ export async function openSchedules(place: TemporalPlace): Promise<Schedules> {
   return (await import("./temporal/schedules.js")).openSchedules(place);
 }
 
+/** Values as search attributes keep them. */
+export async function searchable(value: string, keys: readonly string[]): Promise<readonly [string, ...string[]]> {
+  return (await import("./temporal/search-attributes.js")).searchable(value, keys);
+}
+
 /** Bundles the workflows, or finds the bundle that was made before. @returns its path */
 export async function bundleWorkflows(place: WorkflowsPlace): Promise<string> {
   return (await import("./temporal/bundle.js")).bundleWorkflows(place);

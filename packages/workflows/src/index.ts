@@ -8,6 +8,7 @@ export { beginning, type Position } from "./position.js";
 export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus } from "./reindex-corpus.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";
 export { Slots } from "./slots.js";
+export { attributes, attributesOf } from "./temporal/attributes.js";
 export type { JobProgress } from "./temporal/progress.js";
 export { encodeQueue, ioQueue, orchestrateQueue } from "./temporal/queues.js";
 export type { EmbedCorpusInput, RefreshCorpusInput, ReindexCorpusInput } from "./temporal/workflows.js";

@@ -3,13 +3,18 @@ import {
   type Jobs,
   jobIdOf,
   jobWorkflowId,
+  type ListedJob,
   openBlobs,
   openJobs,
   openSchedules,
   rememberJob,
   type Schedules,
+  searchable,
+  storeUri,
 } from "@millrace/workers";
 import {
+  attributes,
+  attributesOf,
   type EmbedCorpusInput,
   encodeQueue,
   ioQueue,
@@ -48,7 +53,9 @@ export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
   try {
     const { id, input } = await describeForFleet(request);
     const needs = [ioQueue, encodeQueue(input.job.model, input.device)];
-    await jobs.start({ id, workflow: "embedCorpus", queue: orchestrateQueue, input, needs });
+    const { attributes: found, ...searched } = await attributesFor(request, input.job, jobs);
+    const start = { id, workflow: "embedCorpus", queue: orchestrateQueue, input: { ...input, ...searched }, needs };
+    await jobs.start({ ...start, attributes: found });
     await rememberJob(await openBlobs(request.settings.work), input.job);
     return { id, job: input.job, jobs };
   } catch (error) {
@@ -73,7 +80,9 @@ export async function submitReindex(request: ReindexRequest): Promise<SubmittedR
     const options = await reindexOptions(reindex, request.say);
     const input: ReindexCorpusInput = { job, device: deviceKind(settings), batches: settings.inFlight, options };
     const needs = [ioQueue, encodeQueue(job.model, input.device)];
-    await jobs.start({ id, workflow: "reindexCorpus", queue: orchestrateQueue, input, needs });
+    const { attributes: found, ...searched } = await attributesFor({ settings, say: request.say }, job, jobs);
+    const start = { id, workflow: "reindexCorpus", queue: orchestrateQueue, input: { ...input, ...searched }, needs };
+    await jobs.start({ ...start, attributes: found });
     await rememberJob(await openBlobs(settings.work), job);
     return { ...reindex, jobs };
   } catch (error) {
@@ -89,7 +98,8 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
   const schedules = await openScheduler(request.settings);
   try {
     const { id, input: job } = await describeForFleet(request);
-    const input: RefreshCorpusInput = { ...job, workflowId: jobWorkflowId(id) };
+    const found = await attributesFor(request, job.job, schedules);
+    const input: RefreshCorpusInput = { ...job, ...found, workflowId: jobWorkflowId(id) };
     const timing = { cron, ...(every === undefined ? {} : { everyMilliseconds: parseDuration(every) }) };
     await schedules.create({ name, timing, workflow: "refreshCorpus", queue: orchestrateQueue, input });
     await rememberJob(await openBlobs(request.settings.work), input.job);
@@ -98,6 +108,56 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
     await schedules.close();
   }
 }
+
+interface Found {
+  readonly isSearchable: boolean;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** What a job is found by on the server, where that keeps such things. */
+async function attributesFor(
+  { settings, say }: Pick<JobRequest, "settings" | "say">,
+  job: Job,
+  server: Pick<Jobs, "register">,
+): Promise<Found> {
+  const isSearchable = await server.register(Object.values(attributes));
+  if (!isSearchable) {
+    say(
+      "the Temporal server keeps no search attributes for millrace: jobs list cannot look for this job by corpus or store",
+    );
+    return { isSearchable, attributes: {} };
+  }
+  const values = Object.entries(attributesOf(job)).map(async ([name, value]) => {
+    const [kept] = await searchable(value, settings.temporalKey);
+    return [name, kept] as const;
+  });
+  return { isSearchable, attributes: Object.fromEntries(await Promise.all(values)) };
+}
+
+/** What `jobs list` looks for; undefined is everything. */
+export interface JobFilter {
+  readonly corpus: string | undefined;
+  readonly store: string | undefined;
+  readonly status: string | undefined;
+}
+
+/** The newest jobs of a server that are as wanted. @throws E_CONFIG where the server cannot look for that */
+export async function listJobs(jobs: Jobs, settings: Settings, filter: JobFilter): Promise<readonly ListedJob[]> {
+  const wanted = [
+    [attributes.corpus, filter.corpus],
+    [attributes.store, filter.store === undefined ? undefined : storeUri(filter.store)],
+  ] as const;
+  const values: [string, readonly string[]][] = [];
+  for (const [name, value] of wanted)
+    if (value !== undefined) values.push([name, await searchable(value, settings.temporalKey)]);
+  return jobs.list({
+    limit: mostJobs,
+    attributes: Object.fromEntries(values),
+    ...(filter.status === undefined ? {} : { status: filter.status }),
+  });
+}
+
+const mostJobs = 100;
 
 async function describeForFleet(
   request: JobRequest,

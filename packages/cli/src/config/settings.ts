@@ -491,6 +491,15 @@ export const settings = {
     isSecret: true,
     isFileless: true,
   }),
+  status: setting({
+    group: "running",
+    doc: "Which jobs are listed; by default all",
+    schema: z.enum(["running", "completed", "failed", "cancelled", "terminated"]).optional(),
+    default: undefined,
+    example: "running",
+    flag: "--status <status>",
+    env: ["MILLRACE_STATUS"],
+  }),
   cron: setting({
     group: "running",
     doc: "When a schedule starts its job, in UTC: cron expressions such as 0 2 * * *",

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
 import {
   type Client,
+  isGrpcServiceError,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowHandle,
   WorkflowNotFoundError,
@@ -10,6 +11,7 @@ import {
 import { connectTemporal, type TemporalPlace } from "./connect.js";
 import { fromFailure } from "./failures.js";
 import { idPrefix, jobWorkflowId } from "./ids.js";
+import { attributeIs, attributePairs, registerAttributes } from "./search-attributes.js";
 import { starvedQueues } from "./starved-queues.js";
 
 /** A job as the server lists it. */
@@ -32,13 +34,27 @@ export interface JobToStart {
   readonly input: unknown;
   /** Queues whose workers the job needs. */
   readonly needs: readonly string[];
+  /** Search attributes by their names, as they are kept; the server must know them. */
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+
+/** Which jobs to list. */
+export interface JobsWanted {
+  readonly limit: number;
+  /** `Running`, `Completed` …, as the server calls it. */
+  readonly status?: string;
+  /** By attribute, the values of which a job must have one. */
+  readonly attributes?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Jobs on a Temporal server. */
 export interface Jobs {
   /** @throws E_JOB_RUNNING where the same job runs, E_WORKER_MISSING where nobody would work on it */
   start(job: JobToStart): Promise<void>;
-  list(limit: number): Promise<readonly ListedJob[]>;
+  /** Newest first. @throws E_CONFIG where the server does not know an attribute */
+  list(wanted: JobsWanted): Promise<readonly ListedJob[]>;
+  /** Has the server keep search attributes of these names. @returns false where it does not */
+  register(attributes: readonly string[]): Promise<boolean>;
   /** @throws E_JOB_MISSING */
   describe(id: string): Promise<ListedJob>;
   /** Leaves word for the job; it need not be taken by anybody now. @throws E_JOB_MISSING, E_JOB_ENDED */
@@ -64,15 +80,8 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
   const handleOf = (id: string) => client.workflow.getHandle(jobWorkflowId(id));
   return {
     start: (job) => startJob(client, job),
-    async list(limit) {
-      const jobs: ListedJob[] = [];
-      const query = `WorkflowId STARTS_WITH "${idPrefix}"`;
-      for await (const execution of client.workflow.list({ query })) {
-        if (jobs.length >= limit) break;
-        jobs.push(listed(execution));
-      }
-      return jobs;
-    },
+    list: (wanted) => listJobs(client, wanted),
+    register: (attributes) => registerAttributes(client, attributes),
     describe: (id) => found(id, async () => listed(await handleOf(id).describe())),
     signal: (id, name) => running(client, id, (handle) => handle.signal(name)),
     update: (id, name, ...args) =>
@@ -88,10 +97,43 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
   };
 }
 
-async function startJob(client: Client, { id, workflow, queue, input, needs }: JobToStart): Promise<void> {
+async function listJobs(client: Client, { limit, status, attributes = {} }: JobsWanted): Promise<readonly ListedJob[]> {
+  const conditions = [
+    `WorkflowId STARTS_WITH "${idPrefix}"`,
+    ...(status === undefined ? [] : [`ExecutionStatus = "${status}"`]),
+    ...Object.entries(attributes).map(([name, values]) => attributeIs(name, values)),
+  ];
+  const jobs: ListedJob[] = [];
+  try {
+    for await (const execution of client.workflow.list({ query: conditions.join(" AND ") })) {
+      if (jobs.length >= limit) break;
+      jobs.push(listed(execution));
+    }
+    return jobs;
+  } catch (error) {
+    const { cause } = error as Error;
+    if (!isGrpcServiceError(cause) || cause.code !== invalidArgument) throw error;
+    throw new MillraceError("E_CONFIG", "the Temporal server cannot find jobs by that", {
+      why: cause.details,
+      fix: `Have it keep the search attributes ${Object.keys(attributes).join(", ")}, all keywords.`,
+      cause: error,
+    });
+  }
+}
+
+/** gRPC's status code of a query that names what there is not. */
+const invalidArgument = 3;
+
+async function startJob(client: Client, job: JobToStart): Promise<void> {
+  const { id, workflow, queue, input, needs, attributes = {} } = job;
   for (const name of [queue, ...needs]) await requireWorker(client, name);
   try {
-    await client.workflow.start(workflow, { taskQueue: queue, workflowId: jobWorkflowId(id), args: [input] });
+    await client.workflow.start(workflow, {
+      taskQueue: queue,
+      workflowId: jobWorkflowId(id),
+      args: [input],
+      typedSearchAttributes: attributePairs(attributes),
+    });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     throw new MillraceError("E_JOB_RUNNING", `the job ${id} is running already`, {

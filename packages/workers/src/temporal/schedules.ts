@@ -7,6 +7,7 @@ import {
 } from "@temporalio/client";
 import { connectTemporal, type TemporalPlace } from "./connect.js";
 import { idPrefix } from "./ids.js";
+import { registerAttributes } from "./search-attributes.js";
 
 /** After an outage a start that was missed longer ago is not made up for: the next one does its work. */
 const catchupWindow = "1 hour";
@@ -44,6 +45,8 @@ export interface Schedules {
   pause(name: string): Promise<void>;
   resume(name: string): Promise<void>;
   delete(name: string): Promise<void>;
+  /** Has the server keep search attributes of these names. @returns false where it does not */
+  register(attributes: readonly string[]): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -100,6 +103,7 @@ export async function openSchedules(place: TemporalPlace): Promise<Schedules> {
     pause: (name) => onHandle(name, (handle) => handle.pause()),
     resume: (name) => onHandle(name, (handle) => handle.unpause()),
     delete: (name) => onHandle(name, (handle) => handle.delete()),
+    register: (attributes) => registerAttributes(client, attributes),
     close: () => client.connection.close(),
   };
 }

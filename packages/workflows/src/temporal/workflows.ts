@@ -8,6 +8,7 @@ import {
   defineUpdate,
   executeChild,
   setHandler,
+  upsertSearchAttributes,
 } from "@temporalio/workflow";
 import { embedCorpusFrom } from "../embed-corpus.js";
 import { Gate } from "../gate.js";
@@ -15,6 +16,7 @@ import { createInTurn } from "../in-turn.js";
 import { beginning, type Position } from "../position.js";
 import { promoteFilled, type ReindexSummary } from "../reindex-corpus.js";
 import { Slots } from "../slots.js";
+import { attributes } from "./attributes.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
 import { createTemporalRuntime, currentJob } from "./runtime.js";
@@ -39,6 +41,8 @@ export interface EmbedCorpusInput {
   readonly device: string;
   /** Batches under way at the same time: as many as all workers together are expected to encode. */
   readonly batches: number;
+  /** The server keeps the search attributes of `attributes.ts`. Without them, setting one would hold the job up for ever. */
+  readonly isSearchable?: boolean;
   /** Where the run before this one rested. */
   readonly from?: Position;
   readonly progress?: JobProgress;
@@ -89,8 +93,17 @@ function openRuntime(input: EmbedCorpusInput) {
   const steered = async (act: () => void) => {
     await inTurn(Promise.resolve());
     act();
+    show();
     return current();
   };
+  let shown = input.progress === undefined ? undefined : phaseOf(current());
+  const show = () => {
+    const phase = phaseOf(current());
+    if (input.isSearchable && phase !== shown)
+      upsertSearchAttributes([{ key: keyword(attributes.phase), value: phase }]);
+    shown = phase;
+  };
+  show();
   setHandler(pauseSignal, () => void steered(() => gate.close()));
   setHandler(resumeSignal, () => void steered(() => gate.open()));
   setHandler(pauseUpdate, () => steered(() => gate.close()));
@@ -105,6 +118,7 @@ function openRuntime(input: EmbedCorpusInput) {
     checkpoint: () => gate.passed(),
     report: (event) => {
       progress = addProgress(progress, event);
+      show();
     },
     inTurn,
   });
@@ -112,10 +126,17 @@ function openRuntime(input: EmbedCorpusInput) {
     runtime,
     finish: () => {
       progress = { ...progress, phase: "done" };
+      show();
     },
     /** What the run that goes on from there is started with. */
     rest: (from: Position) => ({ batches: slots.limit, from, progress: current() }),
   };
+}
+
+const keyword = (name: string) => ({ name, type: "KEYWORD" as const });
+
+function phaseOf({ isPaused, phase }: JobProgress): string {
+  return isPaused && phase === "working" ? "paused" : phase;
 }
 
 function checkBatches(batches: unknown): void {
@@ -130,16 +151,26 @@ function checkBatches(batches: unknown): void {
 export interface RefreshCorpusInput extends EmbedCorpusInput {
   /** Id by which the job cannot run twice, however it is started. */
   readonly workflowId: string;
+  /** What the job is found by, as it is kept. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /**
  * The workflow `refreshCorpus`, which schedules start: Temporal gives each start of a schedule an id of its own, so the
  * job itself runs below it, under its own. @returns undefined where the job is running already: nothing is to be done.
  */
-export async function refreshCorpus({ workflowId, ...input }: RefreshCorpusInput): Promise<Summary | undefined> {
+export async function refreshCorpus({
+  workflowId,
+  attributes: values = {},
+  ...input
+}: RefreshCorpusInput): Promise<Summary | undefined> {
   const job = await currentJob(input.job);
   try {
-    return await executeChild(embedCorpus, { workflowId, args: [{ ...input, job }] });
+    return await executeChild(embedCorpus, {
+      workflowId,
+      args: [{ ...input, job }],
+      typedSearchAttributes: Object.entries(values).map(([name, value]) => ({ key: keyword(name), value })),
+    });
   } catch (error) {
     // The class is not among those a workflow may import.
     if (error instanceof Error && error.name === "WorkflowExecutionAlreadyStartedError") return undefined;
