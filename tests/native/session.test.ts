@@ -89,10 +89,12 @@ describeNative("a session", () => {
 
   test("leaves the event loop alone", async () => {
     const session = await create(graph("slow"), { lanes: 2 });
-    const idle = await delayOf(() => delay(700));
-    const loaded = await delayOf(() => Promise.all(Array.from({ length: 6 }, () => session.run(slowInputs(8_000)))));
-    // A machine that is busy otherwise delays the timers of an idle process just as well.
-    expect(loaded).toBeLessThan(Math.max(20, 2 * idle));
+    const rounds: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      rounds.push(await delayOf(() => Promise.all(Array.from({ length: 4 }, () => session.run(slowInputs(6_000))))));
+    }
+    // The best round: other work on the machine delays timers too, but what blocks does so in each.
+    expect(Math.min(...rounds)).toBeLessThan(20);
   });
 
   test("rejects what waits and ends what runs when it is closed, then is of no use", async () => {
