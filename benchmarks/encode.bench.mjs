@@ -50,7 +50,13 @@ async function measureOurs() {
     documents: texts.length,
     tokens,
     tokensPerSecond: Math.round(tokens / seconds),
-    settings: { hosts: threads, precision: precisions[index] ?? "", maxTokens, corpus: name, rounds: values.rounds },
+    settings: {
+      hosts: threads,
+      precision: precisions[index] ?? "",
+      maxTokens,
+      corpus: name,
+      rounds: Number(values.rounds),
+    },
     measures: {
       [perToken]: Math.round(processor / tokens),
       "cosine to fp32": Number(meanCosine(exact, vectors).toFixed(4)),

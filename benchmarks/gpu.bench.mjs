@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { compileModel } from "@millrace/compiler";
@@ -69,7 +69,7 @@ async function openDevice() {
   const device = parseDevice(values.device);
   if (device === undefined) throw new Error(`the device ${values.device} is not known`);
   try {
-    return await engines.prepareDevice(device, { cacheDirectory: values.cache, python: values.python });
+    return await engines.prepareDevice(device, { cacheDirectory: resolve(values.cache), python: values.python });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
     process.stderr.write("the same code now runs on the processor, at tiny sizes; its figures mean nothing\n");
@@ -103,11 +103,16 @@ async function measureAll() {
     kind: "parity",
     model: graphs.exact,
     device: { kind: "cpu" },
+    shapes: shapes.map(([, length]) => [1, length]),
   });
   /** @type {Record<string, object>} */
   const parity = {};
   for (const layout of /** @type {const} */ (["joined", "apart", "packed"])) {
-    const found = await measure(`vectors in fp16, ${layout}`, { kind: "parity", model: graphs[layout] });
+    const found = await measure(`vectors in fp16, ${layout}`, {
+      kind: "parity",
+      model: graphs[layout],
+      shapes: shapes.map(([rows, length]) => [Math.min(rows, 64), length]),
+    });
     parity[layout] =
       "error" in found ? found : { leastCosine: leastCosine(exact.vectors, found.vectors), mostMoved: found.mostMoved };
   }
@@ -140,7 +145,7 @@ async function measureAll() {
   const peer = await runPeer({
     folder,
     python: values.python,
-    task: { model, shapes, seconds, gpu, ids: lengths.map(idsOf) },
+    task: { model, shapes, seconds, gpu: isGpu ? gpu : null, ids: lengths.map(idsOf) },
   });
   const pipeline = await measurePipeline({
     folder,

@@ -36,8 +36,8 @@ const [out] = positionals;
 if (out === undefined) throw new Error("say where the kit is to be put");
 
 const howToRun = `Copy p1 and p2 to the machine, and there:
-  S=/tmp/millrace; python3 p1/unpack.py p1 $S && python3 p2/unpack.py p2 $S && cd $S
-  LD_LIBRARY_PATH=$S/stub:$LD_LIBRARY_PATH ./node benchmarks/gpu.bench.mjs --cache cache --out gpu.json
+  python3 p1/unpack.py p1 kit && python3 p2/unpack.py p2 kit && cd kit
+  LD_LIBRARY_PATH=$PWD/stub:$LD_LIBRARY_PATH ./node benchmarks/gpu.bench.mjs --cache cache --out gpu.json
 `;
 
 const mostBytes = 60 * 2 ** 20;
@@ -53,17 +53,23 @@ try {
 
 async function build() {
   const tree = join(scratch, "tree");
-  const { folder } = await installProvider({
-    cacheDirectory: join(tree, "cache"),
-    python: values.python,
-    ...(values.from && { from: values.from }),
-    isOffline: false,
-    report: (line) => void process.stderr.write(`${line}\n`),
-  });
-  const binding = join(folder, "node_modules/onnxruntime-node/bin/napi-v6/linux/x64");
-  const provider = join(scratch, providerName);
-  const kept = await trimProvider(join(binding, providerName), provider, Number(values.architecture));
+  const install = (/** @type {string} */ cacheDirectory, /** @type {string | undefined} */ from) =>
+    installProvider({
+      cacheDirectory,
+      python: values.python,
+      ...(from && { from }),
+      isOffline: false,
+      report: (line) => void process.stderr.write(`${line}\n`),
+    });
+  const whole = bindingOf((await install(join(scratch, "whole"), values.from)).folder);
+  const trimmed = join(scratch, "trimmed");
+  mkdirSync(trimmed);
+  for (const name of readdirSync(whole).filter((file) => file.endsWith(".so") || file.endsWith(".so.1")))
+    cpSync(join(whole, name), join(trimmed, name));
+  const provider = join(trimmed, providerName);
+  const kept = await trimProvider(join(whole, providerName), provider, Number(values.architecture));
   process.stderr.write(`the provider's code for sm_${values.architecture} is ${Math.round(kept / 1e6)} MB\n`);
+  const binding = bindingOf((await install(join(tree, "cache"), trimmed)).folder);
   rmSync(join(binding, providerName));
   copyTree(tree, binding);
   const runtime = relative(tree, binding);
@@ -75,6 +81,11 @@ async function build() {
   process.stdout.write(howToRun);
 }
 
+/** @param {string} folder That `installProvider` made. */
+function bindingOf(folder) {
+  return join(folder, "node_modules/onnxruntime-node/bin/napi-v6/linux/x64");
+}
+
 /** Everything but the provider, laid out as the project is. @param {string} tree @param {string} binding */
 function copyTree(tree, binding) {
   const copy = (/** @type {string} */ path) =>
@@ -84,7 +95,7 @@ function copyTree(tree, binding) {
     });
   for (const path of ["benchmarks/gpu.bench.mjs", "benchmarks/gpu", "benchmarks/report.mjs", "packages/cli/bin"])
     copy(path);
-  for (const name of ["core", "compiler", "workers"]) {
+  for (const name of ["core", "compiler", "native", "workers"]) {
     copy(`packages/${name}/package.json`);
     copy(`packages/${name}/dist`);
     mkdirSync(join(tree, "node_modules/@millrace"), { recursive: true });

@@ -1,6 +1,6 @@
 """transformers on the same GPU with the same random weights, fp16, copies included: rates at the same shapes, and vectors.
 
-usage: peer.py TASK.json   prints JSON; TASK: {"model": folder, "shapes": [[rows, length], …], "seconds": n, "gpu": 0, "ids": [[…], …]}
+usage: peer.py TASK.json   prints JSON; TASK: {"model": folder, "shapes": [[rows, length], …], "seconds": n, "gpu": 0 or null, "ids": [[…], …]}
 """
 import base64
 import json
@@ -11,7 +11,7 @@ import torch
 import transformers
 
 task = json.load(open(sys.argv[1]))
-device = f"cuda:{task['gpu']}" if torch.cuda.is_available() else "cpu"
+device = "cpu" if task["gpu"] is None else f"cuda:{task['gpu']}"
 half = torch.float16 if device != "cpu" else torch.float32
 model = transformers.BertModel.from_pretrained(task["model"], attn_implementation="sdpa", add_pooling_layer=False)
 model = model.to(half).to(device).eval()

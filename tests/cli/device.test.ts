@@ -64,7 +64,7 @@ describe("--device", () => {
     const inspect = (...more: readonly string[]) => run(["models", "inspect", tinyModel, ...more], { cwd });
     expect((await inspect()).stdout).toMatch(/precision +fp32\nruns on +cpu, CPUExecutionProvider\n/);
     const { stdout } = await inspect("--device", "cuda:1");
-    expect(stdout).toMatch(/precision +fp16\nruns on +cuda:1, CUDAExecutionProvider\n/);
+    expect(stdout).toMatch(/precision +fp16, cosine to fp32 1\.0000.*\nruns on +cuda:1, CUDAExecutionProvider\n/);
     expect(stdout).toMatch(/com\.microsoft\.Attention/);
   });
 

@@ -65,6 +65,17 @@ const kills = 6;
     expect([verified.code, verified.result.sampled, verified.result.points]).toEqual([0, 50, expected.size]);
   }, 180_000);
 
+  test("work for a GPU has a queue of its own, which a machine without one does not serve", async () => {
+    const { code, result } = await run(index("gpu", "--on", "temporal", "--device", "cuda"), options());
+    expect({ code, error: result.error }).toEqual({
+      code: 4,
+      error: { code: "E_WORKER_MISSING", message: expect.stringMatching(/millrace-encode-[0-9a-f]{16}-fp16-cuda/) },
+    });
+    const args = ["worker", "--model", tinyModel, "--queues", "encode", "--device", "cuda:0", "--json"];
+    const refused = await run(args, options());
+    expect([refused.code, refused.result.error?.code]).toEqual([4, "E_DEVICE"]);
+  }, 60_000);
+
   test("a second run encodes what changed, and nothing else", async () => {
     await writeFiles(folder, { "docs/7.md": madeUpMarkdown(1_007, 2) });
     await rm(join(folder, "docs/8.md"));

@@ -78,7 +78,10 @@ const minilm = minilmDirectory();
     model = await compileInHost({ directory: minilm as string, precision: "int8", cacheDirectory });
     session = await openGraph(model.graphPath);
   });
-  afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
+  afterAll(async () => {
+    await session.release();
+    rmSync(cacheDirectory, { recursive: true, force: true });
+  });
 
   test("stays near the vectors of sentence-transformers, for odd texts too", async () => {
     const cosines: number[] = [];

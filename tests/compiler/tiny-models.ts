@@ -45,16 +45,19 @@ export async function openTiny(
   options: Omit<CompileOptions, "precision"> & Partial<Pick<CompileOptions, "precision">>,
 ): Promise<OpenTiny> {
   const model = await compileModel(directory, { precision: "fp32", ...options });
-  const { tokenizerPath, hasSpecialTokens, maxTokens } = model;
-  return {
-    model,
-    session: await openGraph(model.graphPath),
-    async tokenize(given, prompt = "") {
-      const tokenizer = await loadTokenizer(tokenizerPath, { prompt, hasSpecialTokens });
-      const chunker = createChunker(tokenizer, { strategy: "truncate", maxTokens, overlap: 0 });
-      return (await chunker.chunk(given.map(toDocument))).map(idsOf);
-    },
-  };
+  const session = await openGraph(model.graphPath);
+  return { model, session, tokenize: (given, prompt) => tokenizeFor(model, given, prompt) };
+}
+
+/** Token ids of texts, each cut at the model's longest row, with a prompt before it. */
+export async function tokenizeFor(
+  { tokenizerPath, hasSpecialTokens, maxTokens }: CompiledModel,
+  given: readonly string[],
+  prompt = "",
+): Promise<readonly Int32Array[]> {
+  const tokenizer = await loadTokenizer(tokenizerPath, { prompt, hasSpecialTokens });
+  const chunker = createChunker(tokenizer, { strategy: "truncate", maxTokens, overlap: 0 });
+  return (await chunker.chunk(given.map(toDocument))).map(idsOf);
 }
 
 function toDocument(text: string, index: number): Document {

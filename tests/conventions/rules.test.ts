@@ -27,6 +27,7 @@ const examples: Readonly<Record<string, { readonly bad: readonly Sources[]; read
       { "packages/workflows/src/a.ts": 'import { sleep } from "@temporalio/workflow";' },
       { "packages/workflows/src/temporal/a.ts": 'import "node:fs";' },
       { "packages/compiler/src/a.ts": 'export { v5 } from "uuid";' },
+      { "packages/native/src/a.ts": 'import { Tensor } from "onnxruntime-node";' },
       { "packages/workers/src/a.ts": 'import { run } from "@millrace/workflows";' },
       { "packages/workers/src/a.ts": 'import { run } from "millrace";' },
     ],

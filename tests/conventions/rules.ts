@@ -33,6 +33,7 @@ const layers: readonly { readonly folder: string; readonly may: (specifier: stri
     folder: "packages/compiler/src/",
     may: (specifier) => specifier === imports.core || isBuiltin(specifier) || packageName(specifier) === "protobufjs",
   },
+  { folder: "packages/native/src/", may: isBuiltin },
   {
     folder: "packages/workers/src/",
     may: (specifier) => specifier !== imports.workflows && packageName(specifier) !== "millrace",

@@ -20,6 +20,22 @@ describe("planTokenBatches", () => {
     );
   });
 
+  test("a GPU's budget makes one run of a length until it is full, so that more rows make larger runs, not more", () => {
+    fc.assert(
+      fc.property(lengths, fc.constantFrom(8_192, 32_768), (lengths, budget) => {
+        const plan = planTokenBatches(lengths, budget);
+        const tokensOf = (length: number) => length * lengths.filter((other) => other === length).length;
+        for (const length of new Set(lengths)) {
+          const rowsInRun = Math.floor(budget / length);
+          const least = Math.ceil(tokensOf(length) / length / rowsInRun);
+          expect(plan.filter((run) => run.length === length).length).toBe(least);
+        }
+        const twice = planTokenBatches([...lengths, ...lengths], 2 * budget);
+        expect(twice.length).toBeLessThanOrEqual(plan.length);
+      }),
+    );
+  });
+
   test("longest runs come first", () => {
     fc.assert(
       fc.property(lengths, budget, (lengths, budget) => {

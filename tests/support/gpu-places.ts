@@ -36,7 +36,7 @@ export async function makeGpuPlaces(): Promise<GpuPlaces> {
   return {
     folder,
     provider,
-    search: { cacheDirectory, python: "python3", folders: [libraries], isConfined: true },
+    search: { cacheDirectory, python: "python3", folders: [libraries] },
     async addLibraries(names) {
       for (const name of names) await writeFile(join(libraries, name), "no library");
     },

@@ -13,6 +13,7 @@ export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
+export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
 export { encodeTexts } from "./engines/encode-texts.js";
@@ -26,6 +27,8 @@ export {
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
+export { openSession, type SessionOptions } from "./engines/onnx-session.js";
+export type { Session, SessionBinding, SessionShape } from "./engines/session.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";

@@ -9,6 +9,8 @@ import { randomNumbers } from "../../support/corpus.ts";
 import { childrenWith, signal, until } from "../../support/processes.ts";
 import { batchOf, compileTiny, directly, randomRows } from "../../support/tiny-encoder.ts";
 
+/** Processes with one lane each, and one process with several. */
+const shapes = [{ hosts: 2 }, { hosts: 1, lanes: 3 }];
 const hosts = () => childrenWith("encoder-host");
 let model: CompiledModel;
 let pool: EncoderPool;
@@ -34,8 +36,8 @@ function randomBatches(count: number, seed: number): readonly TokenBatch[] {
 }
 
 describe("a pool of encoder hosts", () => {
-  test("gives what one session gives, bit for bit, however rows are batched", async () => {
-    await open();
+  test.each(shapes)("of %p gives what one session gives, bit for bit, however rows are batched", async (shape) => {
+    await open(shape);
     const rows = randomRows(model, 60, 5);
     const alone = await directly(
       model,
@@ -51,9 +53,9 @@ describe("a pool of encoder hosts", () => {
     }
   });
 
-  test("gets everything right while its hosts are killed", async () => {
+  test.each(shapes)("of %p gets everything right while its hosts are killed", async (shape) => {
     const restarts: string[] = [];
-    await open({ onRestart: (reason) => restarts.push(reason) });
+    await open({ ...shape, onRestart: (reason) => restarts.push(reason) });
     const random = randomNumbers(11);
     const batches = Array.from({ length: 3 }, (_, seed) => randomBatches(120, seed)).flat();
     const expected = await directly(model, batches);
@@ -72,13 +74,25 @@ describe("a pool of encoder hosts", () => {
     expect(restarts.length).toBeGreaterThan(20);
   });
 
-  test("kills a host that hangs, and its runs are done", async () => {
-    await open({ hangMilliseconds: 400 });
+  test.each(shapes)("of %p kills a host that hangs, and its runs are done", async (shape) => {
+    await open({ ...shape, hangMilliseconds: 400 });
     const batches = randomBatches(60, 3);
     const expected = await directly(model, batches);
     for (const pid of pool.pids()) signal(pid, "SIGSTOP");
     const results = await Promise.all(batches.map((batch) => pool.encode(batch)));
     expect(results.map(bits)).toEqual(expected.map(bits));
+  });
+
+  test("blames the run that is at fault, not those that were computed beside it", async () => {
+    await open({ hosts: 1, lanes: 3, hangMilliseconds: 700 });
+    const good = Array.from({ length: 8 }, (_, seed) => randomBatches(20, seed)).flat();
+    const expected = await directly(model, good);
+    const endless = { rows: 20_000, length: 40, ids: new Int32Array(20_000 * 40).fill(1) };
+    const results = good.map((batch) => pool.encode(batch));
+    const bad = expect(pool.encode(endless)).rejects.toMatchObject({ code: "E_ROW_ENCODE" });
+    const more = good.map((batch) => pool.encode(batch));
+    expect((await Promise.all([...results, ...more])).map(bits)).toEqual([...expected, ...expected].map(bits));
+    await bad;
   });
 
   test("rejects a run with an id that is not in the vocabulary, and lives on", async () => {

@@ -59,12 +59,14 @@ interface ModelOfGraph {
 
 /** Opens the model in the precision that a store was filled with, whatever is set. @throws E_STORE_FINGERPRINT */
 async function openModelOfGraph(settings: Settings, { reference, graph, say }: ModelOfGraph): Promise<OpenModel> {
-  let model = await openModel(settings, reference, say);
-  for (const precision of precisions) {
-    if (model.compiled.graphDigest === graph) return model;
-    if (model.compiled.precision !== precision) model = await openModel({ ...settings, precision }, reference, say);
-  }
+  const model = await openModel(settings, reference, say);
   if (model.compiled.graphDigest === graph) return model;
+  for (const precision of precisions) {
+    if (precision === model.compiled.precision) continue;
+    // A model that cannot be compiled in a precision did not fill the store in it.
+    const other = await openModel({ ...settings, precision }, reference, say).catch(() => undefined);
+    if (other?.compiled.graphDigest === graph) return other;
+  }
   const { compiled, installed } = model;
   throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
     why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,

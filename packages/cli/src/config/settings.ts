@@ -375,7 +375,7 @@ export const settings = {
 
   hosts: setting({
     group: "running",
-    doc: "Processes that run the model, on GPUs for each of them; 0 is one per core, or one per GPU",
+    doc: "Processes that run the model, on GPUs for each of them; 0 uses every core in as few as it can, or is one per GPU",
     schema: count,
     default: 0,
     flag: "--hosts <n>",

@@ -16,7 +16,7 @@ interface GteConfig extends RotaryPostNormConfig {
   readonly vocabulary: number;
 }
 
-/** GTE 1.5 and multilingual, and Snowflake Arctic Embed M 2.0: BERT with rotary positions and a gated feed-forward. */
+/** GTE 1.5 and multilingual: BERT with rotary positions and a gated feed-forward. */
 export function planGte(file: JsonFile): EncoderPlan {
   const config = readConfig(file);
   return {

@@ -34,9 +34,13 @@ export function linksOf({ nodes, outputs }: Graph): GraphLinks {
   return { producers, consumers, outputs: new Set(outputs.map(({ name }) => name)) };
 }
 
-/** Finds the linears of a graph, in the order of execution. */
+/** Finds the linears of a graph, in the order of execution. Weights that several nodes read are left as they are. */
 export function findLinears(graph: Graph, { consumers, outputs }: GraphLinks): readonly Linear[] {
-  const constants = new Map(graph.constants.map((constant) => [constant.name, constant]));
+  const constants = new Map(
+    graph.constants
+      .filter(({ name }) => consumers.get(name)?.length === 1)
+      .map((constant) => [constant.name, constant]),
+  );
   return graph.nodes.flatMap((product): readonly Linear[] => {
     const [input = "", weightName = ""] = product.inputs;
     const weight = constants.get(weightName);

@@ -69,10 +69,10 @@ async function channelWeights(group: readonly Linear[]): Promise<ChannelWeights>
   const squares = new Float64Array(channels);
   for (const linear of group) {
     const { values, columns } = await loadMatrix(linear.weight);
-    for (const [index, value] of values.entries()) {
-      const channel = Math.floor(index / columns);
-      magnitudes[channel] = Math.max(magnitudes[channel] as number, Math.abs(value));
-      squares[channel] = (squares[channel] as number) + value * value;
+    for (let channel = 0; channel < channels; channel += 1) {
+      const row = values.subarray(channel * columns, (channel + 1) * columns);
+      magnitudes[channel] = row.reduce((most, value) => Math.max(most, Math.abs(value)), magnitudes[channel] as number);
+      squares[channel] = row.reduce((sum, value) => sum + value * value, squares[channel] as number);
     }
   }
   return { magnitudes, squares };

@@ -2,7 +2,7 @@ import { type CompiledModel, compileModel, type GraphRuntime } from "@millrace/c
 import type { PrecisionChoice } from "@millrace/core";
 import { serveHost } from "../hosts/serve.js";
 import { loadTokenizer } from "../tokenize/load-tokenizer.js";
-import { runGraph } from "./onnx-session.js";
+import { runGraph } from "./npm-binding.js";
 
 export interface CompileRequest {
   readonly directory: string;

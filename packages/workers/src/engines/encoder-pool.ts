@@ -13,6 +13,7 @@ import {
 } from "@millrace/core";
 import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
+import { bestBinding } from "./bindings.js";
 import type { GpuPlacement } from "./onnx-runtime.js";
 import type { SessionOptions } from "./onnx-session.js";
 
@@ -20,8 +21,13 @@ export interface EncoderPoolOptions {
   readonly model: CompiledModel;
   /** By default the processor. */
   readonly device?: ReadyDevice;
-  /** Host processes; 0 means one per core. On GPUs that many for each; 0 means one. */
+  /**
+   * Host processes with one lane each; 0 means a lane per core on as few copies of the weights as the binding allows. On
+   * GPUs that many for each; 0 means one.
+   */
   readonly hosts?: number;
+  /** Runs each host computes at the same time; by default as `hosts` says. */
+  readonly lanes?: number;
   /** Tokens one run holds; 0 means what `defaultTokenBudget` says. */
   readonly tokenBudget?: number;
   /** A run that takes longer than this counts as hung, and its host is killed. */
@@ -51,8 +57,8 @@ export function engineFacts(device: Device): EngineFacts {
 }
 
 const defaultHangMilliseconds = 120_000;
-/** One run being computed and one waiting in the host's channel, so that the host never waits for this process. */
-const runsPerHost = 2;
+/** Besides those being computed, a run waits in the host's channel, so that the host never waits for this process. */
+const runsWaiting = 1;
 /** A run whose host died is tried again this often before its caller hears of it: hosts also die of other causes. */
 const attemptsPerRun = 3;
 /** Deaths in a row, with no run finished in between, after which something is wrong with the machine, not with a run. */
@@ -65,6 +71,8 @@ interface Run {
   readonly resolve: (vectors: Float32Array) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
+  /** A host died while it computed this run and others: it is tried alone, so that the next death tells. */
+  isSuspect: boolean;
 }
 
 interface Slot {
@@ -73,12 +81,12 @@ interface Slot {
   host: EncoderHost | undefined;
   /** Settles when the host that is being started is ready or has failed. */
   starting: Promise<void> | undefined;
-  /** In the order they were sent: the first is the one being computed. */
+  /** In the order they were sent: the first are being computed, as many as there are lanes. */
   readonly underWay: Run[];
   watchdog: NodeJS.Timeout | undefined;
 }
 
-/** Starts one single-threaded encoder process per core behind one queue; whoever is free takes the next run. */
+/** Starts encoder processes, one thread for each core in all, behind one queue; whoever is free takes the next run. */
 export async function createEncoderPool(options: EncoderPoolOptions): Promise<EncoderPool> {
   const pool = new EncoderPool(options);
   try {
@@ -97,6 +105,7 @@ export class EncoderPool implements Encoder {
   readonly tokenBudget: number;
   readonly engine: EngineFacts;
   private readonly slots: readonly Slot[];
+  private readonly lanes: number;
   private readonly queue: Run[] = [];
   private deathsInARow = 0;
   private isClosing = false;
@@ -108,7 +117,9 @@ export class EncoderPool implements Encoder {
     const { device = { kind: "cpu" } } = options;
     this.tokenBudget = tokenBudgetOf(options);
     this.engine = engineFacts(device);
-    this.slots = placements(device, options.hosts).map((placement) => ({
+    this.lanes = lanesOf(options, device);
+    const hosts = device.kind === "cpu" ? Math.ceil(availableParallelism() / this.lanes) : 1;
+    this.slots = placements(device, options.hosts || hosts).map((placement) => ({
       placement,
       host: undefined,
       starting: undefined,
@@ -130,7 +141,7 @@ export class EncoderPool implements Encoder {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
-    const run: Run = { batch, resolve, reject, attempts: 0 };
+    const run: Run = { batch, resolve, reject, attempts: 0, isSuspect: false };
     const takeBack = () => {
       const place = this.queue.indexOf(run);
       if (place >= 0) this.queue.splice(place, 1);
@@ -161,12 +172,15 @@ export class EncoderPool implements Encoder {
     await slot.host?.stop();
   }
 
-  /** First one run for each host, then a second one to each. */
+  /** First one run for each host, then a second one to each, until their lanes are busy and a run waits for each. */
   private dispatch(): void {
-    for (let depth = 1; depth <= runsPerHost; depth += 1) {
+    for (let depth = 1; depth <= this.lanes + runsWaiting; depth += 1) {
       for (const slot of this.slots) {
-        const run = slot.host !== undefined && slot.underWay.length < depth ? this.queue.shift() : undefined;
-        if (run !== undefined) void this.send(slot, slot.host as EncoderHost, run);
+        const [next] = this.queue;
+        if (next === undefined || slot.host === undefined || slot.underWay.length >= depth) continue;
+        if (!mayJoin(next, slot)) continue;
+        this.queue.shift();
+        void this.send(slot, slot.host, next);
       }
     }
   }
@@ -182,8 +196,9 @@ export class EncoderPool implements Encoder {
       run.reject(error);
     }
     if (this.isClosing) return;
-    slot.underWay.shift();
-    this.watch(slot, host);
+    const isFirst = slot.underWay[0] === run;
+    slot.underWay.splice(slot.underWay.indexOf(run), 1);
+    if (isFirst) this.watch(slot, host);
     this.dispatch();
   }
 
@@ -204,6 +219,7 @@ export class EncoderPool implements Encoder {
         graphDigest,
         weights,
         threads: 1,
+        lanes: this.lanes,
         ...(placement && { placement }),
         ...(optimization && { optimization }),
       },
@@ -221,9 +237,12 @@ export class EncoderPool implements Encoder {
     if (this.isClosing) return;
     this.deathsInARow += 1;
     this.options.onRestart?.(reason);
-    const [suspect, ...others] = slot.underWay.splice(0);
-    this.queue.unshift(...others);
-    if (suspect !== undefined) this.retry(suspect, reason);
+    const runs = slot.underWay.splice(0);
+    const suspects = runs.splice(0, this.lanes);
+    this.queue.unshift(...runs);
+    const [only, ...others] = suspects;
+    if (only !== undefined && others.length === 0) this.retry(only, reason);
+    else this.queue.unshift(...suspects.map((run) => Object.assign(run, { isSuspect: true })));
     if (this.deathsInARow > maximumDeathsInARow) this.giveUp(hostsKeepDying(reason));
     if (this.broken === undefined) slot.starting = this.restart(slot);
     else this.giveUp(this.broken);
@@ -252,11 +271,22 @@ export class EncoderPool implements Encoder {
   }
 }
 
+/** A suspect runs alone. */
+function mayJoin(run: Run, { underWay }: Slot): boolean {
+  return underWay.length === 0 || !(run.isSuspect || underWay.some(({ isSuspect }) => isSuspect));
+}
+
+/** Runs that each host computes at the same time. */
+function lanesOf({ model, hosts, lanes }: EncoderPoolOptions, device: ReadyDevice): number {
+  if (device.kind !== "cpu") return 1;
+  return lanes ?? (hosts ? 1 : Math.min(bestBinding(model).maximumLanes, availableParallelism()));
+}
+
 /** Where each host runs; on several GPUs in turns, so that runs are spread evenly. */
-function placements(device: ReadyDevice, hosts = 0): readonly (GpuPlacement | undefined)[] {
-  if (device.kind === "cpu") return Array.from({ length: hosts || availableParallelism() }, () => undefined);
+function placements(device: ReadyDevice, hosts: number): readonly (GpuPlacement | undefined)[] {
+  if (device.kind === "cpu") return Array.from({ length: hosts }, () => undefined);
   const { gpus, runtime, libraries } = device;
-  return Array.from({ length: hosts || 1 }, () => gpus.map((gpu) => ({ gpu, runtime, libraries }))).flat();
+  return Array.from({ length: hosts }, () => gpus.map((gpu) => ({ gpu, runtime, libraries }))).flat();
 }
 
 function isDeath(error: unknown): error is MillraceError {

@@ -3,14 +3,12 @@ import { access, glob } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** Where to look for libraries besides the loader's own list. */
+/** Where to look for libraries. */
 export interface LibrarySearch {
   /** Python whose packages may carry CUDA's libraries. */
   readonly python: string;
-  /** Folders and patterns of folders that come before all others. */
+  /** Look here and nowhere else; by default in the loader's list, Python's packages, and the usual folders. */
   readonly folders?: readonly string[];
-  /** Leaves out the loader's list, Python and the usual folders. */
-  readonly isConfined?: boolean;
 }
 
 /** Folders that drivers and toolkits are installed to, containers and WSL included. */
@@ -22,23 +20,21 @@ const usualFolders = [
   "/usr/local/cuda-1[0-9]*/lib64",
   "/usr/local/cuda*/targets/*/lib",
   "/usr/lib/x86_64-linux-gnu",
-  "/usr/lib/aarch64-linux-gnu",
   "/usr/lib64",
   "/usr/lib64/nvidia",
   "/usr/lib/nvidia-*",
 ];
 
-/** Paths of the libraries that are on this machine, by name. The loader's own list comes first, then Python's packages. */
+/** Paths of the libraries that are on this machine, by name. */
 export async function findLibraries(
   names: readonly string[],
-  { python, folders = [], isConfined = false }: LibrarySearch,
+  { python, folders }: LibrarySearch,
 ): Promise<ReadonlyMap<string, string>> {
-  const [listed, ofPython] = isConfined ? [new Map(), []] : await Promise.all([loaderList(), pythonFolders(python)]);
+  const listed = folders === undefined ? await loaderList() : new Map<string, string>();
+  const places = folders ?? [...(await pythonFolders(python)), ...usualFolders];
   const found = new Map<string, string>();
   for (const name of names) {
-    const places = isConfined ? folders : [...folders, ...ofPython, ...usualFolders];
-    const path =
-      (folders.length === 0 ? listed.get(name) : undefined) ?? (await firstOf(places, name)) ?? listed.get(name);
+    const path = listed.get(name) ?? (await firstOf(places, name));
     if (path !== undefined) found.set(name, path);
   }
   return found;
@@ -50,7 +46,7 @@ const quick = { timeout: 10_000 };
 async function loaderList(): Promise<ReadonlyMap<string, string>> {
   const list = async (command: string) => (await promisify(execFile)(command, ["-p"], quick)).stdout;
   const text = await list("ldconfig").catch(() => list("/sbin/ldconfig").catch(() => ""));
-  const entries = [...text.matchAll(/^\s*(\S+) \(.*\) => (\S+)$/gm)].map(
+  const entries = [...text.matchAll(/^\s*(\S+) \(.*\bx86-64\b.*\) => (\S+)$/gm)].map(
     ([, name = "", path = ""]) => [name, path] as const,
   );
   return new Map(entries.toReversed());

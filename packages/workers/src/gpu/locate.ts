@@ -10,7 +10,7 @@ export async function locateLibraries(search: LibrarySearch): Promise<ReadonlyMa
   const names = cudaLibraries.flatMap(({ name }) => [name, formerName(name) ?? name]);
   const found = await findLibraries(names, search);
   const wanted = cudaLibraries.map(({ name }) => name);
-  if (search.isConfined || wanted.every((name) => found.has(name))) return found;
+  if (search.folders !== undefined || wanted.every((name) => found.has(name))) return found;
   const paths = wanted.map((name) => found.get(name) ?? name);
   const problems = await probeLibraries(paths);
   const byLoader = wanted.filter((name, index) => !found.has(name) && problems[index] === undefined);

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { type Device, deviceText, MillraceError } from "@millrace/core";
 import type { LibrarySearch } from "./find-libraries.js";
 import { cudaLibraries, driverLibrary, formerName, remedyOf } from "./libraries.js";
@@ -29,7 +30,7 @@ export async function prepareDevice(device: Device, search: DeviceSearch): Promi
   const unusable = (why: string, fix: string) => deviceError(deviceText(device), why, fix);
   if (process.platform !== "linux" || process.arch !== "x64")
     throw unusable(`there is no CUDA provider for ${process.platform}-${process.arch}`, "Use --device cpu.");
-  const runtime = await findGpuRuntime(search.cacheDirectory);
+  const runtime = await findGpuRuntime(resolve(search.cacheDirectory));
   if (runtime === undefined)
     throw unusable(
       `ONNX Runtime ${await onnxRuntimeVersion()}'s CUDA provider is not installed`,

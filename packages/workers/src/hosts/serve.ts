@@ -4,13 +4,15 @@ import { toPlainError } from "./messages.js";
 /** What a host's `prepare` returns: facts for the parent, and how to answer requests. */
 export interface HostService<Request, Reply> {
   readonly facts: unknown;
+  /** Requests it works on at the same time; 1 by default. */
+  readonly atOnce?: number;
   /** @param signal fires when nobody wants the answer any more: whatever it throws then will do. */
   readonly handle: (request: Request, signal: AbortSignal) => Promise<Reply>;
 }
 
 /**
- * The child's side of a host: prepares once with the settings from its first argument, then answers requests one after
- * another. Ends when the parent goes away, however it went.
+ * The child's side of a host: prepares once with the settings from its first argument, then begins requests in the order
+ * they come, as many at once as the service can. Ends when the parent goes away, however it went.
  */
 export async function serveHost<Settings, Request, Reply>(
   prepare: (settings: Settings, note: (note: unknown) => void) => Promise<HostService<Request, Reply>>,
@@ -22,7 +24,7 @@ export async function serveHost<Settings, Request, Reply>(
   try {
     const settings = JSON.parse(process.argv[2] ?? "null") as Settings;
     const service = await prepare(settings, (note) => send({ kind: "note", note }));
-    let previous: Promise<void> = Promise.resolve();
+    const begin = inTurns(service.atOnce ?? 1);
     const asked = new Map<number, AbortController>();
     process.on("message", (message: ToHost) => {
       const { id } = message;
@@ -32,13 +34,31 @@ export async function serveHost<Settings, Request, Reply>(
       }
       const { signal } = asked.set(id, new AbortController()).get(id) as AbortController;
       const request = { id, request: message.request as Request, signal };
-      previous = previous.then(() => answer(service, request, send)).finally(() => asked.delete(id));
+      begin(() => answer(service, request, send).finally(() => asked.delete(id)));
     });
     send({ kind: "ready", facts: service.facts });
   } catch (error) {
     send({ kind: "failed", error: toPlainError(error) });
     process.disconnect();
   }
+}
+
+/** Begins tasks in the order they are given, at most so many at once. */
+function inTurns(atOnce: number): (task: () => Promise<void>) => void {
+  const waiting: (() => Promise<void>)[] = [];
+  let underWay = 0;
+  const next = async (): Promise<void> => {
+    const task = underWay < atOnce ? waiting.shift() : undefined;
+    if (task === undefined) return;
+    underWay += 1;
+    await task();
+    underWay -= 1;
+    void next();
+  };
+  return (task) => {
+    waiting.push(task);
+    void next();
+  };
 }
 
 interface Asked<Request> {

@@ -1,0 +1,31 @@
+import { availableParallelism } from "node:os";
+import { Session as NativeSession, Runtime } from "@millrace/native";
+import type { SessionBinding } from "./session.js";
+
+/** Our own binding, where it is built: runs leave the thread alone, and share the weights. Set as the other one is. */
+export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
+  ? {
+      name: "native",
+      maximumLanes: availableParallelism(),
+      hasGpus: false,
+      takesWeights: false,
+      async open(graph, { threads, lanes = 1, optimization = "basic" }) {
+        const session = await NativeSession.create(graph, {
+          optimization,
+          threads,
+          lanes,
+          entries: { "session.intra_op.allow_spinning": "0" },
+        });
+        const [input] = session.inputNames;
+        const [output] = session.outputNames;
+        return {
+          async run({ ids, rows, length }) {
+            const tensors = { [input as string]: { type: "int32", dims: [rows, length], data: ids } } as const;
+            const results = await session.run(tensors, { outputs: [output as string] });
+            return results[output as string]?.data as Float32Array;
+          },
+          close: () => session.close(),
+        };
+      },
+    }
+  : undefined;

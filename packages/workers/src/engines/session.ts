@@ -1,0 +1,39 @@
+import type { TokenBatch } from "@millrace/core";
+import type { GpuPlacement } from "./onnx-runtime.js";
+
+/** A compiled graph in memory, ready to run. */
+export interface Session {
+  /** Vectors, row after row. */
+  run(batch: TokenBatch): Promise<Float32Array>;
+  /** Frees the weights. */
+  close(): Promise<void>;
+}
+
+/** A file that a graph takes weights from, in memory. */
+export interface LoadedWeights {
+  /** The name the graph has for it. */
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+export interface SessionShape {
+  /** Threads that share one run. */
+  readonly threads: number;
+  /** Runs at the same time on one copy of the weights, at most what the binding can do; 1 by default. */
+  readonly lanes?: number;
+  /** By default the processor runs it. */
+  readonly placement?: GpuPlacement;
+  /** How far ONNX Runtime may change the graph; by default `basic`, and anything else is there to be compared with. */
+  readonly optimization?: "basic" | "all";
+}
+
+/** A way to ONNX Runtime. Vectors are the same to the bit on each. */
+export interface SessionBinding {
+  readonly name: string;
+  /** 1 where a run blocks the thread that asks for it. */
+  readonly maximumLanes: number;
+  /** Whether it runs graphs on a GPU, and such as take weights from files of their own. */
+  readonly hasGpus: boolean;
+  readonly takesWeights: boolean;
+  open(graph: Uint8Array, shape: SessionShape, weights?: readonly LoadedWeights[]): Promise<Session>;
+}
