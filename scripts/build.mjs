@@ -1,14 +1,17 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fail } from "./failure.mjs";
+import { provideAddon } from "./native.mjs";
 import { withProgress } from "./progress.mjs";
 
 /**
  * Builds all packages; what did not change since the last build is not built again. Prints the compiler's errors only.
  * @param {string} root
  * @param {NodeJS.ProcessEnv} env Its PATH begins with the Node to build with.
+ * @param {{ mayCompile: boolean }} addon Whether the native addon is compiled where the cache does not have it.
  */
-export async function build(root, env) {
+export async function build(root, env, addon) {
+  await provideAddon(root, addon);
   const { code, output } = await withProgress("building", () => turbo(root, env));
   if (code === 0) return;
   process.stderr.write(compilerMessages(output));

@@ -5,7 +5,6 @@ import { runChild } from "../packages/cli/bin/run-child.mjs";
 import { build } from "./build.mjs";
 import { Failure, fail } from "./failure.mjs";
 import { installPackages } from "./install.mjs";
-import { provideAddon } from "./native.mjs";
 import { provideNode } from "./node.mjs";
 import { targets } from "./targets.mjs";
 
@@ -22,10 +21,7 @@ async function run(name, args) {
   await installPackages(root);
   const node = await provideNode();
   const env = { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter) };
-  if (target.isBuilt) {
-    await provideAddon(root, { mayCompile: name !== "demo" });
-    await build(root, env);
-  }
+  if (target.isBuilt) await build(root, env, { mayCompile: name !== "demo" });
   for (const command of target.commands(root, args)) {
     const code = await runChild(node, command, { cwd: root, env });
     if (code !== 0) return code;
