@@ -154,11 +154,13 @@ const files = 400;
       // The job's last step has given the folder back.
       const beside = await start([...args, "--full"], options());
       await lockBelow(direct, "fleet");
-      const refused = await run([...args, "--on", "temporal"], options(fleet));
-      expect({ code: refused.code, error: refused.result.error?.code }).toEqual({ code: 4, error: "E_STORE_BUSY" });
+      // A job on the server waits until the folder is free.
+      const waiting = await start([...args, "--on", "temporal"], options(fleet));
       const ended = await beside.finished;
       expect({ code: ended.code, stderr: ended.code === 0 ? "" : ended.stderr }).toEqual({ code: 0, stderr: "" });
-      expect((await run([...args, "--on", "temporal"], options(fleet))).code).toBe(0);
+      const waited = await waiting.finished;
+      expect({ code: waited.code, stderr: waited.code === 0 ? "" : waited.stderr }).toEqual({ code: 0, stderr: "" });
+      expect((waited.result.worked as { readonly documents: number }).documents).toBe(0);
     } finally {
       for (const { child } of workers) child.kill("SIGKILL");
       await temporal.server.kill();
