@@ -90,51 +90,6 @@ describe.each(["lancedb", "qdrant"] as const)("reindex of a %s store", (driver) 
     expect((await command("verify")).code).toBe(0);
   }, 180_000);
 
-  test("what does not reach the gate never answers; nothing is encoded again for a lower one", async () => {
-    if (skipped()) return;
-    const { cwd, reindex, points, command } = await indexed(driver);
-    const before = await points();
-    await writeFiles(cwd, {
-      "judged/queries.jsonl": '{"_id":"q1","text":"words that no document has"}\n',
-      "judged/qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\tno such document\t1\n",
-    });
-    const refused = await reindex("--model", otherTinyModel, "--eval-set", "judged", "--min-ndcg", "0.5");
-    expect([refused.code, refused.result.error?.code]).toEqual([5, "E_GATE"]);
-    expect(refused.stderr).toContain("nDCG@10 is 0.0000, at least 0.5 is asked for");
-    expect(await points()).toEqual(before);
-    expect((await command("verify")).code).toBe(0);
-
-    // Judged by what answers now: no better is asked for.
-    const allowed = await reindex("--model", otherTinyModel, "--eval-set", "judged");
-    expect(allowed.code).toBe(0);
-    expect(allowed.result.judged.ranking).toMatchObject({ ndcgAt10: 0, queries: 1 });
-    expect(allowed.result.filled.worked.documents).toBe(0);
-    expect(await points()).not.toEqual(before);
-  }, 120_000);
-
-  test("a store that lost a point on the way is not let live", async () => {
-    if (skipped()) return;
-    const { reindex, points, store, command } = await indexed(driver);
-    const before = await points();
-    const refused = await reindex("--model", otherTinyModel, "--generation", "next", "--eval-set", "nowhere");
-    expect([refused.code, refused.result.error?.code]).toEqual([4, "E_SOURCE_MISSING"]);
-    const unjudged = await reindex("--model", otherTinyModel, "--generation", "next", "--min-ndcg", "1");
-    expect([unjudged.code, unjudged.result.error?.code]).toEqual([2, "E_USAGE"]);
-    expect(await points()).toEqual(before);
-    await reindex("--model", otherTinyModel, "--generation", "next");
-    await command("rollback");
-    const searcher = createSearcher(`${store}#next`);
-    const sink = createSink(`${store}#next`);
-    await sink.open(await searcher.schema());
-    const [lost] = await firstRecords(searcher);
-    await sink.delete([(lost as PointRecord).id]);
-    await Promise.all([sink.close(), searcher.close()]);
-    const lacking = await reindex("--model", otherTinyModel, "--generation", "next");
-    expect([lacking.code, lacking.result.error?.code]).toEqual([5, "E_VERIFY"]);
-    expect(lacking.stderr).toContain("1 point missing");
-    expect(await points()).toEqual(before);
-  }, 120_000);
-
   test("killed at any moment it goes on, and what answered does until the exchange", async () => {
     if (skipped()) return;
     const { cwd, environment, store, reindex, points, command } = await indexed(driver);
@@ -156,10 +111,59 @@ describe.each(["lancedb", "qdrant"] as const)("reindex of a %s store", (driver) 
     expect((await command("rollback")).code).toBe(0);
     expect(await points()).toEqual(before);
   }, 180_000);
+});
+
+async function firstRecords(searcher: ReturnType<typeof createSearcher>): Promise<readonly PointRecord[]> {
+  for await (const { record } of searcher.scan()) return [record];
+  return [];
+}
+
+describe("reindex", () => {
+  test("what does not reach the gate never answers; nothing is encoded again for a lower one", async () => {
+    const { cwd, reindex, points, command } = await indexed("lancedb");
+    const before = await points();
+    await writeFiles(cwd, {
+      "judged/queries.jsonl": '{"_id":"q1","text":"words that no document has"}\n',
+      "judged/qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\tno such document\t1\n",
+    });
+    const refused = await reindex("--model", otherTinyModel, "--eval-set", "judged", "--min-ndcg", "0.5");
+    expect([refused.code, refused.result.error?.code]).toEqual([5, "E_GATE"]);
+    expect(refused.stderr).toContain("nDCG@10 is 0.0000, at least 0.5 is asked for");
+    expect(await points()).toEqual(before);
+    expect((await command("verify")).code).toBe(0);
+
+    // Judged by what answers now: no better is asked for.
+    const allowed = await reindex("--model", otherTinyModel, "--eval-set", "judged");
+    expect(allowed.code).toBe(0);
+    expect(allowed.result.judged.ranking).toMatchObject({ ndcgAt10: 0, queries: 1 });
+    expect(allowed.result.filled.worked.documents).toBe(0);
+    expect(await points()).not.toEqual(before);
+  }, 120_000);
+
+  test("a store that lost a point on the way is not let live", async () => {
+    const { reindex, points, store, command } = await indexed("lancedb");
+    const before = await points();
+    const refused = await reindex("--model", otherTinyModel, "--generation", "next", "--eval-set", "nowhere");
+    expect([refused.code, refused.result.error?.code]).toEqual([4, "E_SOURCE_MISSING"]);
+    const unjudged = await reindex("--model", otherTinyModel, "--generation", "next", "--min-ndcg", "1");
+    expect([unjudged.code, unjudged.result.error?.code]).toEqual([2, "E_USAGE"]);
+    expect(await points()).toEqual(before);
+    await reindex("--model", otherTinyModel, "--generation", "next");
+    await command("rollback");
+    const searcher = createSearcher(`${store}#next`);
+    const sink = createSink(`${store}#next`);
+    await sink.open(await searcher.schema());
+    const [lost] = await firstRecords(searcher);
+    await sink.delete([(lost as PointRecord).id]);
+    await Promise.all([sink.close(), searcher.close()]);
+    const lacking = await reindex("--model", otherTinyModel, "--generation", "next");
+    expect([lacking.code, lacking.result.error?.code]).toEqual([5, "E_VERIFY"]);
+    expect(lacking.stderr).toContain("1 point missing");
+    expect(await points()).toEqual(before);
+  }, 120_000);
 
   test("keeps as many former generations as it is told", async () => {
-    if (skipped()) return;
-    const { reindex, command } = await indexed(driver);
+    const { reindex, command } = await indexed("lancedb");
     const second = await reindex("--max-tokens", "20", "--keep-generations", "2");
     const third = await reindex("--max-tokens", "22", "--keep-generations", "2");
     expect(third.result.promoted.kept).toEqual([second.result.promoted.live, second.result.promoted.kept[0]]);
@@ -173,14 +177,7 @@ describe.each(["lancedb", "qdrant"] as const)("reindex of a %s store", (driver) 
     expect(none.result.promoted.kept).toEqual([]);
     expect((await command("rollback")).stderr).toContain("there is nothing to go back to");
   }, 120_000);
-});
 
-async function firstRecords(searcher: ReturnType<typeof createSearcher>): Promise<readonly PointRecord[]> {
-  for await (const { record } of searcher.scan()) return [record];
-  return [];
-}
-
-describe("reindex", () => {
   test("of rows that cannot be read wants to be told that they may be left out", async () => {
     const { cwd, index, reindex, points } = await indexed("lancedb");
     await writeFiles(cwd, { "docs/rows.jsonl": '{"text":"a row"}\n{"text": broken}\n' });
