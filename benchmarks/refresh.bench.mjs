@@ -25,12 +25,13 @@ const folder = await mkdtemp(join(tmpdir(), "millrace-refresh-"));
 try {
   const lines = (await corpusLines()).slice(0, Number(values.documents));
   await writeFiles(lines);
-  const whole = await index("everything");
+  const documents = lines.length;
+  const whole = await index("everything", documents);
   // Every hundredth, so that each file has changed.
   const changed = lines.map((line, place) => (place % 100 === 7 ? withText(line, `Now other words. ${place}`) : line));
   await writeFiles(changed);
-  const refreshed = await index("1 % changed");
-  const idle = await index("nothing changed");
+  const refreshed = await index("1 % changed", documents);
+  const idle = await index("nothing changed", documents);
   const wanted = lines.filter((_, place) => place % 100 === 7).length;
   if (refreshed.encoded !== wanted) throw new Error(`${refreshed.encoded} documents were encoded, not ${wanted}`);
   await writeReport({
@@ -65,8 +66,8 @@ async function writeFiles(lines) {
   }
 }
 
-/** @param {string} peer */
-async function index(peer) {
+/** @param {string} peer @param {number} count of the documents */
+async function index(peer, count) {
   const startedAt = performance.now();
   const args = [
     "packages/cli/bin/millrace.js",
@@ -92,9 +93,9 @@ async function index(peer) {
   return {
     peer,
     seconds,
-    documents: Number(values.documents),
+    documents: count,
     tokens: result.encoded.tokens,
-    tokensPerSecond: Math.round(Number(values.documents) / seconds),
+    tokensPerSecond: Math.round(count / seconds),
     encoded: documents - unchangedDocuments - emptyDocuments,
   };
 }
