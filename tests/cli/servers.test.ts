@@ -6,8 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type QdrantServer, startQdrant } from "../services/qdrant-server.ts";
 import { directS3, s3Keys, startS3Server } from "../services/s3-server.ts";
 import { freePorts, serviceProgram, type TestServer } from "../services/server.ts";
+import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
+import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
 
 const weed = serviceProgram("weed");
 const isHere = weed !== undefined && serviceProgram("python") !== undefined && serviceProgram("temporal") !== undefined;
@@ -132,6 +134,38 @@ const files = 400;
     expect({ code: third.code, stderr: third.code === 0 ? "" : third.stderr }).toEqual({ code: 0, stderr: "" });
     await expect(direct.send(new HeadObjectCommand({ Bucket: "corpus", Key: lock }))).rejects.toThrow();
   }, 120_000);
+
+  test("the workers of a Temporal server and a run beside them keep each other out", async () => {
+    const temporal: TemporalServer = await startTemporal(folder);
+    const fleet = { ...environment, TEMPORAL_ADDRESS: temporal.address };
+    const workers: FleetWorker[] = [];
+    try {
+      const more = ["--concurrency", "2", "--token-budget", "64"];
+      for (let count = 0; count < 2; count += 1) {
+        workers.push(await startFleetWorker({ cwd: folder, environment: fleet, arguments: more }));
+      }
+      const args = index("docs", `${qdrant.uri}/fleet`, "s3://corpus/fleet");
+      const job = await start([...args, "--on", "temporal"], options(fleet));
+      await lockBelow(direct, "fleet");
+      expect((await failing(args)).code).toBe("E_STORE_BUSY");
+      const { code, stderr } = await job.finished;
+      expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+
+      // The job's last step has given the folder back.
+      const beside = await start([...args, "--full"], options());
+      await lockBelow(direct, "fleet");
+      // A job on the server waits until the folder is free.
+      const waiting = await start([...args, "--on", "temporal"], options(fleet));
+      const ended = await beside.finished;
+      expect({ code: ended.code, stderr: ended.code === 0 ? "" : ended.stderr }).toEqual({ code: 0, stderr: "" });
+      const waited = await waiting.finished;
+      expect({ code: waited.code, stderr: waited.code === 0 ? "" : waited.stderr }).toEqual({ code: 0, stderr: "" });
+      expect((waited.result.worked as { readonly documents: number }).documents).toBe(0);
+    } finally {
+      for (const { child } of workers) child.kill("SIGKILL");
+      await temporal.server.kill();
+    }
+  }, 300_000);
 });
 
 /** Waits for the lock of the one job below a prefix. @returns its key */

@@ -95,6 +95,22 @@ if (program === undefined) process.stderr.write("skipped: no S3 server could be 
     await other.release();
   }, 30_000);
 
+  test("shared by name, where work begins it is asked for anew, however lately it was", async () => {
+    const place = "s3://corpus/given-back";
+    const [first, second] = [
+      await leaseS3Folder(place, { sharedBy: "temporal" }),
+      await leaseS3Folder(place, { sharedBy: "temporal" }),
+    ];
+    await second.confirm();
+    await first.check();
+    await first.release();
+    const run = await leaseS3Folder(place);
+    await expect(second.confirm()).rejects.toMatchObject({ code: "E_STORE_BUSY" });
+    await run.release();
+    await second.confirm();
+    await expect(leaseS3Folder(place)).rejects.toMatchObject({ code: "E_STORE_BUSY" });
+  }, 40_000);
+
   test("shared by name is held by all who give it, runs out by itself, and is taken anew", async () => {
     const place = "s3://corpus/shared";
     const lifetime = 4_000;

@@ -206,6 +206,10 @@ function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepContro
   }, control);
   return {
     ...steps,
+    async plan(job, ...page) {
+      await (await pool.of(job)).lease.confirm();
+      return steps.plan(job, ...page);
+    },
     async commit(job) {
       const summary = await steps.commit(job);
       await (await pool.of(job)).lease.release();

@@ -12,7 +12,7 @@ export async function leaseS3Folder(location: string, options?: LeaseOptions): P
 export async function leaseWorkFolder(work: string): Promise<Lease> {
   if (work.startsWith("s3://")) return leaseS3Folder(work);
   // Another process takes it over only from one that is dead, which checks nothing any more.
-  return { check: async () => {}, release: await lockFolder(work) };
+  return { ...unchecked, release: await lockFolder(work) };
 }
 
 /**
@@ -21,5 +21,7 @@ export async function leaseWorkFolder(work: string): Promise<Lease> {
  */
 export async function joinWorkFolder(work: string): Promise<Lease> {
   if (work.startsWith("s3://")) return leaseS3Folder(work, { sharedBy: "temporal" });
-  return { check: async () => {}, release: async () => {} };
+  return { ...unchecked, release: async () => {} };
 }
+
+const unchecked = { check: async () => {}, confirm: async () => {} };

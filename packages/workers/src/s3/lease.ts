@@ -11,6 +11,11 @@ import { attempts, pause } from "./read.js";
 export interface Lease {
   /** To be awaited before each write: asks the server where it was not asked lately. @throws E_STORE_BUSY once it is lost */
   check(): Promise<void>;
+  /**
+   * To be awaited where work begins: asks the server, however lately it was asked. Of a shared lease, another holder may
+   * have given it back since, and a run of another kind taken it. @throws E_STORE_BUSY where it is lost
+   */
+  confirm(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -53,6 +58,7 @@ export async function leaseS3Folder(location: string, options: LeaseOptions = {}
   const timer = sharedBy === undefined ? setInterval(renew, lifetime / renewals).unref() : undefined;
   return {
     check: () => named(() => held.ensure()),
+    confirm: () => named(() => held.renew()),
     async release() {
       clearInterval(timer);
       await held.release().catch(() => undefined);
