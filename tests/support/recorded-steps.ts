@@ -1,5 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Job, noCounts, type PlanPage, type Shard, type Steps, type VectorsRef } from "@millrace/core";
+import {
+  type BatchRef,
+  type Job,
+  noCounts,
+  type PlanPage,
+  type Shard,
+  type Steps,
+  type VectorsRef,
+} from "@millrace/core";
 
 export interface RecordedOptions {
   /** Parts of the one shard. */
@@ -51,20 +59,10 @@ export function recordedSteps({ parts, batches, resumedPasses = 0, changingPasse
       return { batches: refs, counts: noCounts, isDone: false, ...(part + 1 < parts ? { rest } : {}) };
     },
     async encode(_, refs) {
-      const blob = { key: "", bytes: 0, sha256: "" };
       const vectors: VectorsRef[] = [];
-      for (const { shard, index } of refs) {
-        await recorded(`encode ${partOf(shard)}-${index}`);
-        vectors.push({
-          ...blob,
-          shard,
-          index,
-          points: 1,
-          dimensions: 1,
-          quarantined: 0,
-          quarantinedIds: [],
-          reused: { chunks: 0, tokens: 0 },
-        });
+      for (const ref of refs) {
+        await recorded(`encode ${partOf(ref.shard)}-${ref.index}`);
+        vectors.push(vectorsOf(ref));
       }
       return vectors;
     },
@@ -83,4 +81,10 @@ export function recordedSteps({ parts, batches, resumedPasses = 0, changingPasse
     },
   };
   return steps;
+}
+
+/** Vectors of a batch that exist in name only. */
+export function vectorsOf({ shard, index }: BatchRef): VectorsRef {
+  const file = { key: "", bytes: 0, sha256: "", shard, index, points: 1, dimensions: 1 };
+  return { ...file, quarantined: 0, quarantinedIds: [], reused: { chunks: 0, tokens: 0 } };
 }

@@ -1,16 +1,9 @@
 import { setImmediate as quiet } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
-import {
-  type BatchRef,
-  type Job,
-  noCounts,
-  noPlanCounts,
-  type Shard,
-  type Steps,
-  type VectorsRef,
-} from "@millrace/core";
+import { type BatchRef, type Job, noCounts, noPlanCounts, type Shard, type Steps } from "@millrace/core";
 import { createEmbeddedRuntime, createInTurn, embedCorpus, type InTurn, Slots } from "@millrace/workflows";
 import fc from "fast-check";
+import { vectorsOf } from "../support/recorded-steps.ts";
 
 const job = { full: false } as Job;
 const shards = 5;
@@ -63,19 +56,6 @@ function splitOf(shard: Shard) {
   });
   const rest = Number(part) + 1 < parts ? { rest: { ...shard, id: `${name}.${Number(part) + 1}` } } : {};
   return { batches: refs, counts: noCounts, isDone: false, ...rest };
-}
-
-function vectorsOf({ shard, index }: BatchRef): VectorsRef {
-  return {
-    ...blob,
-    shard,
-    index,
-    points: 1,
-    dimensions: 1,
-    quarantined: 0,
-    quarantinedIds: [],
-    reused: { chunks: 0, tokens: 0 },
-  };
 }
 
 /** What is begun where the oldest calls end first, so many at once. */

@@ -1,5 +1,5 @@
 import type { CommandModule } from "./command.js";
-import { inheritedSettings } from "./config/inherited.js";
+import { collectionSettings, inheritedSettings } from "./config/inherited.js";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
 
@@ -18,17 +18,7 @@ export interface CommandFacts {
 
 const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
 const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
-const collection = [
-  "qdrantQuantization",
-  "qdrantVectors",
-  "qdrantPayload",
-  "qdrantHnswM",
-  "qdrantEfConstruct",
-  "qdrantShards",
-  "qdrantReplicas",
-  "payloadIndex",
-  "qdrantTimeout",
-] as const satisfies readonly SettingKey[];
+const collection = [...collectionSettings, "qdrantTimeout"] as const satisfies readonly SettingKey[];
 const model = [
   "model",
   "precision",
@@ -49,6 +39,8 @@ const engine = [
   "vectorCacheBytes",
 ] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
+/** Where a job runs, and how it is followed there. */
+const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
 const documents = [
   "include",
   "exclude",
@@ -98,11 +90,7 @@ export const commands: readonly CommandFacts[] = [
       ...engine,
       "maxQuarantined",
       "keepVectors",
-      "on",
-      "watch",
-      "detach",
-      "inFlight",
-      ...temporal,
+      ...fleet,
       ...output,
     ],
     load: () => import("./commands/index.js"),
@@ -160,11 +148,7 @@ export const commands: readonly CommandFacts[] = [
       "queryPrompt",
       "sample",
       "keepGenerations",
-      "on",
-      "watch",
-      "detach",
-      "inFlight",
-      ...temporal,
+      ...fleet,
       ...output,
     ],
     defaults: ofReindex,

@@ -1,5 +1,17 @@
 import type { SettingKey } from "./settings.js";
 
+/** How a collection on a server is made. */
+export const collectionSettings = [
+  "qdrantQuantization",
+  "qdrantVectors",
+  "qdrantPayload",
+  "qdrantHnswM",
+  "qdrantEfConstruct",
+  "qdrantShards",
+  "qdrantReplicas",
+  "payloadIndex",
+] as const satisfies readonly SettingKey[];
+
 /** What a job that is run again with other settings takes from the job before, where nothing else is said. */
 export const inheritedSettings = [
   "corpus",
@@ -19,14 +31,7 @@ export const inheritedSettings = [
   "maxTokens",
   "overlap",
   "keepVectors",
-  "qdrantQuantization",
-  "qdrantVectors",
-  "qdrantPayload",
-  "qdrantHnswM",
-  "qdrantEfConstruct",
-  "qdrantShards",
-  "qdrantReplicas",
-  "payloadIndex",
+  ...collectionSettings,
 ] as const satisfies readonly SettingKey[];
 
 export type InheritedSetting = (typeof inheritedSettings)[number];

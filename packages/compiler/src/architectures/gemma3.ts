@@ -10,15 +10,13 @@ import {
   addRootMeanSquareNorm,
   addSum,
   addWordStates,
+  type LayerKind,
   type Linear,
   readActivation,
   readLayerKinds,
 } from "./layers.js";
 import { type Rotary, readKeyHeads, readRotary } from "./rotary.js";
 import { addRotaryAttention } from "./rotary-attention.js";
-
-const layerKinds = ["full_attention", "sliding_attention"] as const;
-type LayerKind = (typeof layerKinds)[number];
 
 interface Gemma3Config {
   readonly hidden: number;
@@ -57,7 +55,7 @@ export function planGemma3(file: JsonFile): EncoderPlan {
 function readConfig(file: JsonFile): Gemma3Config {
   if ((file.values.attn_logit_softcapping ?? null) !== null) throw file.unsupported("attn_logit_softcapping", ["null"]);
   const pattern = file.positive("sliding_window_pattern", 6);
-  const usual = (layer: number) => ((layer + 1) % pattern === 0 ? layerKinds[0] : layerKinds[1]);
+  const isSliding = (layer: number) => (layer + 1) % pattern !== 0;
   const isCausal = file.values.use_bidirectional_attention !== true;
   const width = file.positive("head_dim", 256);
   const reach = file.positive("sliding_window", 4096);
@@ -71,7 +69,7 @@ function readConfig(file: JsonFile): Gemma3Config {
     epsilon: file.positive("rms_norm_eps", 1e-6),
     positions: file.count("max_position_embeddings"),
     vocabulary: file.count("vocab_size"),
-    layers: readLayerKinds(file, layerKinds, usual),
+    layers: readLayerKinds(file, isSliding),
     isCausal,
     window: isCausal
       ? { before: reach - 1, after: 0 }

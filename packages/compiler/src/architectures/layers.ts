@@ -133,17 +133,18 @@ export function addGatedFeedForward(graph: GraphBuilder, name: string, spec: Gat
   return addLinear(graph, `${name}.outer`, { input: product, ...outer });
 }
 
-/** Each layer's kind: as `layer_types` lists them, else as `usual` says. @throws E_MODEL_UNSUPPORTED, E_MODEL_INVALID */
-export function readLayerKinds<Kind extends string>(
-  file: JsonFile,
-  kinds: readonly Kind[],
-  usual: (layer: number) => Kind,
-): readonly Kind[] {
+/** What a layer's tokens attend to: all others, or those in a window. */
+const layerKinds = ["full_attention", "sliding_attention"] as const;
+export type LayerKind = (typeof layerKinds)[number];
+
+/** Each layer's kind: as `layer_types` lists them, else as `isSliding` says. @throws E_MODEL_UNSUPPORTED, E_MODEL_INVALID */
+export function readLayerKinds(file: JsonFile, isSliding: (layer: number) => boolean): readonly LayerKind[] {
   const layers = file.count("num_hidden_layers");
+  const usual = (layer: number) => layerKinds[isSliding(layer) ? 1 : 0];
   const listed = file.values.layer_types ?? Array.from({ length: layers }, (_, layer) => usual(layer));
   if (!Array.isArray(listed) || listed.length !== layers)
     throw file.invalid("layer_types", `it must list num_hidden_layers ${layers} kinds`);
-  if (!listed.every((kind) => kinds.includes(kind))) throw file.unsupported("layer_types", kinds);
+  if (!listed.every((kind) => layerKinds.includes(kind))) throw file.unsupported("layer_types", layerKinds);
   return listed;
 }
 

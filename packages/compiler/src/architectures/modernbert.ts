@@ -10,6 +10,7 @@ import {
   addNorm,
   addSum,
   addWordStates,
+  type LayerKind,
   type Linear,
   readActivation,
   readHeads,
@@ -17,9 +18,6 @@ import {
 } from "./layers.js";
 import { type Rotary, readRotary } from "./rotary.js";
 import { addRotaryAttention } from "./rotary-attention.js";
-
-const layerKinds = ["full_attention", "sliding_attention"] as const;
-type LayerKind = (typeof layerKinds)[number];
 
 interface ModernBertConfig {
   readonly hidden: number;
@@ -54,7 +52,7 @@ export function planModernBert(file: JsonFile): EncoderPlan {
 
 function readConfig(file: JsonFile): ModernBertConfig {
   const every = file.values.layer_types === undefined ? file.positive("global_attn_every_n_layers", 3) : 1;
-  const usual = (layer: number) => (layer % every === 0 ? layerKinds[0] : layerKinds[1]);
+  const isSliding = (layer: number) => layer % every !== 0;
   const rotary = (kind: LayerKind, thetaField: string, theta: number) => readRotary(file, { kind, thetaField, theta });
   return {
     ...readHeads(file, "hidden_size", "num_attention_heads"),
@@ -63,7 +61,7 @@ function readConfig(file: JsonFile): ModernBertConfig {
     epsilon: file.positive("norm_eps", 1e-5),
     positions: file.count("max_position_embeddings"),
     vocabulary: file.count("vocab_size"),
-    layers: readLayerKinds(file, layerKinds, usual),
+    layers: readLayerKinds(file, isSliding),
     reach: Math.floor(file.positive("local_attention", 128) / 2),
     rotary: {
       full_attention: rotary("full_attention", "global_rope_theta", 160_000),

@@ -9,15 +9,13 @@ import {
   addRootMeanSquareNorm,
   addSum,
   addWordStates,
+  type LayerKind,
   type Linear,
   readActivation,
   readLayerKinds,
 } from "./layers.js";
 import { type Rotary, readKeyHeads, readRotary } from "./rotary.js";
 import { addRotaryAttention } from "./rotary-attention.js";
-
-const layerKinds = ["full_attention", "sliding_attention"] as const;
-type LayerKind = (typeof layerKinds)[number];
 
 interface Qwen3Config {
   readonly hidden: number;
@@ -59,8 +57,7 @@ function readConfig(file: JsonFile): Qwen3Config {
   if (width % 2 !== 0) throw file.invalid("head_dim", "it must be even");
   const isSliding = file.values.use_sliding_window === true;
   const firstSliding = isSliding ? file.positive("max_window_layers", 28) : Number.POSITIVE_INFINITY;
-  const usual = (layer: number) => (layer >= firstSliding ? layerKinds[1] : layerKinds[0]);
-  const layers = readLayerKinds(file, layerKinds, usual);
+  const layers = readLayerKinds(file, (layer) => layer >= firstSliding);
   return {
     hidden,
     heads,

@@ -1,5 +1,5 @@
 import type { CorpusSteps, Job, JobSteps, ReindexSteps, ShardSteps } from "@millrace/core";
-import { proxyActivities, workflowInfo } from "@temporalio/workflow";
+import { type ActivityOptions, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { InTurn } from "../in-turn.js";
 import type { ReindexRuntime } from "../reindex-corpus.js";
 import type { Progress, Windows } from "../runtime.js";
@@ -35,36 +35,11 @@ function windowsFor(batches: number): Windows {
 /** Runs a job as a Temporal workflow: each step is an activity, its journal is the history and the work folder. */
 export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexRuntime {
   const { encodeQueue, slots, checkpoint, report, inTurn } = options;
-  const corpus = proxyActivities<CorpusSteps>({
-    taskQueue: ioQueue,
-    startToCloseTimeout: "24 hours",
-    heartbeatTimeout,
-    retry,
-  });
-  const shard = proxyActivities<ShardSteps>({
-    taskQueue: ioQueue,
-    startToCloseTimeout: "2 hours",
-    heartbeatTimeout,
-    retry,
-  });
-  const engine = proxyActivities<ShardSteps>({
-    taskQueue: encodeQueue,
-    startToCloseTimeout: "2 hours",
-    heartbeatTimeout,
-    retry,
-  });
-  const quality = proxyActivities<ReindexSteps>({
-    taskQueue: encodeQueue,
-    startToCloseTimeout: "24 hours",
-    heartbeatTimeout,
-    retry,
-  });
-  const generations = proxyActivities<ReindexSteps>({
-    taskQueue: ioQueue,
-    startToCloseTimeout: "2 hours",
-    heartbeatTimeout,
-    retry,
-  });
+  const corpus = stepsOn<CorpusSteps>(ioQueue, "24 hours");
+  const shard = stepsOn<ShardSteps>(ioQueue, "2 hours");
+  const engine = stepsOn<ShardSteps>(encodeQueue, "2 hours");
+  const quality = stepsOn<ReindexSteps>(encodeQueue, "24 hours");
+  const generations = stepsOn<ReindexSteps>(ioQueue, "2 hours");
   return {
     reindex: {
       verify: (...args) => inTurn(quality.verify(...args)),
@@ -97,11 +72,13 @@ export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexR
 
 /** The job that a schedule is to run now. */
 export function currentJob(job: Job): Promise<Job> {
-  const { current } = proxyActivities<JobSteps>({
-    taskQueue: ioQueue,
-    startToCloseTimeout: "10 minutes",
-    heartbeatTimeout,
-    retry,
-  });
-  return current(job);
+  return stepsOn<JobSteps>(ioQueue, "10 minutes").current(job);
+}
+
+/** Steps as activities of the workers of a queue. @param longest that one attempt may take */
+function stepsOn<Steps extends object>(
+  taskQueue: string,
+  longest: NonNullable<ActivityOptions["startToCloseTimeout"]>,
+) {
+  return proxyActivities<Steps>({ taskQueue, startToCloseTimeout: longest, heartbeatTimeout, retry });
 }
