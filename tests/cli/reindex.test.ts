@@ -1,5 +1,5 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, rename, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { PointRecord } from "@millrace/core";
@@ -201,6 +201,17 @@ describe("reindex", () => {
     const copied = await reindex("--generation", "copy");
     expect([copied.code, copied.result.promoted.live]).toEqual([0, "copy"]);
     expect((await command("rollback")).result.kept).toEqual(["copy"]);
+  }, 60_000);
+
+  test("keeps to the graph that was named of a model", async () => {
+    const cwd = await temporaryFolder();
+    await writeFiles(cwd, { "docs/a.md": madeUpMarkdown(1) });
+    await cp(resolve("tests/golden/tiny-models/onnx-states"), join(cwd, "model"), { recursive: true });
+    await rename(join(cwd, "model/onnx/model.onnx"), join(cwd, "model/onnx/named.onnx"));
+    const args = ["index", "docs", "--model", "./model", "--onnx-file", "onnx/named.onnx", "--store", "lance"];
+    expect((await run(args, { cwd })).code).toBe(0);
+    const { code, stderr } = await run(["reindex", "--max-tokens", "12"], { cwd });
+    expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   }, 60_000);
 
   test("of what cannot be exchanged ends with one line", async () => {

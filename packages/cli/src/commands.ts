@@ -1,5 +1,5 @@
 import type { CommandModule } from "./command.js";
-import { collectionSettings, inheritedSettings } from "./config/inherited.js";
+import { collectionSettings, inheritedSettings, inheritedWithModel } from "./config/inherited.js";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
 
@@ -31,13 +31,9 @@ const model = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
-const engine = [
-  "hosts",
-  "tokenBudget",
-  "batchSize",
-  "vectorCache",
-  "vectorCacheBytes",
-] as const satisfies readonly SettingKey[];
+const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
+/** Of commands that make vectors to keep. */
+const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
@@ -62,10 +58,12 @@ const documents = [
 const byDefaultTheJobs = "by default the job's";
 const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
 
-/** A reindex changes what is given, and nothing else. */
-const ofReindex: DefaultNotes = Object.fromEntries(
-  ["store", ...inheritedSettings].map((key) => [key, byDefaultTheJobs]),
-);
+/** A reindex changes what is given, and what another model has of its own. */
+const ofReindex: DefaultNotes = {
+  store: byDefaultTheJobs,
+  ...Object.fromEntries(inheritedSettings.map((key) => [key, byDefaultTheJobs])),
+  ...Object.fromEntries(inheritedWithModel.map((key) => [key, `${byDefaultTheJobs}, with --model the model's`])),
+};
 
 /** What the commands with a first word in common are about. */
 export const commandGroups: Readonly<Record<string, string>> = {
@@ -87,7 +85,7 @@ export const commands: readonly CommandFacts[] = [
       ...collection,
       ...documents,
       ...model,
-      ...engine,
+      ...encoding,
       "maxQuarantined",
       "keepVectors",
       ...fleet,
@@ -122,7 +120,7 @@ export const commands: readonly CommandFacts[] = [
     name: "retry",
     parameters: "[job]",
     summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
-    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...engine, ...output],
+    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, ...output],
     defaults: ofJob,
     load: () => import("./commands/retry.js"),
   },
@@ -137,7 +135,7 @@ export const commands: readonly CommandFacts[] = [
       ...collection,
       ...documents.filter((key) => key !== "full" && key !== "allowEmpty"),
       ...model,
-      ...engine,
+      ...encoding,
       "maxQuarantined",
       "keepVectors",
       "generation",
@@ -174,7 +172,7 @@ export const commands: readonly CommandFacts[] = [
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
-    settings: [...model, ...engine, "maxTokens", "documentPrompt", "queryPrompt", ...output],
+    settings: [...model, ...encoding, "maxTokens", "documentPrompt", "queryPrompt", ...output],
     load: () => import("./commands/eval.js"),
   },
   {
@@ -189,7 +187,7 @@ export const commands: readonly CommandFacts[] = [
       "qdrantTimeout",
       ...temporal,
       ...model,
-      ...engine,
+      ...encoding,
       ...output,
     ],
     load: () => import("./commands/worker.js"),

@@ -1,5 +1,5 @@
 import type { Job } from "@millrace/core";
-import { type InheritedSetting, inheritedSettings } from "../config/inherited.js";
+import { type InheritedSetting, inheritedSettings, inheritedWithModel } from "../config/inherited.js";
 import type { Settings } from "../config/settings.js";
 import type { LoadedSettings } from "../config.js";
 
@@ -8,12 +8,9 @@ export function inheritSettings({ settings, origins }: LoadedSettings, job: Job)
   const isGiven = (key: InheritedSetting) => origins[key] !== "default";
   const ofJob = settingsOf(job);
   const inherited = inheritedSettings.filter((key) => !isGiven(key) && key in ofJob);
-  const kept = isGiven("model") ? inherited.filter((key) => !ofModel.includes(key)) : inherited;
+  const kept = isGiven("model") ? inherited.filter((key) => !inheritedWithModel.includes(key)) : inherited;
   return { ...settings, ...Object.fromEntries(kept.map((key) => [key, ofJob[key]])) };
 }
-
-/** Another model has its own: as many tokens as it takes, its prompt, all its dimensions, unless somebody says otherwise. */
-const ofModel: readonly InheritedSetting[] = ["maxTokens", "documentPrompt", "dimensions"];
 
 /** The settings that give this job. */
 function settingsOf(job: Job): Partial<Pick<Settings, InheritedSetting>> {
@@ -28,6 +25,7 @@ function settingsOf(job: Job): Partial<Pick<Settings, InheritedSetting>> {
     payloadFields: [...fields.payload],
     ...limits,
     model: model.reference,
+    onnxFile: model.onnxFile,
     precision: model.precision,
     documentPrompt: model.prompt ?? "",
     dimensions: model.dimensions,

@@ -24,6 +24,7 @@ export const inheritedSettings = [
   "maxRowBytes",
   "maxObjectBytes",
   "model",
+  "onnxFile",
   "precision",
   "dimensions",
   "documentPrompt",
@@ -35,3 +36,11 @@ export const inheritedSettings = [
 ] as const satisfies readonly SettingKey[];
 
 export type InheritedSetting = (typeof inheritedSettings)[number];
+
+/** Of these, what another model has of its own: its graph, as many tokens as it takes, its prompt, all its dimensions. */
+export const inheritedWithModel: readonly InheritedSetting[] = [
+  "onnxFile",
+  "maxTokens",
+  "documentPrompt",
+  "dimensions",
+];
