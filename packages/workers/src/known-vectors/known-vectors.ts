@@ -71,8 +71,9 @@ export class KnownVectors {
   }
 
   private remember(name: string, vector: Float32Array): void {
+    // Two that waited for the same in vain may both have encoded it.
+    this.bytes += vector.byteLength - (this.recent.get(name)?.byteLength ?? 0);
     this.recent.set(name, vector);
-    this.bytes += vector.byteLength;
     for (const [oldest, { byteLength }] of this.recent) {
       if (this.bytes <= this.limit) return;
       this.recent.delete(oldest);
