@@ -4,7 +4,13 @@
  * a float graph into an int8 one, `graph/` writes the file.
  */
 
-export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
+export {
+  type CompiledModel,
+  type CompileOptions,
+  compileModel,
+  findCompiledModel,
+  type WeightsPlace,
+} from "./compile.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
