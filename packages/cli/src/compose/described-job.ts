@@ -6,6 +6,7 @@ import {
   chunkerVersion,
   fingerprintOf,
   jobIdOf,
+  type Metrics,
   openBlobs,
   openSource,
   parseStoreUri,
@@ -30,6 +31,8 @@ export interface JobRequest {
   readonly standardInput: AsyncIterable<Uint8Array>;
   readonly say: Say;
   readonly onTokens: (tokens: number) => void;
+  /** Counts what is done, where somebody is to hear of it. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** A job with what it reads and the model it uses, opened. */

@@ -8,6 +8,7 @@ export const settingGroups = [
   "running",
   "searching",
   "checking",
+  "watching",
   "output",
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];

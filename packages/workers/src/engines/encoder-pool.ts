@@ -14,6 +14,7 @@ import {
 import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
 import { bestBinding } from "./bindings.js";
+import { type EncoderObserver, noObserver } from "./observer.js";
 import type { GpuPlacement } from "./onnx-runtime.js";
 import type { SessionOptions } from "./onnx-session.js";
 
@@ -35,6 +36,7 @@ export interface EncoderPoolOptions {
   /** To compare with; see `SessionOptions`. */
   readonly optimization?: SessionOptions["optimization"];
   readonly onRestart?: (reason: string) => void;
+  readonly observer?: EncoderObserver;
 }
 
 /**
@@ -72,6 +74,8 @@ interface Run {
   readonly resolve: (vectors: Float32Array) => void;
   readonly reject: (error: unknown) => void;
   attempts: number;
+  /** When it last came into the queue or left it, in milliseconds. */
+  since: number;
   /** A host died while it computed this run and others: it is tried alone, so that the next death tells. */
   isSuspect: boolean;
 }
@@ -107,6 +111,7 @@ export class EncoderPool implements Encoder {
   readonly engine: EngineFacts;
   private readonly slots: readonly Slot[];
   private readonly lanes: number;
+  private readonly observer: EncoderObserver;
   private readonly queue: Run[] = [];
   private deathsInARow = 0;
   private isClosing = false;
@@ -118,6 +123,7 @@ export class EncoderPool implements Encoder {
     const { device = { kind: "cpu" } } = options;
     this.tokenBudget = tokenBudgetOf(options);
     this.engine = engineFacts(device);
+    this.observer = options.observer ?? noObserver;
     this.lanes = lanesOf(options, device);
     const hosts = device.kind === "cpu" ? Math.ceil(availableParallelism() / this.lanes) : 1;
     this.slots = placements(device, options.hosts || hosts).map((placement) => ({
@@ -142,11 +148,12 @@ export class EncoderPool implements Encoder {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
-    const run: Run = { batch, resolve, reject, attempts: 0, isSuspect: false };
+    const run: Run = { batch, resolve, reject, attempts: 0, since: performance.now(), isSuspect: false };
     const takeBack = () => {
       const place = this.queue.indexOf(run);
       if (place >= 0) this.queue.splice(place, 1);
       if (place >= 0) reject(signal?.reason);
+      this.observe();
     };
     signal?.addEventListener("abort", takeBack, { once: true });
     this.queue.push(run);
@@ -184,15 +191,32 @@ export class EncoderPool implements Encoder {
         void this.send(slot, slot.host, next);
       }
     }
+    this.observe();
+  }
+
+  private observe(): void {
+    const busy = this.slots.reduce((sum, { underWay }) => sum + Math.min(underWay.length, this.lanes), 0);
+    const starting = this.slots.filter(({ host }) => host === undefined).length * this.lanes;
+    this.observer.lanes({ busy, starting, all: this.slots.length * this.lanes });
+    this.observer.queued(this.queue.length);
   }
 
   private async send(slot: Slot, host: EncoderHost, run: Run): Promise<void> {
     slot.underWay.push(run);
     if (slot.underWay.length === 1) this.watch(slot, host);
+    const begunAt = performance.now();
+    this.observer.begun((begunAt - run.since) / 1000);
+    const ended = (outcome: "done" | "failed" | "host_died") => {
+      const tokens = run.batch.rows * run.batch.length;
+      this.observer.ended(outcome, { tokens, seconds: (performance.now() - begunAt) / 1000 });
+    };
     try {
       run.resolve(await host.request(run.batch));
       this.deathsInARow = 0;
+      ended("done");
     } catch (error) {
+      run.since = performance.now();
+      ended(isDeath(error) ? "host_died" : "failed");
       if (isDeath(error)) return;
       run.reject(error);
     }
@@ -238,6 +262,7 @@ export class EncoderPool implements Encoder {
     if (this.isClosing) return;
     this.deathsInARow += 1;
     this.options.onRestart?.(reason);
+    this.observer.restarted();
     const runs = slot.underWay.splice(0);
     const suspects = runs.splice(0, this.lanes);
     this.queue.unshift(...runs);
