@@ -4,6 +4,7 @@ import { serviceProgram } from "../services/server.ts";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
+import { dashboardQueries, resolved } from "../support/dashboards.ts";
 import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
 import { until } from "../support/processes.ts";
 
@@ -71,6 +72,13 @@ const files = 60;
     expect(await seriesValue(lanes)).toBeGreaterThan(0);
     expect((await scraper.query("millrace_model_info"))[0]?.labels).toMatchObject({ precision: "fp32", device: "cpu" });
   }, 60_000);
+
+  test("every query of every dashboard returns data", async () => {
+    const silent: string[] = [];
+    for (const { dashboard, panel, expr } of await dashboardQueries())
+      if ((await scraper.query(resolved(expr))).length === 0) silent.push(`${dashboard}: ${panel}: ${expr}`);
+    expect(silent).toEqual([]);
+  });
 
   test("the SDK's own metrics stand beside them", async () => {
     const seen = await scraper.query('temporal_activity_execution_latency_seconds_count{activity_type="encode"}');

@@ -162,13 +162,13 @@ export const metricTable = {
   millrace_job_last_success_timestamp_seconds: {
     type: "gauge",
     help: "When a job was last committed, in seconds since 1970.",
-    labels: { job: "any" },
+    labels: { job_id: "any" },
   },
-  millrace_job_points: { type: "gauge", help: "Points of a job at its last commit.", labels: { job: "any" } },
+  millrace_job_points: { type: "gauge", help: "Points of a job at its last commit.", labels: { job_id: "any" } },
   millrace_corpus_oldest_change_timestamp_seconds: {
     type: "gauge",
     help: "When the oldest change was made that a job has planned and not committed; 0 where there is none.",
-    labels: { job: "any" },
+    labels: { job_id: "any" },
   },
 
   millrace_event_loop_delay_seconds: {

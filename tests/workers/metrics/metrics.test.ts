@@ -15,7 +15,7 @@ import { prometheusProgram } from "../../services/prometheus-server.ts";
 const table: readonly [string, MetricFacts][] = Object.entries(metricTable);
 
 /** Labels whose values are known at run time only; each metric that has one says how many those can be. */
-const openLabels = ["version", "node", "model", "precision", "device", "provider", "dimensions", "job"];
+const openLabels = ["version", "node", "model", "precision", "device", "provider", "dimensions", "job_id"];
 const units = /_(seconds|bytes|tokens|ratio|lanes|points|depth|running|info)$/;
 
 test.each(table)("%s has a name that Prometheus' conventions allow", (name, { type, help, labels, buckets }) => {
@@ -26,7 +26,7 @@ test.each(table)("%s has a name that Prometheus' conventions allow", (name, { ty
   expect(help).toMatch(/^(?:1|[A-Z]).*\.$/s);
   expect((buckets?.length ?? 0) > 0).toBe(type === "histogram");
   for (const [label, values] of Object.entries(labels)) {
-    expect(label).toMatch(/^[a-z]+$/);
+    expect(label).toMatch(/^[a-z_]+$/);
     if (values === "any") expect(openLabels).toContain(label);
     else expect(new Set(values).size).toBe(values.length);
   }

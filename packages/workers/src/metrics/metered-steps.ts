@@ -41,7 +41,7 @@ function countPlanned(plan: Steps["plan"], metrics: Metrics): Steps["plan"] {
   return async (job, page, cursor) => {
     const planned = await plan(job, page, cursor);
     const { newObjects, changedObjects, unchangedObjects, removedObjects, oldestChange } = planned.counts;
-    const changed = { job: nameOf(job) };
+    const changed = { job_id: nameOf(job) };
     if (page === 0 || oldestChange !== undefined)
       metrics.set("millrace_corpus_oldest_change_timestamp_seconds", changed, (oldestChange ?? 0) / 1000);
     if (planned.isResumed) return planned;
@@ -102,7 +102,7 @@ function countWritten(write: Steps["write"], metrics: Metrics): Steps["write"] {
 function countCommitted(commit: Steps["commit"], metrics: Metrics): Steps["commit"] {
   return async (job) => {
     const summary = await commit(job);
-    const label = { job: nameOf(job) };
+    const label = { job_id: nameOf(job) };
     metrics.set("millrace_job_last_success_timestamp_seconds", label, Date.now() / 1000);
     metrics.set("millrace_job_points", label, summary.points);
     metrics.set("millrace_corpus_oldest_change_timestamp_seconds", label, 0);
