@@ -1,3 +1,4 @@
+import type { ReadyDevice } from "../gpu/prepare.js";
 import { nativeBinding } from "./native-binding.js";
 import { npmBinding } from "./npm-binding.js";
 import type { SessionBinding } from "./session.js";
@@ -9,6 +10,11 @@ export const sessionBindings: readonly SessionBinding[] = nativeBinding ? [nativ
 export interface SessionNeeds {
   readonly placement?: object;
   readonly weights: readonly unknown[];
+}
+
+/** The best binding for a model's sessions on a device: hosts choose it for themselves as well. */
+export function bindingFor({ weights }: Pick<SessionNeeds, "weights">, device: ReadyDevice): SessionBinding {
+  return bestBinding({ weights, ...(device.kind === "cpu" ? {} : { placement: device }) });
 }
 
 /** The best binding for a session. npm's can open every one. */

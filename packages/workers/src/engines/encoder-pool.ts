@@ -13,7 +13,7 @@ import {
 } from "@millrace/core";
 import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
-import { bestBinding } from "./bindings.js";
+import { bindingFor } from "./bindings.js";
 import type { GpuPlacement } from "./onnx-runtime.js";
 import type { SessionOptions } from "./onnx-session.js";
 
@@ -70,6 +70,7 @@ interface Run {
   readonly batch: TokenBatch;
   readonly resolve: (vectors: Float32Array) => void;
   readonly reject: (error: unknown) => void;
+  readonly signal: CancelSignal | undefined;
   attempts: number;
   /** A host died while it computed this run and others: it is tried alone, so that the next death tells. */
   isSuspect: boolean;
@@ -106,6 +107,7 @@ export class EncoderPool implements Encoder {
   readonly engine: EngineFacts;
   private readonly slots: readonly Slot[];
   private readonly lanes: number;
+  private readonly endsRuns: boolean;
   private readonly queue: Run[] = [];
   private deathsInARow = 0;
   private isClosing = false;
@@ -118,6 +120,7 @@ export class EncoderPool implements Encoder {
     this.tokenBudget = tokenBudgetOf(options);
     this.engine = engineFacts(device);
     this.lanes = lanesOf(options, device);
+    this.endsRuns = bindingFor(options.model, device).endsRuns;
     const hosts = device.kind === "cpu" ? Math.ceil(availableParallelism() / this.lanes) : 1;
     this.slots = placements(device, options.hosts || hosts).map((placement) => ({
       placement,
@@ -141,7 +144,7 @@ export class EncoderPool implements Encoder {
     if (this.broken !== undefined) return Promise.reject(this.broken);
     if (signal?.aborted) return Promise.reject(signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Float32Array>();
-    const run: Run = { batch, resolve, reject, attempts: 0, isSuspect: false };
+    const run: Run = { batch, resolve, reject, signal, attempts: 0, isSuspect: false };
     const takeBack = () => {
       const place = this.queue.indexOf(run);
       if (place >= 0) this.queue.splice(place, 1);
@@ -189,16 +192,16 @@ export class EncoderPool implements Encoder {
     slot.underWay.push(run);
     if (slot.underWay.length === 1) this.watch(slot, host);
     try {
-      run.resolve(await host.request(run.batch));
+      run.resolve(await host.request(run.batch, this.endsRuns ? run.signal : undefined));
       this.deathsInARow = 0;
     } catch (error) {
       if (isDeath(error)) return;
       run.reject(error);
     }
     if (this.isClosing) return;
-    const isFirst = slot.underWay[0] === run;
-    slot.underWay.splice(slot.underWay.indexOf(run), 1);
-    if (isFirst) this.watch(slot, host);
+    const place = slot.underWay.indexOf(run);
+    if (place >= 0) slot.underWay.splice(place, 1);
+    if (place === 0) this.watch(slot, host);
     this.dispatch();
   }
 
@@ -237,7 +240,7 @@ export class EncoderPool implements Encoder {
     if (this.isClosing) return;
     this.deathsInARow += 1;
     this.options.onRestart?.(reason);
-    const runs = slot.underWay.splice(0);
+    const runs = slot.underWay.splice(0).filter(isWanted);
     const suspects = runs.splice(0, this.lanes);
     this.queue.unshift(...runs);
     const [only, ...others] = suspects;
@@ -271,6 +274,12 @@ export class EncoderPool implements Encoder {
   }
 }
 
+/** A host is killed where it does not end a run soon that nobody wants any more. */
+function isWanted({ signal, reject }: Run): boolean {
+  if (signal?.aborted) reject(signal.reason);
+  return !signal?.aborted;
+}
+
 /** A suspect runs alone. */
 function mayJoin(run: Run, { underWay }: Slot): boolean {
   return underWay.length === 0 || !(run.isSuspect || underWay.some(({ isSuspect }) => isSuspect));
@@ -279,7 +288,7 @@ function mayJoin(run: Run, { underWay }: Slot): boolean {
 /** Runs that each host computes at the same time. */
 function lanesOf({ model, hosts, lanes }: EncoderPoolOptions, device: ReadyDevice): number {
   if (device.kind !== "cpu") return 1;
-  return lanes ?? (hosts ? 1 : Math.min(bestBinding(model).maximumLanes, availableParallelism()));
+  return lanes ?? (hosts ? 1 : Math.min(bindingFor(model, device).maximumLanes, availableParallelism()));
 }
 
 /** Where each host runs; on several GPUs in turns, so that runs are spread evenly. */

@@ -9,6 +9,7 @@ export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
       maximumLanes: availableParallelism(),
       hasGpus: false,
       takesWeights: false,
+      endsRuns: true,
       async open(graph, { threads, lanes = 1, optimization = "basic" }) {
         const session = await NativeSession.create(graph, {
           optimization,
@@ -19,9 +20,9 @@ export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
         const [input] = session.inputNames;
         const [output] = session.outputNames;
         return {
-          async run({ ids, rows, length }) {
+          async run({ ids, rows, length }, signal) {
             const tensors = { [input as string]: { type: "int32", dims: [rows, length], data: ids } } as const;
-            const results = await session.run(tensors, { outputs: [output as string] });
+            const results = await session.run(tensors, { outputs: [output as string], ...(signal && { signal }) });
             return results[output as string]?.data as Float32Array;
           },
           close: () => session.close(),

@@ -25,8 +25,8 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const session = await binding.open(graph, options, weights);
   free(graph);
   return {
-    async run(batch) {
-      const vectors = await session.run(batch);
+    async run(batch, signal) {
+      const vectors = await session.run(batch, signal);
       requireNumbers(vectors);
       return vectors;
     },
