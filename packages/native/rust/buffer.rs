@@ -5,7 +5,7 @@ use std::sync::{
 
 use napi::{
     Env, Unknown,
-    bindgen_prelude::{BigInt, FromNapiValue},
+    bindgen_prelude::{BigInt, FromNapiValue, Object},
 };
 use napi_derive::napi;
 
@@ -134,7 +134,7 @@ impl NativeBuffer {
 
     /// Copies elements out of the buffer on a lane, after the runs that wait there.
     #[napi(ts_return_type = "Promise<TensorData>")]
-    pub fn read_async<'env>(&self, env: Env, offset: f64, elements: f64) -> napi::Result<Unknown<'env>, String> {
+    pub fn read_async<'env>(&self, env: &'env Env, offset: f64, elements: f64) -> napi::Result<Object<'env>, String> {
         let used = self.begin(offset, elements)?;
         let (format, elements) = (self.buffer.format, elements as usize);
         promised(env, |promise| {
@@ -149,7 +149,8 @@ impl NativeBuffer {
                     })
                 }) as Outcome)
             };
-            self.lanes.submit(None, Box::new(|_, _| work()), promise)
+            self.lanes.submit(None, Box::new(|_, _| work()), promise);
+            Ok(())
         })
     }
 
@@ -157,12 +158,12 @@ impl NativeBuffer {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn copy<'env>(
         &self,
-        env: Env,
+        env: &'env Env,
         source: &NativeBuffer,
         source_offset: f64,
         offset: f64,
         elements: f64,
-    ) -> napi::Result<Unknown<'env>, String> {
+    ) -> napi::Result<Object<'env>, String> {
         if self.buffer.format.name != source.buffer.format.name {
             let (to, from) = (self.buffer.format.name, source.buffer.format.name);
             return Err(Failure::invalid(format!("a buffer of {to} does not hold {from}")).into());
@@ -174,7 +175,8 @@ impl NativeBuffer {
                 drop((target, source));
                 Ok(Box::new(node::undefined) as Outcome)
             };
-            self.lanes.submit(None, Box::new(|_, _| work()), promise)
+            self.lanes.submit(None, Box::new(|_, _| work()), promise);
+            Ok(())
         })
     }
 

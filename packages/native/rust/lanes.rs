@@ -13,6 +13,7 @@ use ort::sys::{OrtRunOptions, OrtSession};
 
 use crate::{
     delivery::{Outcome, Promise},
+    exit::Ending,
     failure::{Failure, Result, check},
     memory::Memory,
     runtime::QUIET,
@@ -85,7 +86,7 @@ struct State {
 }
 
 /// ONNX Runtime's kernels nest deeper than Rust's default of 2 MiB is meant for. Address space, not memory.
-const STACK_BYTES: usize = 8 << 20;
+pub const STACK_BYTES: usize = 8 << 20;
 
 impl Lanes {
     pub fn start(session: Arc<NativeSession>, count: usize) -> Result<Arc<Self>> {
@@ -116,17 +117,21 @@ impl Lanes {
     }
 
     /// Queues a run or a copy. The ticket is what `cancel` knows it by.
-    pub fn submit(&self, ticket: Option<u32>, work: Work, promise: Promise) -> Result<()> {
-        let options = RunOptions::new()?;
+    pub fn submit(&self, ticket: Option<u32>, work: Work, promise: Promise) {
+        let options = match RunOptions::new() {
+            Ok(options) => options,
+            Err(failure) => return promise.reject(failure),
+        };
         let order = Mutex::new(Some((work, promise)));
         let job = Arc::new(Job { ticket, options, is_cancelled: AtomicBool::new(false), order });
         let mut state = self.state.lock().unwrap();
-        if !state.is_open {
-            return Err(Failure::closed("session"));
+        if state.is_open {
+            state.queue.push_back(job);
+            self.wake.notify_one();
+        } else {
+            drop(state);
+            job.refuse(Failure::closed("session"));
         }
-        state.queue.push_back(job);
-        self.wake.notify_one();
-        Ok(())
     }
 
     /// Takes back a run that waits; one under way ends at ONNX Runtime's next check, between two nodes of the graph.
@@ -160,14 +165,6 @@ impl Lanes {
     pub fn drain(&self) {
         self.state.lock().unwrap().is_open = false;
         self.wake.notify_all();
-    }
-
-    /// Blocks until the last lane has left ONNX Runtime and the session is freed.
-    pub fn wait(&self) {
-        let mut state = self.state.lock().unwrap();
-        while state.living > 0 {
-            state = self.ended.wait(state).unwrap();
-        }
     }
 
     /// Registers memory that is given back with the session.
@@ -237,11 +234,21 @@ impl Lanes {
     }
 }
 
+impl Ending for Lanes {
+    fn call_off(&self) {
+        self.close();
+    }
+
+    fn wait(&self) {
+        let _ended = self.ended.wait_while(self.state.lock().unwrap(), |state| state.living > 0);
+    }
+}
+
 impl Job {
     fn run(&self, session: &NativeSession) {
         let Some((work, promise)) = self.order.lock().unwrap().take() else { return };
         let result = catch_unwind(AssertUnwindSafe(|| work(session, &self.options)))
-            .unwrap_or_else(|_| Err(Failure { code: "NATIVE_PANIC", text: "the binding panicked in a run".into() }));
+            .unwrap_or_else(|_| Err(Failure::of("NATIVE_PANIC", "the binding panicked in a run")));
         match result {
             Ok(outcome) => promise.settle(outcome),
             Err(failure) if self.is_cancelled.load(Ordering::Relaxed) => {

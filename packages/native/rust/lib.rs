@@ -10,6 +10,7 @@ mod failure;
 mod lanes;
 mod memory;
 mod node;
+mod options;
 mod runtime;
 mod session;
 mod tensor;

@@ -9,7 +9,7 @@ pub fn ok(status: sys::napi_status) -> Result<()> {
     if status == sys::Status::napi_ok {
         return Ok(());
     }
-    Err(Failure { code: "NATIVE_NODE", text: format!("Node-API: status {status}") })
+    Err(Failure::of("NATIVE_NODE", format!("Node-API: status {status}")))
 }
 
 pub fn string(env: sys::napi_env, text: &str) -> Result<sys::napi_value> {
@@ -20,7 +20,7 @@ pub fn string(env: sys::napi_env, text: &str) -> Result<sys::napi_value> {
 
 pub fn error(env: sys::napi_env, failure: &Failure) -> sys::napi_value {
     let mut value = ptr::null_mut();
-    let texts = string(env, failure.code).and_then(|code| Ok((code, string(env, &failure.text)?)));
+    let texts = string(env, &failure.code).and_then(|code| Ok((code, string(env, &failure.text)?)));
     if let Ok((code, text)) = texts {
         unsafe { sys::napi_create_error(env, code, text, &mut value) };
     }

@@ -1,20 +1,22 @@
 use std::{
-    ffi::{CString, c_int},
+    ffi::{CString, c_char, c_int},
     path::Path,
     ptr,
-    sync::Mutex,
+    sync::{Condvar, Mutex},
 };
 
 use ort::{
     AsPointer,
     environment::Environment,
-    sys::{GraphOptimizationLevel, OrtSession, OrtSessionOptions},
+    sys::{OrtSession, OrtSessionOptions},
 };
 
 use crate::{
-    exit,
+    exit::{self, Ending},
     failure::{Failure, Result, check},
     lanes::NativeSession,
+    memory::Place,
+    options::Plan,
 };
 
 struct Open {
@@ -62,13 +64,63 @@ pub enum Model {
     Bytes(Vec<u8>),
 }
 
-/// How a session is made, checked.
-pub struct Plan {
-    pub optimization: GraphOptimizationLevel,
-    pub threads: c_int,
-    pub entries: Vec<(String, String)>,
-    /// Options of the CUDA provider; None for the processor.
-    pub cuda: Option<Vec<(String, String)>>,
+/// A file that a graph takes weights from, in memory that outlives the loading.
+pub struct Weights {
+    /// The name the graph has for it.
+    pub name: CString,
+    pub data: *mut c_char,
+    pub bytes: usize,
+}
+// SAFETY: only read, and nobody else has the memory meanwhile.
+unsafe impl Send for Weights {}
+
+/// A model on its way into memory: what the end of its environment calls off and waits for.
+#[derive(Default)]
+pub struct Loading {
+    state: Mutex<LoadingState>,
+    over: Condvar,
+}
+
+#[derive(Default)]
+struct LoadingState {
+    /// An address, while ONNX Runtime reads the model.
+    options: Option<usize>,
+    is_called_off: bool,
+    is_over: bool,
+}
+
+impl Loading {
+    fn load<T>(&self, options: &Options, load: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut state = self.state.lock().unwrap();
+        if state.is_called_off {
+            return Err(Failure::cancelled("the model was not loaded: its environment ends"));
+        }
+        state.options = Some(options.0 as usize);
+        drop(state);
+        let result = load();
+        self.state.lock().unwrap().options = None;
+        result
+    }
+
+    pub fn end(&self) {
+        self.state.lock().unwrap().is_over = true;
+        self.over.notify_all();
+    }
+}
+
+impl Ending for Loading {
+    fn call_off(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.is_called_off = true;
+        if let Some(options) = state.options {
+            // SAFETY: the options live as long as their address is here.
+            let _ = check(unsafe { (ort::api().SessionOptionsSetLoadCancellationFlag)(options as *mut _, true) });
+        }
+    }
+
+    fn wait(&self) {
+        let _over = self.over.wait_while(self.state.lock().unwrap(), |state| !state.is_over);
+    }
 }
 
 struct Options(*mut OrtSessionOptions);
@@ -83,25 +135,38 @@ impl Drop for Options {
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Blocks while the model is loaded and optimised.
-pub fn load(model: &Model, plan: &Plan) -> Result<NativeSession> {
+pub fn load((model, weights): (&Model, &[Weights]), plan: &Plan, loading: &Loading) -> Result<NativeSession> {
     let environment = environment()?.ptr();
+    let is_cuda = matches!(plan.place, Place::Cuda(_));
+    let _turn = is_cuda.then(|| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
     let options = session_options(plan)?;
-    let _turn = plan.cuda.as_ref().map(|_| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
+    if !weights.is_empty() {
+        add_weights(&options, weights)?;
+    }
     let mut session: *mut OrtSession = ptr::null_mut();
     let api = ort::api();
     let path = match model {
         Model::Path(path) => c_string(path)?,
         Model::Bytes(_) => CString::default(),
     };
-    check(exit::while_loading(options.0, || unsafe {
-        match model {
-            Model::Path(_) => (api.CreateSession)(environment, path.as_ptr(), options.0, &mut session),
-            Model::Bytes(bytes) => {
-                (api.CreateSessionFromArray)(environment, bytes.as_ptr().cast(), bytes.len(), options.0, &mut session)
-            }
-        }
-    }))?;
+    loading.load(&options, || {
+        check(match model {
+            Model::Path(_) => unsafe { (api.CreateSession)(environment, path.as_ptr(), options.0, &mut session) },
+            Model::Bytes(bytes) => unsafe {
+                let (data, length) = (bytes.as_ptr().cast(), bytes.len());
+                (api.CreateSessionFromArray)(environment, data, length, options.0, &mut session)
+            },
+        })
+    })?;
     Ok(NativeSession(session))
+}
+
+fn add_weights(options: &Options, weights: &[Weights]) -> Result<()> {
+    let names: Vec<_> = weights.iter().map(|file| file.name.as_ptr()).collect();
+    let data: Vec<_> = weights.iter().map(|file| file.data).collect();
+    let bytes: Vec<_> = weights.iter().map(|file| file.bytes).collect();
+    let add = ort::api().AddExternalInitializersFromMemory;
+    check(unsafe { add(options.0, names.as_ptr(), data.as_ptr(), bytes.as_ptr(), weights.len()) })
 }
 
 fn session_options(plan: &Plan) -> Result<Options> {
@@ -119,8 +184,8 @@ fn session_options(plan: &Plan) -> Result<Options> {
         let (key, value) = (c_string(key)?, c_string(value)?);
         check(unsafe { (api.AddSessionConfigEntry)(raw, key.as_ptr(), value.as_ptr()) })?;
     }
-    if let Some(cuda) = &plan.cuda {
-        append_cuda(raw, cuda)?;
+    if matches!(plan.place, Place::Cuda(_)) {
+        append_cuda(raw, &plan.cuda)?;
     }
     Ok(options)
 }

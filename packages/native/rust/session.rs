@@ -8,48 +8,29 @@ use std::{
 
 use napi::{
     Env, Unknown,
-    bindgen_prelude::{Either, ToNapiValue, Uint8Array},
+    bindgen_prelude::{Either, Object, ToNapiValue, Uint8Array},
     sys,
 };
 use napi_derive::napi;
-use ort::sys::{GraphOptimizationLevel, OrtStatusPtr, OrtValue};
+use ort::sys::{OrtStatusPtr, OrtValue};
 
 use crate::{
     buffer::{Buffer, NativeBuffer},
     delivery::{Outcome, promised},
     exit,
     failure::{Failure, Result, check},
-    lanes::{Lanes, NativeSession, RunOptions},
+    lanes::{Lanes, NativeSession, RunOptions, STACK_BYTES},
     memory::{Kind, Place},
     node,
-    runtime::{self, Model, Plan, c_string},
-    tensor::{Format, Value},
+    options::{self, Plan, SessionOptions},
+    runtime::{self, Loading, Model, Weights, c_string},
+    tensor::{ArrayView, Format, Value},
 };
 
 /// Opens the ONNX Runtime library at a path for this process and returns its description.
 #[napi]
 pub fn open_runtime(library: String) -> napi::Result<String, String> {
     Ok(runtime::open(&library)?)
-}
-
-#[napi(object)]
-pub struct SessionOptions {
-    /// `cpu` (the default) or `cuda:N`.
-    pub device: Option<String>,
-    /// Runs at the same time on one copy of the weights; one on CUDA, whatever is asked for.
-    pub lanes: Option<u32>,
-    /// Threads that share one run. 1 by default.
-    pub threads: Option<u32>,
-    /// `none`, `basic` (the default), `extended` or `all`.
-    pub optimization: Option<String>,
-    /// CUDA: bytes the session's arena may take.
-    pub memory_limit: Option<f64>,
-    /// CUDA: lets 32-bit products use TF32.
-    pub tf32: Option<bool>,
-    /// CUDA: captures the first bound run as a graph and replays it.
-    pub cuda_graph: Option<bool>,
-    /// Session configuration entries, passed on as they are.
-    pub entries: Option<HashMap<String, String>>,
 }
 
 /// A model, loaded, and the threads that run it.
@@ -59,94 +40,73 @@ pub struct NativeModel {
     inputs: Vec<String>,
     outputs: Vec<String>,
     place: Place,
+    is_captured: bool,
 }
 
-/// Loads a model on a thread of its own.
-#[napi(ts_return_type = "Promise<NativeModel>")]
+/// Loads a model on a thread of its own. Files that it takes weights from are not copied: they must stay as they are until
+/// the promise is settled.
+#[napi(
+    ts_args_type = "model: Uint8Array | string, options: SessionOptions, names: string[], weights: Uint8Array[]",
+    ts_return_type = "Promise<NativeModel>"
+)]
 pub fn create_model<'env>(
-    env: Env,
+    env: &'env Env,
     model: Either<Uint8Array, String>,
     options: SessionOptions,
-) -> napi::Result<Unknown<'env>, String> {
+    names: Vec<String>,
+    weights: Vec<Unknown>,
+) -> napi::Result<Object<'env>, String> {
     let model = match model {
         Either::A(bytes) => Model::Bytes(bytes.to_vec()),
         Either::B(path) => Model::Path(path),
     };
-    let (plan, place, lanes) = planned(options)?;
+    let weights = names.iter().zip(&weights).map(|(name, data)| weights_of(name, data)).collect::<Result<Vec<_>>>()?;
+    let plan = Plan::of(options)?;
+    let environment = exit::watch_environment(env)?;
+    let loading = Arc::new(Loading::default());
+    exit::watch(environment, &loading);
     promised(env, |promise| {
-        let key = env.raw() as usize;
-        let load =
-            move || match runtime::load(&model, &plan).and_then(|session| NativeModel::start(session, place, lanes)) {
+        let work = move || {
+            let _end = AtEnd(&loading);
+            match runtime::load((&model, &weights), &plan, &loading)
+                .and_then(|session| NativeModel::start(session, &plan))
+            {
                 Ok(made) => {
-                    exit::watch(key, &made.lanes);
-                    promise.settle(Box::new(move |env| {
-                        let instance = unsafe { ToNapiValue::to_napi_value(env, made) };
-                        Ok(instance?)
-                    }));
+                    exit::watch(environment, &made.lanes);
+                    promise.settle(Box::new(move |env| Ok(unsafe { ToNapiValue::to_napi_value(env, made) }?)));
                 }
                 Err(failure) => promise.reject(failure),
-            };
-        thread::Builder::new()
-            .name("ort-load".into())
-            .stack_size(8 << 20)
-            .spawn(|| exit::while_making(load))
-            .map(|_| ())
-            .map_err(no_thread)
+            }
+        };
+        let builder = thread::Builder::new().name("ort-load".into()).stack_size(STACK_BYTES);
+        builder.spawn(work).map_err(|error| Failure::library(format!("a thread cannot be started: {error}")))?;
+        Ok(())
     })
 }
 
-fn no_thread(error: std::io::Error) -> Failure {
-    Failure::library(format!("a thread cannot be started: {error}"))
-}
+/// Ends a loading however it came to its end.
+struct AtEnd<'a>(&'a Loading);
 
-fn planned(options: SessionOptions) -> Result<(Plan, Place, usize)> {
-    let place = place(options.device.as_deref().unwrap_or("cpu"))?;
-    let optimization = match options.optimization.as_deref().unwrap_or("basic") {
-        "none" => GraphOptimizationLevel::ORT_DISABLE_ALL,
-        "basic" => GraphOptimizationLevel::ORT_ENABLE_BASIC,
-        "extended" => GraphOptimizationLevel::ORT_ENABLE_EXTENDED,
-        "all" => GraphOptimizationLevel::ORT_ENABLE_ALL,
-        other => return Err(Failure::invalid(format!("there is no optimization \"{other}\""))),
-    };
-    let bounded = |name: &str, count: Option<u32>| match count.unwrap_or(1) {
-        count @ 1..=1024 => Ok(count),
-        count => Err(Failure::invalid(format!("{name} must be 1 to 1024, not {count}"))),
-    };
-    let threads = bounded("threads", options.threads)? as i32;
-    let lanes = bounded("lanes", options.lanes)? as usize;
-    let entries = options.entries.unwrap_or_default().into_iter().collect();
-    let mut settings = Vec::new();
-    let mut add = |key: &str, value: Option<String>| settings.extend(value.map(|value| (key.to_owned(), value)));
-    add("gpu_mem_limit", options.memory_limit.map(|bytes| format!("{bytes:.0}")));
-    add("use_tf32", options.tf32.map(|on| u8::from(on).to_string()));
-    add("enable_cuda_graph", options.cuda_graph.map(|on| u8::from(on).to_string()));
-    let cuda = match place {
-        Place::Cpu if settings.is_empty() => None,
-        Place::Cpu => return Err(Failure::invalid("memoryLimit, tf32 and cudaGraph are for a CUDA device")),
-        Place::Cuda(device) => {
-            settings.push(("device_id".into(), device.to_string()));
-            Some(settings)
-        }
-    };
-    let lanes = if cuda.is_some() { 1 } else { lanes };
-    Ok((Plan { optimization, threads, entries, cuda }, place, lanes))
-}
-
-fn place(device: &str) -> Result<Place> {
-    match device.strip_prefix("cuda:").map(str::parse) {
-        Some(Ok(number @ 0..=1023)) => Ok(Place::Cuda(number)),
-        None if device == "cpu" => Ok(Place::Cpu),
-        _ => Err(Failure::invalid(format!("a device is cpu or cuda:N, not \"{device}\""))),
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
+}
+
+fn weights_of(name: &str, data: &Unknown) -> Result<Weights> {
+    let view = ArrayView::of(data)?;
+    view.require(Format::named("uint8")?)?;
+    Ok(Weights { name: c_string(name)?, data: view.as_ptr().cast_mut().cast(), bytes: view.bytes })
 }
 
 #[napi]
 impl NativeModel {
-    fn start(session: NativeSession, place: Place, lanes: usize) -> Result<Self> {
+    fn start(session: NativeSession, plan: &Plan) -> Result<Self> {
         let api = ort::api();
         let inputs = names(&session, api.SessionGetInputCount, api.SessionGetInputName)?;
         let outputs = names(&session, api.SessionGetOutputCount, api.SessionGetOutputName)?;
-        Ok(Self { lanes: Lanes::start(Arc::new(session), lanes)?, inputs, outputs, place })
+        let lanes = Lanes::start(Arc::new(session), plan.lanes)?;
+        Ok(Self { lanes, inputs, outputs, place: plan.place, is_captured: plan.is_captured })
     }
 
     /// ONNX Runtime finds out only in a kernel that an input is missing.
@@ -174,12 +134,15 @@ impl NativeModel {
     )]
     pub fn run<'env>(
         &self,
-        env: Env,
+        env: &'env Env,
         ticket: u32,
         names: Vec<String>,
         tensors: Vec<Unknown>,
         outputs: Option<Vec<String>>,
-    ) -> napi::Result<Unknown<'env>, String> {
+    ) -> napi::Result<Object<'env>, String> {
+        if self.is_captured {
+            return Err(Failure::invalid("a session with cudaGraph runs bindings only").into());
+        }
         if names.len() != tensors.len() {
             return Err(Failure::invalid("as many names as tensors are needed").into());
         }
@@ -193,7 +156,8 @@ impl NativeModel {
                 let results = run(session, options, (&inputs, &values), &outputs)?;
                 Ok(Box::new(move |env| tensors_to_js(env, &wanted, &results)) as Outcome)
             };
-            self.lanes.submit(Some(ticket), Box::new(work), promise)
+            self.lanes.submit(Some(ticket), Box::new(work), promise);
+            Ok(())
         })
     }
 
@@ -201,11 +165,11 @@ impl NativeModel {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn run_bound<'env>(
         &self,
-        env: Env,
+        env: &'env Env,
         ticket: u32,
         inputs: HashMap<String, &NativeBuffer>,
         outputs: HashMap<String, &NativeBuffer>,
-    ) -> napi::Result<Unknown<'env>, String> {
+    ) -> napi::Result<Object<'env>, String> {
         self.require_inputs(|input| inputs.contains_key(input))?;
         let (inputs, outputs) = (bound(inputs)?, bound(outputs)?);
         let buffers = inputs.iter().chain(&outputs);
@@ -216,7 +180,8 @@ impl NativeModel {
                 drop(uses);
                 Ok(Box::new(node::undefined) as Outcome)
             };
-            self.lanes.submit(Some(ticket), Box::new(work), promise)
+            self.lanes.submit(Some(ticket), Box::new(work), promise);
+            Ok(())
         })
     }
 
@@ -233,13 +198,13 @@ impl NativeModel {
         dims: Vec<f64>,
         device: Option<String>,
     ) -> napi::Result<NativeBuffer, String> {
-        let place = device.map_or(Ok(self.place), |device| place(&device))?;
+        let place = device.map_or(Ok(self.place), |device| options::place(&device))?;
         Ok(NativeBuffer::create(self.lanes.clone(), place, Format::named(&kind)?, &dims)?)
     }
 
     /// Ends the runs under way, refuses those that wait, and frees buffers, weights and threads; resolves when that is done.
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn close<'env>(&self, env: Env) -> napi::Result<Unknown<'env>, String> {
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>, String> {
         promised(env, |promise| {
             self.lanes.close();
             self.lanes.at_end(Box::new(move || promise.settle(Box::new(node::undefined))));

@@ -21,9 +21,6 @@ get byteLength(): number
  close(): void
 }
 
-/** Opens the ONNX Runtime library at a path for this process and returns its description. */
-export declare function openRuntime(library: string): string;
-
 export interface SessionOptions {
 /** `cpu` (the default) or `cuda:N`. */
 device?: string
@@ -32,16 +29,26 @@ lanes?: number
 /** Threads that share one run. 1 by default. */
 threads?: number
 /** `none`, `basic` (the default), `extended` or `all`. */
-optimization?: string
+optimization?: "none" | "basic" | "extended" | "all"
 /** CUDA: bytes the session's arena may take. */
 memoryLimit?: number
+/** CUDA: whether the arena grows by powers of two, ONNX Runtime's default, or by what is asked for. */
+arenaGrowth?: "power-of-two" | "as-requested"
 /** CUDA: lets 32-bit products use TF32. */
 tf32?: boolean
-/** CUDA: captures the first bound run as a graph and replays it. */
+/** CUDA: the kernels that attention may choose from; by default what ONNX Runtime's environment variables say. */
+attention?: ("flash" | "efficient" | "tensorrt" | "cudnn" | "math" | "lean")[]
+/** * CUDA: captures the first bound run as a graph and replays it. What is replayed are addresses, so bind every input and
+     * output, each time the same buffers on the GPU with the same dimensions, and write what changes into them. Each node
+     * must run on the GPU, and there may be no control flow. `run` is refused: its inputs lie elsewhere each time.
+      */
 cudaGraph?: boolean
 /** Session configuration entries, passed on as they are. */
 entries?: Record<string, string>
 }
+
+/** Opens the ONNX Runtime library at a path for this process and returns its description. */
+export declare function openRuntime(library: string): string;
 
 /** A model, loaded, and the threads that run it. */
 export declare class NativeModel {
@@ -59,5 +66,8 @@ get outputNames(): Array<string>
  close(): Promise<void>
 }
 
-/** Loads a model on a thread of its own. */
-export declare function createModel(model: Uint8Array | string, options: SessionOptions): Promise<NativeModel>;
+/**
+ * Loads a model on a thread of its own. Files that it takes weights from are not copied: they must stay as they are until
+ * the promise is settled.
+ */
+export declare function createModel(model: Uint8Array | string, options: SessionOptions, names: string[], weights: Uint8Array[]): Promise<NativeModel>;

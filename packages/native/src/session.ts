@@ -12,6 +12,18 @@ export interface RunOptions {
   readonly outputs?: readonly string[];
 }
 
+/** A file that a graph takes weights from, in memory, since a graph from bytes has no folder to look for it in. */
+export interface WeightsFile {
+  /** The name the graph has for it. */
+  readonly name: string;
+  /** Taken over, where the array is all of its buffer: it is empty from then on. Otherwise copied. */
+  readonly data: Uint8Array;
+}
+
+export interface CreateOptions extends SessionOptions {
+  readonly weights?: readonly WeightsFile[];
+}
+
 /** Where a buffer lies: with the session, or in the processor's memory. */
 export interface BufferOptions {
   readonly device?: string;
@@ -29,8 +41,17 @@ export class Session {
    * Loads a model from its bytes, which are copied, or from a path.
    * @throws what ONNX Runtime says of a model or a device that it cannot use.
    */
-  static async create(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
-    return new Session(await Runtime.open().addon.createModel(model, options));
+  static async create(model: Uint8Array | string, options: CreateOptions = {}): Promise<Session> {
+    const { weights = [], ...shape } = options;
+    const { addon } = Runtime.open();
+    const names = weights.map(({ name }) => name);
+    const owned = weights.map(({ data }) => takeOver(data));
+    try {
+      return new Session(await addon.createModel(model, shape, names, owned));
+    } finally {
+      // ONNX Runtime has its own copy now, and the garbage collector does not feel how large these are.
+      for (const { buffer } of owned) buffer.transfer(0);
+    }
   }
 
   get inputNames(): readonly string[] {
@@ -65,4 +86,11 @@ export class Session {
   close(): Promise<void> {
     return this.model.close();
   }
+}
+
+/** The bytes in a buffer that nobody else has: it is read on another thread, and must stay where it is. */
+function takeOver(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = data;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  return isWhole ? new Uint8Array(buffer.transfer()) : Uint8Array.from(data);
 }

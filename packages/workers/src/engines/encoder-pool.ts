@@ -13,7 +13,7 @@ import {
 } from "@millrace/core";
 import type { ReadyDevice } from "../gpu/prepare.js";
 import { type Host, startHost } from "../hosts/host.js";
-import { bindingFor } from "./bindings.js";
+import { bestBinding } from "./bindings.js";
 import type { GpuPlacement } from "./onnx-runtime.js";
 import type { SessionOptions } from "./onnx-session.js";
 
@@ -120,7 +120,7 @@ export class EncoderPool implements Encoder {
     this.tokenBudget = tokenBudgetOf(options);
     this.engine = engineFacts(device);
     this.lanes = lanesOf(options, device);
-    this.endsRuns = bindingFor(options.model, device).endsRuns;
+    this.endsRuns = bestBinding(device.kind).endsRuns;
     const hosts = device.kind === "cpu" ? Math.ceil(availableParallelism() / this.lanes) : 1;
     this.slots = placements(device, options.hosts || hosts).map((placement) => ({
       placement,
@@ -286,9 +286,9 @@ function mayJoin(run: Run, { underWay }: Slot): boolean {
 }
 
 /** Runs that each host computes at the same time. */
-function lanesOf({ model, hosts, lanes }: EncoderPoolOptions, device: ReadyDevice): number {
+function lanesOf({ hosts, lanes }: EncoderPoolOptions, device: ReadyDevice): number {
   if (device.kind !== "cpu") return 1;
-  return lanes ?? (hosts ? 1 : Math.min(bindingFor(model, device).maximumLanes, availableParallelism()));
+  return lanes ?? (hosts ? 1 : Math.min(bestBinding(device.kind).maximumLanes, availableParallelism()));
 }
 
 /** Where each host runs; on several GPUs in turns, so that runs are spread evenly. */

@@ -8,13 +8,13 @@ export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
       name: "native",
       maximumLanes: availableParallelism(),
       hasGpus: false,
-      takesWeights: false,
       endsRuns: true,
-      async open(graph, { threads, lanes = 1, optimization = "basic" }) {
+      async open(graph, { threads, lanes = 1, optimization = "basic" }, weights = []) {
         const session = await NativeSession.create(graph, {
           optimization,
           threads,
           lanes,
+          weights: weights.map(({ path, data }) => ({ name: path, data })),
           entries: { "session.intra_op.allow_spinning": "0" },
         });
         const [input] = session.inputNames;

@@ -32,10 +32,10 @@ export interface SessionBinding {
   readonly name: string;
   /** 1 where a run blocks the thread that asks for it. */
   readonly maximumLanes: number;
-  /** Whether it runs graphs on a GPU, and such as take weights from files of their own. */
+  /** Whether it runs graphs on a GPU. */
   readonly hasGpus: boolean;
-  readonly takesWeights: boolean;
   /** Whether a run under way can be ended; where it cannot, nobody can even ask before it is over. */
   readonly endsRuns: boolean;
+  /** @param weights may be empty arrays afterwards: they are as large as the model, and nobody should need them twice */
   open(graph: Uint8Array, shape: SessionShape, weights?: readonly LoadedWeights[]): Promise<Session>;
 }
