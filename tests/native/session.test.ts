@@ -143,7 +143,9 @@ describeNative("a model that cannot be used", () => {
     { device: "cuda:0", attention: ["quick"] },
     { device: "cuda:0", arenaGrowth: "slowly" },
   ])("with %p", async (options) => {
-    await expect(Session.create(graph("slow"), options as object)).rejects.toMatchObject({ code: "NATIVE_INVALID_ARGUMENT" });
+    await expect(Session.create(graph("slow"), options as object)).rejects.toMatchObject({
+      code: "NATIVE_INVALID_ARGUMENT",
+    });
   });
 });
 
