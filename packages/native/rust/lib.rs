@@ -13,4 +13,5 @@ mod node;
 mod options;
 mod runtime;
 mod session;
+mod telemetry;
 mod tensor;

@@ -27,6 +27,12 @@ use crate::{
     tensor::{ArrayView, Format, Value},
 };
 
+/// The addon's own.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// Opens the ONNX Runtime library at a path for this process and returns its description.
 #[napi]
 pub fn open_runtime(library: String) -> napi::Result<String, String> {

@@ -47,6 +47,9 @@ cudaGraph?: boolean
 entries?: Record<string, string>
 }
 
+/** The addon's own. */
+export declare function version(): string;
+
 /** Opens the ONNX Runtime library at a path for this process and returns its description. */
 export declare function openRuntime(library: string): string;
 
@@ -71,3 +74,32 @@ get outputNames(): Array<string>
  * the promise is settled.
  */
 export declare function createModel(model: Uint8Array | string, options: SessionOptions, names: string[], weights: Uint8Array[]): Promise<NativeModel>;
+
+/** A GPU as NVIDIA's management library sees it. What it does not tell of this one is not there. */
+export interface Gpu {
+/** As in `cuda:N`, unless `CUDA_VISIBLE_DEVICES` or `CUDA_DEVICE_ORDER` say otherwise. */
+index: number
+name?: string
+uuid?: string
+/** Percent of the last moments in which a kernel ran. */
+utilization?: number
+/** Bytes that all processes and the driver take. */
+memoryUsed?: number
+/** Bytes there are. */
+memoryTotal?: number
+/** Watts. */
+power?: number
+/** MHz of the streaming multiprocessors. */
+clock?: number
+/** Degrees Celsius. */
+temperature?: number
+}
+
+export interface Telemetry {
+gpus: Array<Gpu>
+/** Why there are none. */
+why?: string
+}
+
+/** Reads all GPUs on a thread of Node's pool, in milliseconds but for the first time, which starts the library. */
+export declare function readTelemetry(library: string): Promise<Telemetry>;

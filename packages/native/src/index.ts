@@ -1,6 +1,6 @@
-export type { SessionOptions } from "./addon.js";
+export type { Gpu, SessionOptions, Telemetry } from "./addon.js";
 export { Binding } from "./binding.js";
 export { type CopyOptions, DeviceBuffer } from "./device-buffer.js";
-export { Runtime, type RuntimeOptions } from "./runtime.js";
+export { Runtime, type RuntimeOptions, type TelemetryOptions } from "./runtime.js";
 export { type BufferOptions, type CreateOptions, type RunOptions, Session, type WeightsFile } from "./session.js";
 export type { Tensor, TensorArrays, TensorData, TensorType } from "./tensor.js";
