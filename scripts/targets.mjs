@@ -20,6 +20,7 @@ const entries = [
   ],
   ["build", { isBuilt: true, commands: () => [] }],
   ["bench", { isBuilt: true, commands: benchmarks }],
+  ["native:package", { isBuilt: true, commands: () => [["scripts/package-native.mjs"]] }],
   ["check", { isBuilt: false, commands: (_root, args) => [[biome, "check", ...args], buildTypes] }],
 ];
 
