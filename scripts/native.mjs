@@ -133,6 +133,5 @@ export function typesOf(definitions) {
     const members = definitions.find((other) => other.kind === "impl" && other.name === name)?.def ?? "";
     return [`${doc}export declare class ${name} {\nprivate constructor();\n${members}\n}\n`];
   });
-  const head = 'import type { Tensor, TensorData } from "./tensor.js";\n';
-  return `// Written by scripts/native.mjs from packages/native/rust: change it there.\n${head}\n${blocks.join("\n")}`;
+  return `// Written by scripts/native.mjs from packages/native/rust: change it there.\n\n${blocks.join("\n")}`;
 }

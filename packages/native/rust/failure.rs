@@ -1,5 +1,6 @@
 use std::ffi::CStr;
 
+use napi::{Env, JsError};
 use ort::sys::OrtStatusPtr;
 
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -36,6 +37,11 @@ impl Failure {
     pub fn library(text: impl Into<String>) -> Self {
         Self::of("NATIVE_LIBRARY", text)
     }
+
+    /// As the error that a promise is rejected with. On the JavaScript thread.
+    pub fn thrown(self, env: Env) -> napi::Error {
+        JsError::from(napi::Error::from(self)).into_unknown(env).into()
+    }
 }
 
 impl From<Failure> for napi::Error<String> {
@@ -59,8 +65,9 @@ pub fn check(OrtStatusPtr(status): OrtStatusPtr) -> Result<()> {
     // SAFETY: a status that is not null is owned by the caller and valid until it is released.
     unsafe {
         let code = format!("{:?}", (api.GetErrorCode)(status));
-        let text = CStr::from_ptr((api.GetErrorMessage)(status)).to_string_lossy().into_owned();
+        let text = CStr::from_ptr((api.GetErrorMessage)(status)).to_string_lossy();
+        let failure = Failure::of(&code, text);
         (api.ReleaseStatus)(status);
-        Err(Failure { code, text })
+        Err(failure)
     }
 }

@@ -9,10 +9,11 @@ use std::{
     thread,
 };
 
+use napi::bindgen_prelude::ToNapiValue;
 use ort::sys::{OrtRunOptions, OrtSession};
 
 use crate::{
-    delivery::{Outcome, Promise},
+    delivery::Promise,
     exit::Ending,
     failure::{Failure, Result, check},
     memory::Memory,
@@ -32,39 +33,43 @@ impl Drop for NativeSession {
 }
 
 /// The options of one run, through which another thread can end it.
-pub struct RunOptions(pub *mut OrtRunOptions);
+pub struct RunOptions {
+    pub raw: *mut OrtRunOptions,
+    is_terminated: AtomicBool,
+}
 // SAFETY: the only thing done from another thread is to set the flag that ONNX Runtime polls.
 unsafe impl Send for RunOptions {}
 unsafe impl Sync for RunOptions {}
 
 impl RunOptions {
     fn new() -> Result<Self> {
-        let mut options = ptr::null_mut();
-        check(unsafe { (ort::api().CreateRunOptions)(&mut options) })?;
-        let options = Self(options);
-        check(unsafe { (ort::api().RunOptionsSetRunLogSeverityLevel)(options.0, QUIET) })?;
+        let mut raw = ptr::null_mut();
+        check(unsafe { (ort::api().CreateRunOptions)(&mut raw) })?;
+        let options = Self { raw, is_terminated: AtomicBool::new(false) };
+        check(unsafe { (ort::api().RunOptionsSetRunLogSeverityLevel)(raw, QUIET) })?;
         Ok(options)
     }
 
     fn terminate(&self) {
-        let _ = check(unsafe { (ort::api().RunOptionsSetTerminate)(self.0) });
+        self.is_terminated.store(true, Ordering::Relaxed);
+        let _ = check(unsafe { (ort::api().RunOptionsSetTerminate)(self.raw) });
     }
 }
 
 impl Drop for RunOptions {
     fn drop(&mut self) {
-        unsafe { (ort::api().ReleaseRunOptions)(self.0) }
+        unsafe { (ort::api().ReleaseRunOptions)(self.raw) }
     }
 }
 
-/// What a run does on a lane; the outcome is delivered on the JavaScript thread.
-pub type Work = Box<dyn FnOnce(&NativeSession, &RunOptions) -> Result<Outcome> + Send>;
+/// What a job on a lane is given when its turn has come, or why that never will.
+type Turn<'a> = Result<(&'a NativeSession, &'a RunOptions)>;
 
 struct Job {
     ticket: Option<u32>,
     options: RunOptions,
-    is_cancelled: AtomicBool,
-    order: Mutex<Option<(Work, Promise)>>,
+    /// Settles the job's promise. Taken by whoever ends the job.
+    order: Mutex<Option<Box<dyn FnOnce(Turn) + Send>>>,
 }
 
 /// Threads that run one session, each one run at a time, in the order the runs were given.
@@ -117,20 +122,26 @@ impl Lanes {
     }
 
     /// Queues a run or a copy. The ticket is what `cancel` knows it by.
-    pub fn submit(&self, ticket: Option<u32>, work: Work, promise: Promise) {
+    pub fn submit<T: ToNapiValue + Send + 'static>(
+        &self,
+        ticket: Option<u32>,
+        promise: Promise<T>,
+        work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T> + Send + 'static,
+    ) {
         let options = match RunOptions::new() {
             Ok(options) => options,
-            Err(failure) => return promise.reject(failure),
+            Err(failure) => return promise.settle(Err(failure)),
         };
-        let order = Mutex::new(Some((work, promise)));
-        let job = Arc::new(Job { ticket, options, is_cancelled: AtomicBool::new(false), order });
+        let order =
+            move |turn: Turn| promise.settle(turn.and_then(|(session, options)| attempt(session, options, work)));
+        let job = Arc::new(Job { ticket, options, order: Mutex::new(Some(Box::new(order))) });
         let mut state = self.state.lock().unwrap();
         if state.is_open {
             state.queue.push_back(job);
             self.wake.notify_one();
         } else {
             drop(state);
-            job.refuse(Failure::closed("session"));
+            job.end(Err(Failure::closed("session")));
         }
     }
 
@@ -140,9 +151,8 @@ impl Lanes {
         if let Some(place) = state.queue.iter().position(|job| job.ticket == Some(ticket)) {
             let job = state.queue.remove(place);
             drop(state);
-            job.iter().for_each(|job| job.refuse(Failure::cancelled("the run was cancelled before it began")));
+            job.iter().for_each(|job| job.end(Err(Failure::cancelled("the run was cancelled before it began"))));
         } else if let Some(job) = state.active.iter().find(|job| job.ticket == Some(ticket)) {
-            job.is_cancelled.store(true, Ordering::Relaxed);
             job.options.terminate();
         }
     }
@@ -153,12 +163,11 @@ impl Lanes {
         state.is_open = false;
         let waiting = std::mem::take(&mut state.queue);
         for job in &state.active {
-            job.is_cancelled.store(true, Ordering::Relaxed);
             job.options.terminate();
         }
         self.wake.notify_all();
         drop(state);
-        waiting.iter().for_each(|job| job.refuse(Failure::closed("session")));
+        waiting.iter().for_each(|job| job.end(Err(Failure::closed("session"))));
     }
 
     /// Lets what was given come to its end, then the lanes go: nobody can give more.
@@ -198,7 +207,7 @@ impl Lanes {
 
     fn work(&self) {
         while let Some((job, session)) = self.next() {
-            job.run(&session);
+            job.end(Ok((&session, &job.options)));
             drop(session);
             self.state.lock().unwrap().active.retain(|it| !Arc::ptr_eq(it, &job));
         }
@@ -245,22 +254,23 @@ impl Ending for Lanes {
 }
 
 impl Job {
-    fn run(&self, session: &NativeSession) {
-        let Some((work, promise)) = self.order.lock().unwrap().take() else { return };
-        let result = catch_unwind(AssertUnwindSafe(|| work(session, &self.options)))
-            .unwrap_or_else(|_| Err(Failure::of("NATIVE_PANIC", "the binding panicked in a run")));
-        match result {
-            Ok(outcome) => promise.settle(outcome),
-            Err(failure) if self.is_cancelled.load(Ordering::Relaxed) => {
-                promise.reject(Failure::cancelled(failure.text));
-            }
-            Err(failure) => promise.reject(failure),
+    fn end(&self, turn: Turn) {
+        let order = self.order.lock().unwrap().take();
+        if let Some(order) = order {
+            order(turn);
         }
     }
+}
 
-    fn refuse(&self, failure: Failure) {
-        if let Some((_, promise)) = self.order.lock().unwrap().take() {
-            promise.reject(failure);
-        }
-    }
+fn attempt<T>(
+    session: &NativeSession,
+    options: &RunOptions,
+    work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T>,
+) -> Result<T> {
+    let result = catch_unwind(AssertUnwindSafe(|| work(session, options)))
+        .unwrap_or_else(|_| Err(Failure::of("NATIVE_PANIC", "the binding panicked in a run")));
+    result.map_err(|failure| match options.is_terminated.load(Ordering::Relaxed) {
+        true => Failure::cancelled(failure.text),
+        false => failure,
+    })
 }

@@ -9,8 +9,6 @@ mod exit;
 mod failure;
 mod lanes;
 mod memory;
-mod node;
-mod options;
 mod runtime;
 mod session;
 mod telemetry;

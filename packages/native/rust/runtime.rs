@@ -1,22 +1,23 @@
 use std::{
-    ffi::{CString, c_char, c_int},
+    collections::HashMap,
+    ffi::{CString, c_int},
     path::Path,
     ptr,
     sync::{Condvar, Mutex},
 };
 
+use napi_derive::napi;
 use ort::{
     AsPointer,
     environment::Environment,
-    sys::{OrtSession, OrtSessionOptions},
+    sys::{GraphOptimizationLevel, OrtSession, OrtSessionOptions},
 };
 
 use crate::{
     exit::{self, Ending},
     failure::{Failure, Result, check},
     lanes::NativeSession,
-    memory::Place,
-    options::Plan,
+    tensor::Weights,
 };
 
 struct Open {
@@ -64,15 +65,19 @@ pub enum Model {
     Bytes(Vec<u8>),
 }
 
-/// A file that a graph takes weights from, in memory that outlives the loading.
-pub struct Weights {
-    /// The name the graph has for it.
-    pub name: CString,
-    pub data: *mut c_char,
-    pub bytes: usize,
+/// How a session is made. What the names of options stand for is for `options.ts` to say.
+#[napi(object)]
+pub struct SessionPlan {
+    /// Number of the GPU; none for the processor.
+    pub gpu: Option<i32>,
+    pub lanes: u32,
+    pub threads: i32,
+    /// ONNX Runtime's number for how far it may change the graph.
+    pub optimization: u32,
+    pub entries: HashMap<String, String>,
+    /// Of the CUDA provider.
+    pub cuda: HashMap<String, String>,
 }
-// SAFETY: only read, and nobody else has the memory meanwhile.
-unsafe impl Send for Weights {}
 
 /// A model on its way into memory: what the end of its environment calls off and waits for.
 #[derive(Default)]
@@ -135,10 +140,9 @@ impl Drop for Options {
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Blocks while the model is loaded and optimised.
-pub fn load((model, weights): (&Model, &[Weights]), plan: &Plan, loading: &Loading) -> Result<NativeSession> {
+pub fn load((model, weights): (&Model, &[Weights]), plan: &SessionPlan, loading: &Loading) -> Result<NativeSession> {
     let environment = environment()?.ptr();
-    let is_cuda = matches!(plan.place, Place::Cuda(_));
-    let _turn = is_cuda.then(|| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
+    let _turn = plan.gpu.map(|_| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
     let options = session_options(plan)?;
     if !weights.is_empty() {
         add_weights(&options, weights)?;
@@ -169,13 +173,19 @@ fn add_weights(options: &Options, weights: &[Weights]) -> Result<()> {
     check(unsafe { add(options.0, names.as_ptr(), data.as_ptr(), bytes.as_ptr(), weights.len()) })
 }
 
-fn session_options(plan: &Plan) -> Result<Options> {
+fn session_options(plan: &SessionPlan) -> Result<Options> {
     let api = ort::api();
     let mut raw = ptr::null_mut();
     check(unsafe { (api.CreateSessionOptions)(&mut raw) })?;
     let options = Options(raw);
+    let optimization = match plan.optimization {
+        0 => GraphOptimizationLevel::ORT_DISABLE_ALL,
+        1 => GraphOptimizationLevel::ORT_ENABLE_BASIC,
+        2 => GraphOptimizationLevel::ORT_ENABLE_EXTENDED,
+        _ => GraphOptimizationLevel::ORT_ENABLE_ALL,
+    };
     unsafe {
-        check((api.SetSessionGraphOptimizationLevel)(raw, plan.optimization))?;
+        check((api.SetSessionGraphOptimizationLevel)(raw, optimization))?;
         check((api.SetIntraOpNumThreads)(raw, plan.threads))?;
         check((api.SetInterOpNumThreads)(raw, 1))?;
         check((api.SetSessionLogSeverityLevel)(raw, QUIET))?;
@@ -184,16 +194,16 @@ fn session_options(plan: &Plan) -> Result<Options> {
         let (key, value) = (c_string(key)?, c_string(value)?);
         check(unsafe { (api.AddSessionConfigEntry)(raw, key.as_ptr(), value.as_ptr()) })?;
     }
-    if matches!(plan.place, Place::Cuda(_)) {
+    if plan.gpu.is_some() {
         append_cuda(raw, &plan.cuda)?;
     }
     Ok(options)
 }
 
-fn append_cuda(options: *mut OrtSessionOptions, settings: &[(String, String)]) -> Result<()> {
+fn append_cuda(options: *mut OrtSessionOptions, settings: &HashMap<String, String>) -> Result<()> {
     let api = ort::api();
-    let keys = settings.iter().map(|(key, _)| c_string(key)).collect::<Result<Vec<_>>>()?;
-    let values = settings.iter().map(|(_, value)| c_string(value)).collect::<Result<Vec<_>>>()?;
+    let keys = settings.keys().map(|key| c_string(key)).collect::<Result<Vec<_>>>()?;
+    let values = settings.values().map(|value| c_string(value)).collect::<Result<Vec<_>>>()?;
     let pointers = |all: &[CString]| all.iter().map(|text| text.as_ptr()).collect::<Vec<_>>();
     let mut cuda = ptr::null_mut();
     check(unsafe { (api.CreateCUDAProviderOptions)(&mut cuda) })?;

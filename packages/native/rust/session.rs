@@ -1,30 +1,27 @@
 use std::{
     collections::HashMap,
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, c_char},
     ptr,
-    sync::Arc,
+    sync::{Arc, mpsc},
     thread,
 };
 
 use napi::{
-    Env, Unknown,
-    bindgen_prelude::{Either, Object, ToNapiValue, Uint8Array},
-    sys,
+    Env,
+    bindgen_prelude::{Either, Object, Uint8Array},
 };
 use napi_derive::napi;
-use ort::sys::{OrtStatusPtr, OrtValue};
+use ort::sys::{OrtAllocator, OrtSession, OrtStatusPtr, OrtValue};
 
 use crate::{
-    buffer::{Buffer, NativeBuffer},
-    delivery::{Outcome, promised},
+    buffer::NativeBuffer,
+    delivery::{Promise, promised},
     exit,
     failure::{Failure, Result, check},
     lanes::{Lanes, NativeSession, RunOptions, STACK_BYTES},
-    memory::{Kind, Place},
-    node,
-    options::{self, Plan, SessionOptions},
-    runtime::{self, Loading, Model, Weights, c_string},
-    tensor::{ArrayView, Format, Value},
+    memory::{Place, Use},
+    runtime::{self, Loading, Model, SessionPlan, c_string},
+    tensor::{RawTensor, Value, Weights},
 };
 
 /// The addon's own.
@@ -46,48 +43,46 @@ pub struct NativeModel {
     inputs: Vec<String>,
     outputs: Vec<String>,
     place: Place,
-    is_captured: bool,
 }
 
-/// Loads a model on a thread of its own. Files that it takes weights from are not copied: they must stay as they are until
-/// the promise is settled.
-#[napi(
-    ts_args_type = "model: Uint8Array | string, options: SessionOptions, names: string[], weights: Uint8Array[]",
-    ts_return_type = "Promise<NativeModel>"
-)]
-pub fn create_model<'env>(
-    env: &'env Env,
+/// A file that a graph takes weights from, by the name the graph has for it.
+#[napi(object)]
+pub struct RawWeights {
+    pub name: String,
+    pub data: Uint8Array,
+}
+
+/// Loads a model on a thread of its own. The weights are not copied: they must stay as they are until the promise is settled.
+#[napi(ts_return_type = "Promise<NativeModel>")]
+pub fn create_model(
+    env: &Env,
     model: Either<Uint8Array, String>,
-    options: SessionOptions,
-    names: Vec<String>,
-    weights: Vec<Unknown>,
-) -> napi::Result<Object<'env>, String> {
+    plan: SessionPlan,
+    weights: Vec<RawWeights>,
+) -> napi::Result<Object<'_>, String> {
     let model = match model {
         Either::A(bytes) => Model::Bytes(bytes.to_vec()),
         Either::B(path) => Model::Path(path),
     };
-    let weights = names.iter().zip(&weights).map(|(name, data)| weights_of(name, data)).collect::<Result<Vec<_>>>()?;
-    let plan = Plan::of(options)?;
+    let borrowed = |RawWeights { name, data }: &RawWeights| {
+        Ok(Weights { name: c_string(name)?, data: data.as_ptr().cast_mut().cast(), bytes: data.len() })
+    };
+    let weights = weights.iter().map(borrowed).collect::<Result<Vec<_>>>()?;
     let environment = exit::watch_environment(env)?;
     let loading = Arc::new(Loading::default());
     exit::watch(environment, &loading);
-    promised(env, |promise| {
-        let work = move || {
-            let _end = AtEnd(&loading);
-            match runtime::load((&model, &weights), &plan, &loading)
-                .and_then(|session| NativeModel::start(session, &plan))
-            {
-                Ok(made) => {
-                    exit::watch(environment, &made.lanes);
-                    promise.settle(Box::new(move |env| Ok(unsafe { ToNapiValue::to_napi_value(env, made) }?)));
-                }
-                Err(failure) => promise.reject(failure),
-            }
-        };
-        let builder = thread::Builder::new().name("ort-load".into()).stack_size(STACK_BYTES);
-        builder.spawn(work).map_err(|error| Failure::library(format!("a thread cannot be started: {error}")))?;
-        Ok(())
-    })
+    let (hand_over, taken) = mpsc::channel::<Promise<NativeModel>>();
+    let load = move || {
+        let _end = AtEnd(&loading);
+        let Ok(promise) = taken.recv() else { return };
+        let session = runtime::load((&model, &weights), &plan, &loading);
+        let made = session.and_then(|session| NativeModel::start(session, &plan));
+        made.iter().for_each(|made| exit::watch(environment, &made.lanes));
+        promise.settle(made);
+    };
+    let builder = thread::Builder::new().name("ort-load".into()).stack_size(STACK_BYTES);
+    builder.spawn(load).map_err(|error| Failure::library(format!("a thread cannot be started: {error}")))?;
+    promised(env, |promise| _ = hand_over.send(promise))
 }
 
 /// Ends a loading however it came to its end.
@@ -99,24 +94,18 @@ impl Drop for AtEnd<'_> {
     }
 }
 
-fn weights_of(name: &str, data: &Unknown) -> Result<Weights> {
-    let view = ArrayView::of(data)?;
-    view.require(Format::named("uint8")?)?;
-    Ok(Weights { name: c_string(name)?, data: view.as_ptr().cast_mut().cast(), bytes: view.bytes })
-}
-
 #[napi]
 impl NativeModel {
-    fn start(session: NativeSession, plan: &Plan) -> Result<Self> {
+    fn start(session: NativeSession, plan: &SessionPlan) -> Result<Self> {
         let api = ort::api();
         let inputs = names(&session, api.SessionGetInputCount, api.SessionGetInputName)?;
         let outputs = names(&session, api.SessionGetOutputCount, api.SessionGetOutputName)?;
-        let lanes = Lanes::start(Arc::new(session), plan.lanes)?;
-        Ok(Self { lanes, inputs, outputs, place: plan.place, is_captured: plan.is_captured })
+        let place = plan.gpu.map_or(Place::Cpu, Place::Cuda);
+        Ok(Self { lanes: Lanes::start(Arc::new(session), plan.lanes as usize)?, inputs, outputs, place })
     }
 
     /// ONNX Runtime finds out only in a kernel that an input is missing.
-    fn require_inputs(&self, is_given: impl Fn(&str) -> bool) -> Result<()> {
+    fn require_inputs(&self, is_given: impl Fn(&String) -> bool) -> Result<()> {
         match self.inputs.iter().find(|name| !is_given(name)) {
             Some(missing) => Err(Failure::invalid(format!("the input \"{missing}\" is missing"))),
             None => Ok(()),
@@ -133,37 +122,24 @@ impl NativeModel {
         self.outputs.clone()
     }
 
-    /// Copies the inputs and queues a run. The ticket is what `cancel` takes.
-    #[napi(
-        ts_return_type = "Promise<Record<string, Tensor>>",
-        ts_args_type = "ticket: number, names: string[], tensors: Tensor[], outputs?: string[]"
-    )]
+    /// Copies the inputs and queues a run. The ticket is what `cancel` takes. Gives the outputs in the order they are named.
+    #[napi(ts_return_type = "Promise<RawTensor[]>")]
     pub fn run<'env>(
         &self,
         env: &'env Env,
         ticket: u32,
         names: Vec<String>,
-        tensors: Vec<Unknown>,
-        outputs: Option<Vec<String>>,
+        tensors: Vec<RawTensor>,
+        outputs: Vec<String>,
     ) -> napi::Result<Object<'env>, String> {
-        if self.is_captured {
-            return Err(Failure::invalid("a session with cudaGraph runs bindings only").into());
-        }
-        if names.len() != tensors.len() {
-            return Err(Failure::invalid("as many names as tensors are needed").into());
-        }
-        self.require_inputs(|input| names.iter().any(|name| name == input))?;
-        let inputs = texts(&names)?;
+        self.require_inputs(|input| names.contains(input))?;
         let values = tensors.iter().map(Value::copied).collect::<Result<Vec<_>>>()?;
-        let wanted = outputs.unwrap_or_else(|| self.outputs.clone());
-        let outputs = texts(&wanted)?;
+        let (names, outputs) = (texts(&names)?, texts(&outputs)?);
         promised(env, |promise| {
-            let work = move |session: &NativeSession, options: &RunOptions| {
-                let results = run(session, options, (&inputs, &values), &outputs)?;
-                Ok(Box::new(move |env| tensors_to_js(env, &wanted, &results)) as Outcome)
-            };
-            self.lanes.submit(Some(ticket), Box::new(work), promise);
-            Ok(())
+            self.lanes.submit(Some(ticket), promise, move |session, options| {
+                let results = run(session, options, (&names, &values), &outputs)?;
+                results.iter().map(Value::to_tensor).collect::<Result<Vec<_>>>()
+            })
         })
     }
 
@@ -178,16 +154,9 @@ impl NativeModel {
     ) -> napi::Result<Object<'env>, String> {
         self.require_inputs(|input| inputs.contains_key(input))?;
         let (inputs, outputs) = (bound(inputs)?, bound(outputs)?);
-        let buffers = inputs.iter().chain(&outputs);
-        let uses = buffers.map(|(_, buffer)| buffer.begin(Kind::Run)).collect::<Result<Vec<_>>>()?;
         promised(env, |promise| {
-            let work = move |session: &NativeSession, options: &RunOptions| {
-                run_bound(session, options, &inputs, &outputs)?;
-                drop(uses);
-                Ok(Box::new(node::undefined) as Outcome)
-            };
-            self.lanes.submit(Some(ticket), Box::new(work), promise);
-            Ok(())
+            self.lanes
+                .submit(Some(ticket), promise, move |session, options| run_bound(session, options, &inputs, &outputs))
         })
     }
 
@@ -198,23 +167,17 @@ impl NativeModel {
 
     /// A buffer of zeros on the session's device, or in the processor's memory.
     #[napi]
-    pub fn create_buffer(
-        &self,
-        kind: String,
-        dims: Vec<f64>,
-        device: Option<String>,
-    ) -> napi::Result<NativeBuffer, String> {
-        let place = device.map_or(Ok(self.place), |device| options::place(&device))?;
-        Ok(NativeBuffer::create(self.lanes.clone(), place, Format::named(&kind)?, &dims)?)
+    pub fn create_buffer(&self, format: u32, dims: Vec<i64>, is_on_cpu: bool) -> napi::Result<NativeBuffer, String> {
+        let place = if is_on_cpu { Place::Cpu } else { self.place };
+        Ok(NativeBuffer::create(self.lanes.clone(), place, format, &dims)?)
     }
 
     /// Ends the runs under way, refuses those that wait, and frees buffers, weights and threads; resolves when that is done.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>, String> {
-        promised(env, |promise| {
+        promised(env, |promise: Promise<()>| {
             self.lanes.close();
-            self.lanes.at_end(Box::new(move || promise.settle(Box::new(node::undefined))));
-            Ok(())
+            self.lanes.at_end(Box::new(move || promise.settle(Ok(()))));
         })
     }
 }
@@ -225,47 +188,28 @@ impl Drop for NativeModel {
     }
 }
 
-type Names<'a> = (&'a [CString], &'a [Value]);
-
 fn run(
     session: &NativeSession,
     options: &RunOptions,
-    (names, values): Names,
+    (names, values): (&[CString], &[Value]),
     outputs: &[CString],
 ) -> Result<Vec<Value>> {
-    let names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
     let values: Vec<_> = values.iter().map(|value| value.raw.cast_const()).collect();
-    let wanted: Vec<_> = outputs.iter().map(|name| name.as_ptr()).collect();
+    let (names, wanted) = (pointers(names), pointers(outputs));
     let mut results: Vec<*mut OrtValue> = vec![ptr::null_mut(); wanted.len()];
-    let status = unsafe {
-        let (inputs, targets) = (values.as_ptr(), results.as_mut_ptr());
-        (ort::api().Run)(
-            session.0,
-            options.0,
-            names.as_ptr(),
-            inputs,
-            values.len(),
-            wanted.as_ptr(),
-            wanted.len(),
-            targets,
-        )
-    };
+    let (inputs, targets) = (values.as_ptr(), results.as_mut_ptr());
+    let (run, count) = (ort::api().Run, names.len().min(values.len()));
+    let status =
+        unsafe { run(session.0, options.raw, names.as_ptr(), inputs, count, wanted.as_ptr(), wanted.len(), targets) };
     let results = results.into_iter().map(Value::from_raw).collect();
     check(status).map(|()| results)
 }
 
-fn tensors_to_js(env: sys::napi_env, names: &[String], values: &[Value]) -> Result<sys::napi_value> {
-    let object = node::object(env)?;
-    for (name, value) in names.iter().zip(values) {
-        node::set(env, object, name, value.to_js(env)?)?;
-    }
-    Ok(object)
-}
-
-type Bound = (CString, Arc<Buffer>);
+/// A name, a buffer's value, and its use, which ends with the run.
+type Bound = (CString, (Use, Arc<Value>));
 
 fn bound(buffers: HashMap<String, &NativeBuffer>) -> Result<Vec<Bound>> {
-    buffers.into_iter().map(|(name, native)| Ok((c_string(&name)?, native.buffer.clone()))).collect()
+    buffers.into_iter().map(|(name, buffer)| Ok((c_string(&name)?, buffer.begin()?))).collect()
 }
 
 /// The binding is made anew for each run: binding is when ONNX Runtime reads inputs that lie elsewhere than the session.
@@ -275,13 +219,11 @@ fn run_bound(session: &NativeSession, options: &RunOptions, inputs: &[Bound], ou
     check(unsafe { (api.CreateIoBinding)(session.0, &mut binding) })?;
     let bind = |all: &[Bound], bind: unsafe extern "system" fn(_, _, _) -> OrtStatusPtr| {
         let mut each = all.iter();
-        each.try_for_each(|(name, buffer)| {
-            check(unsafe { bind(binding, name.as_ptr(), buffer.value.raw.cast_const()) })
-        })
+        each.try_for_each(|(name, (_, value))| check(unsafe { bind(binding, name.as_ptr(), value.raw.cast_const()) }))
     };
     let done = bind(inputs, api.BindInput)
         .and_then(|()| bind(outputs, api.BindOutput))
-        .and_then(|()| check(unsafe { (api.RunWithBinding)(session.0, options.0, binding) }));
+        .and_then(|()| check(unsafe { (api.RunWithBinding)(session.0, options.raw, binding) }));
     unsafe { (api.ReleaseIoBinding)(binding) };
     done
 }
@@ -290,16 +232,14 @@ fn texts(names: &[String]) -> Result<Vec<CString>> {
     names.iter().map(|name| c_string(name)).collect()
 }
 
-fn names(
-    session: &NativeSession,
-    count: unsafe extern "system" fn(*const ort::sys::OrtSession, *mut usize) -> OrtStatusPtr,
-    name: unsafe extern "system" fn(
-        *const ort::sys::OrtSession,
-        usize,
-        *mut ort::sys::OrtAllocator,
-        *mut *mut std::ffi::c_char,
-    ) -> OrtStatusPtr,
-) -> Result<Vec<String>> {
+fn pointers(names: &[CString]) -> Vec<*const c_char> {
+    names.iter().map(|name| name.as_ptr()).collect()
+}
+
+type CountOf = unsafe extern "system" fn(*const OrtSession, *mut usize) -> OrtStatusPtr;
+type NameOf = unsafe extern "system" fn(*const OrtSession, usize, *mut OrtAllocator, *mut *mut c_char) -> OrtStatusPtr;
+
+fn names(session: &NativeSession, count: CountOf, name: NameOf) -> Result<Vec<String>> {
     let (mut allocator, mut total) = (ptr::null_mut(), 0);
     check(unsafe { (ort::api().GetAllocatorWithDefaultOptions)(&mut allocator) })?;
     check(unsafe { count(session.0, &mut total) })?;
