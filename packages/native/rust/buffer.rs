@@ -13,7 +13,7 @@ use crate::{
     delivery::promised,
     failure::{Failure, Result},
     lanes::Lanes,
-    memory::{Kind, Memory, MemoryInfo, Part, Place, Use},
+    memory::{Kind, Memory, Part, Place, Use},
     tensor::{Format, Value},
 };
 
@@ -46,8 +46,8 @@ impl NativeBuffer {
         (format, dims): (Format, &[i64]),
         is_owner: bool,
     ) -> Result<Self> {
-        let info = MemoryInfo::of(memory.place)?;
-        let value = unsafe { Value::over(info.0, (memory.address(part)?, part.bytes), (format, dims)) }?;
+        let info = memory.place.info()?;
+        let value = unsafe { Value::over(&info, (memory.address(part)?, part.bytes), (format, dims)) }?;
         Ok(Self { lanes, format, part, memory, is_owner, is_open: AtomicBool::new(true), value: Arc::new(value) })
     }
 

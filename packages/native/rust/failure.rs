@@ -50,6 +50,12 @@ impl From<Failure> for napi::Error<String> {
     }
 }
 
+impl From<ort::Error> for Failure {
+    fn from(error: ort::Error) -> Self {
+        Self::of("ORT_FAIL", error.message())
+    }
+}
+
 impl From<napi::Error> for Failure {
     fn from(error: napi::Error) -> Self {
         Self::of("NATIVE_NODE", format!("{}: {}", error.status, error.reason))

@@ -1,7 +1,6 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
     sync::{
         Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
@@ -10,14 +9,13 @@ use std::{
 };
 
 use napi::bindgen_prelude::ToNapiValue;
-use ort::sys::{OrtRunOptions, OrtSession};
+use ort::{logging::LogLevel, session::RunOptions, sys::OrtSession};
 
 use crate::{
     delivery::Promise,
     exit::Ending,
-    failure::{Failure, Result, check},
+    failure::{Failure, Result},
     memory::Memory,
-    runtime::QUIET,
 };
 
 /// A session of ONNX Runtime. `Run` may be called from several threads at once on the CPU.
@@ -32,45 +30,19 @@ impl Drop for NativeSession {
     }
 }
 
-/// The options of one run, through which another thread can end it.
-pub struct RunOptions {
-    pub raw: *mut OrtRunOptions,
-    is_terminated: AtomicBool,
-}
-// SAFETY: the only thing done from another thread is to set the flag that ONNX Runtime polls.
-unsafe impl Send for RunOptions {}
-unsafe impl Sync for RunOptions {}
-
-impl RunOptions {
-    fn new() -> Result<Self> {
-        let mut raw = ptr::null_mut();
-        check(unsafe { (ort::api().CreateRunOptions)(&mut raw) })?;
-        let options = Self { raw, is_terminated: AtomicBool::new(false) };
-        check(unsafe { (ort::api().RunOptionsSetRunLogSeverityLevel)(raw, QUIET) })?;
-        Ok(options)
-    }
-
-    fn terminate(&self) {
-        self.is_terminated.store(true, Ordering::Relaxed);
-        let _ = check(unsafe { (ort::api().RunOptionsSetTerminate)(self.raw) });
-    }
-}
-
-impl Drop for RunOptions {
-    fn drop(&mut self) {
-        unsafe { (ort::api().ReleaseRunOptions)(self.raw) }
-    }
-}
-
 /// What a job on a lane is given when its turn has come, or why that never will.
-type Turn<'a> = Result<(&'a NativeSession, &'a RunOptions)>;
+type Turn<'a> = Result<(&'a NativeSession, &'a Job)>;
 
 struct Job {
     ticket: Option<u32>,
+    /// Through them another thread can end the run.
     options: RunOptions,
+    is_terminated: AtomicBool,
     /// Settles the job's promise. Taken by whoever ends the job.
-    order: Mutex<Option<Box<dyn FnOnce(Turn) + Send>>>,
+    order: Mutex<Option<Order>>,
 }
+
+type Order = Box<dyn FnOnce(Turn) + Send>;
 
 /// Threads that run one session, each one run at a time, in the order the runs were given.
 pub struct Lanes {
@@ -128,13 +100,13 @@ impl Lanes {
         promise: Promise<T>,
         work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T> + Send + 'static,
     ) {
-        let options = match RunOptions::new() {
+        let options = match quiet_options() {
             Ok(options) => options,
             Err(failure) => return promise.settle(Err(failure)),
         };
-        let order =
-            move |turn: Turn| promise.settle(turn.and_then(|(session, options)| attempt(session, options, work)));
-        let job = Arc::new(Job { ticket, options, order: Mutex::new(Some(Box::new(order))) });
+        let order = move |turn: Turn| promise.settle(turn.and_then(|(session, job)| job.attempt(session, work)));
+        let order = Mutex::new(Some(Box::new(order) as Order));
+        let job = Arc::new(Job { ticket, options, is_terminated: AtomicBool::new(false), order });
         let mut state = self.state.lock().unwrap();
         if state.is_open {
             state.queue.push_back(job);
@@ -153,7 +125,7 @@ impl Lanes {
             drop(state);
             job.iter().for_each(|job| job.end(Err(Failure::cancelled("the run was cancelled before it began"))));
         } else if let Some(job) = state.active.iter().find(|job| job.ticket == Some(ticket)) {
-            job.options.terminate();
+            job.terminate();
         }
     }
 
@@ -163,7 +135,7 @@ impl Lanes {
         state.is_open = false;
         let waiting = std::mem::take(&mut state.queue);
         for job in &state.active {
-            job.options.terminate();
+            job.terminate();
         }
         self.wake.notify_all();
         drop(state);
@@ -207,7 +179,7 @@ impl Lanes {
 
     fn work(&self) {
         while let Some((job, session)) = self.next() {
-            job.end(Ok((&session, &job.options)));
+            job.end(Ok((&session, &job)));
             drop(session);
             self.state.lock().unwrap().active.retain(|it| !Arc::ptr_eq(it, &job));
         }
@@ -260,17 +232,29 @@ impl Job {
             order(turn);
         }
     }
+
+    fn terminate(&self) {
+        self.is_terminated.store(true, Ordering::Relaxed);
+        let _ = self.options.terminate();
+    }
+
+    fn attempt<T>(
+        &self,
+        session: &NativeSession,
+        work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T>,
+    ) -> Result<T> {
+        let result = catch_unwind(AssertUnwindSafe(|| work(session, &self.options)))
+            .unwrap_or_else(|_| Err(Failure::of("NATIVE_PANIC", "the binding panicked in a run")));
+        result.map_err(|failure| match self.is_terminated.load(Ordering::Relaxed) {
+            true => Failure::cancelled(failure.text),
+            false => failure,
+        })
+    }
 }
 
-fn attempt<T>(
-    session: &NativeSession,
-    options: &RunOptions,
-    work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T>,
-) -> Result<T> {
-    let result = catch_unwind(AssertUnwindSafe(|| work(session, options)))
-        .unwrap_or_else(|_| Err(Failure::of("NATIVE_PANIC", "the binding panicked in a run")));
-    result.map_err(|failure| match options.is_terminated.load(Ordering::Relaxed) {
-        true => Failure::cancelled(failure.text),
-        false => failure,
-    })
+/// Only what is fatal is logged: errors are thrown with their whole text.
+fn quiet_options() -> Result<RunOptions> {
+    let mut options = RunOptions::new()?;
+    options.set_log_level(LogLevel::Fatal)?;
+    Ok(options)
 }

@@ -3,7 +3,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ort::sys::{OrtAllocator, OrtAllocatorType, OrtMemType, OrtMemoryInfo};
+use ort::{
+    AsPointer,
+    memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType},
+    sys::OrtAllocator,
+};
 
 use crate::{
     cuda,
@@ -18,25 +22,14 @@ pub enum Place {
     Cuda(i32),
 }
 
-/// What ONNX Runtime calls a place.
-pub struct MemoryInfo(pub *mut OrtMemoryInfo);
-
-impl MemoryInfo {
-    pub fn of(place: Place) -> Result<Self> {
-        let (name, device) = match place {
-            Place::Cpu => (c"Cpu", 0),
-            Place::Cuda(device) => (c"Cuda", device),
+impl Place {
+    /// What ONNX Runtime calls it.
+    pub fn info(self) -> Result<MemoryInfo<'static>> {
+        let (device, number) = match self {
+            Place::Cpu => (AllocationDevice::CPU, 0),
+            Place::Cuda(number) => (AllocationDevice::CUDA, number),
         };
-        let mut info = ptr::null_mut();
-        let (kind, memory) = (OrtAllocatorType::OrtArenaAllocator, OrtMemType::OrtMemTypeDefault);
-        check(unsafe { (ort::api().CreateMemoryInfo)(name.as_ptr(), kind, device, memory, &mut info) })?;
-        Ok(Self(info))
-    }
-}
-
-impl Drop for MemoryInfo {
-    fn drop(&mut self) {
-        unsafe { (ort::api().ReleaseMemoryInfo)(self.0) }
+        Ok(MemoryInfo::new(device, number, AllocatorType::Arena, MemoryType::Default)?)
     }
 }
 
@@ -95,8 +88,8 @@ unsafe impl Sync for Block {}
 impl Block {
     fn allocate(session: Arc<NativeSession>, place: Place, bytes: usize) -> Result<Self> {
         let api = ort::api();
-        let (info, mut allocator, mut data) = (MemoryInfo::of(place)?, ptr::null_mut(), ptr::null_mut());
-        check(unsafe { (api.CreateAllocator)(session.0, info.0, &mut allocator) })?;
+        let (info, mut allocator, mut data) = (place.info()?, ptr::null_mut(), ptr::null_mut());
+        check(unsafe { (api.CreateAllocator)(session.0, info.ptr(), &mut allocator) })?;
         let mut block = Self { data: ptr::null_mut(), allocator, _session: session };
         // One byte at least, so that there is an address.
         check(unsafe { (api.AllocatorAlloc)(allocator, bytes.max(1), &mut data) })?;

@@ -57,7 +57,7 @@ fn environment() -> Result<&'static Environment> {
 }
 
 /// Only what is fatal is logged: errors are thrown with their whole text.
-pub const QUIET: c_int = 4;
+const QUIET: c_int = 4;
 
 /// What a session is made of: a file, or the bytes of one.
 pub enum Model {

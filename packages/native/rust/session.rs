@@ -11,14 +11,18 @@ use napi::{
     bindgen_prelude::{Either, Object, Uint8Array},
 };
 use napi_derive::napi;
-use ort::sys::{OrtAllocator, OrtSession, OrtStatusPtr, OrtValue};
+use ort::{
+    AsPointer,
+    session::RunOptions,
+    sys::{OrtAllocator, OrtSession, OrtStatusPtr, OrtValue},
+};
 
 use crate::{
     buffer::NativeBuffer,
     delivery::{Promise, promised},
     exit,
     failure::{Failure, Result, check},
-    lanes::{Lanes, NativeSession, RunOptions, STACK_BYTES},
+    lanes::{Lanes, NativeSession, STACK_BYTES},
     memory::{Place, Use},
     runtime::{self, Loading, Model, SessionPlan, c_string},
     tensor::{RawTensor, Value, Weights},
@@ -200,7 +204,7 @@ fn run(
     let (inputs, targets) = (values.as_ptr(), results.as_mut_ptr());
     let (run, count) = (ort::api().Run, names.len().min(values.len()));
     let status =
-        unsafe { run(session.0, options.raw, names.as_ptr(), inputs, count, wanted.as_ptr(), wanted.len(), targets) };
+        unsafe { run(session.0, options.ptr(), names.as_ptr(), inputs, count, wanted.as_ptr(), wanted.len(), targets) };
     let results = results.into_iter().map(Value::from_raw).collect();
     check(status).map(|()| results)
 }
@@ -223,7 +227,7 @@ fn run_bound(session: &NativeSession, options: &RunOptions, inputs: &[Bound], ou
     };
     let done = bind(inputs, api.BindInput)
         .and_then(|()| bind(outputs, api.BindOutput))
-        .and_then(|()| check(unsafe { (api.RunWithBinding)(session.0, options.raw, binding) }));
+        .and_then(|()| check(unsafe { (api.RunWithBinding)(session.0, options.ptr(), binding) }));
     unsafe { (api.ReleaseIoBinding)(binding) };
     done
 }

@@ -2,11 +2,15 @@ use std::{ffi::c_char, ptr};
 
 use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
-use ort::sys::{ONNXTensorElementDataType as Onnx, OrtMemoryInfo, OrtValue};
+use ort::{
+    AsPointer,
+    memory::MemoryInfo,
+    sys::{ONNXTensorElementDataType as Onnx, OrtValue},
+};
 
 use crate::{
     failure::{Failure, Result, check},
-    memory::{MemoryInfo, Place},
+    memory::Place,
 };
 
 /// A tensor as bytes. What the bytes mean is for `tensor.ts` to say.
@@ -80,14 +84,14 @@ impl Value {
     /// # Safety
     /// The memory is as `info` says, and outlives what reads the value.
     pub unsafe fn over(
-        info: *const OrtMemoryInfo,
+        info: &MemoryInfo,
         (data, bytes): (*mut u8, usize),
         (format, dims): (Format, &[i64]),
     ) -> Result<Self> {
         let mut raw = ptr::null_mut();
         let (data, shape, rank) = (data.cast(), dims.as_ptr(), dims.len());
         let create = ort::api().CreateTensorWithDataAsOrtValue;
-        check(unsafe { create(info, data, bytes, shape, rank, format.0, &mut raw) })?;
+        check(unsafe { create(info.ptr(), data, bytes, shape, rank, format.0, &mut raw) })?;
         Ok(Self::from_raw(raw))
     }
 
@@ -102,8 +106,8 @@ impl Value {
         let mut memory = vec![0u64; bytes.div_ceil(8).max(1)];
         // SAFETY: the memory is as long. Another thread may write to shared memory meanwhile.
         unsafe { ptr::copy_nonoverlapping(data.as_ptr(), memory.as_mut_ptr().cast(), bytes) };
-        let info = MemoryInfo::of(Place::Cpu)?;
-        let mut value = unsafe { Self::over(info.0, (memory.as_mut_ptr().cast(), bytes), (format, dims)) }?;
+        let info = Place::Cpu.info()?;
+        let mut value = unsafe { Self::over(&info, (memory.as_mut_ptr().cast(), bytes), (format, dims)) }?;
         value._memory = memory;
         Ok(value)
     }

@@ -67,10 +67,13 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
    * buffer's session, after the runs that were asked for before. Until it resolves both parts are in use.
    * @throws NATIVE_BUSY while a run or another copy uses one of them, or where they overlap.
    */
-  async copy(source: DeviceBuffer<Type>, { sourceOffset = 0, offset = 0, length }: CopyOptions = {}): Promise<void> {
+  async copy(
+    source: DeviceBuffer<Type>,
+    { sourceOffset = 0, offset = 0, length = source.length - sourceOffset }: CopyOptions = {},
+  ): Promise<void> {
     if (source.type !== this.type) throw invalid(`a buffer of ${this.type} does not hold ${source.type}`);
-    const bytes = source.bytesTo(length ?? source.length - sourceOffset);
-    await this.native.copy(source.native, source.bytesTo(sourceOffset), this.bytesTo(offset), bytes);
+    const [from, to, bytes] = [source.bytesTo(sourceOffset), this.bytesTo(offset), source.bytesTo(length)];
+    await this.native.copy(source.native, from, to, bytes);
   }
 
   /** Elements. */
