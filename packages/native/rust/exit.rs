@@ -10,19 +10,10 @@ use std::{
 
 use napi::Env;
 
-use crate::failure::Result;
-
-/// Work of threads that can be called off, and waited for.
-pub trait Ending: Send + Sync {
-    fn call_off(&self);
-    /// Blocks until its threads have left ONNX Runtime.
-    fn wait(&self);
-}
-
-type Watched = (usize, Weak<dyn Ending>);
+use crate::{failure::Result, lanes::Lanes};
 
 static EXITING: AtomicBool = AtomicBool::new(false);
-static ALL: Mutex<Vec<Watched>> = Mutex::new(Vec::new());
+static ALL: Mutex<Vec<(usize, Weak<Lanes>)>> = Mutex::new(Vec::new());
 
 thread_local! {
     static IS_HOOKED: Cell<bool> = const { Cell::new(false) };
@@ -32,21 +23,16 @@ pub fn is_exiting() -> bool {
     EXITING.load(Ordering::Acquire)
 }
 
-/// Sees to it that the end of this environment ends what is watched for it. On the JavaScript thread.
-pub fn watch_environment(env: &Env) -> Result<usize> {
+/// Sees to it that the lanes end before their environment does. On the JavaScript thread.
+pub fn watch(env: &Env, lanes: &Arc<Lanes>) -> Result<()> {
     let key = env.raw() as usize;
     if !IS_HOOKED.replace(true) {
         env.add_env_cleanup_hook((), move |()| end(|environment| environment == key))?;
     }
-    Ok(key)
-}
-
-/// Registers what must end before the environment with this key does.
-pub fn watch<T: Ending + 'static>(environment: usize, it: &Arc<T>) {
-    let weak: Weak<T> = Arc::downgrade(it);
     let mut all = ALL.lock().unwrap();
     all.retain(|(_, weak)| weak.strong_count() > 0);
-    all.push((environment, weak));
+    all.push((key, Arc::downgrade(lanes)));
+    Ok(())
 }
 
 /// Once ONNX Runtime is loaded: handlers run last in, first out, so this one runs before the library's destructors.
@@ -62,12 +48,9 @@ extern "C" fn at_exit() {
     end(|_| true);
 }
 
-/// Twice, because a model that is loaded at last leaves lanes behind.
 fn end(is_meant: impl Fn(usize) -> bool) {
-    for _ in 0..2 {
-        let all: Vec<Watched> = ALL.lock().unwrap().iter().filter(|(key, _)| is_meant(*key)).cloned().collect();
-        let works: Vec<_> = all.iter().filter_map(|(_, weak)| weak.upgrade()).collect();
-        works.iter().for_each(|work| work.call_off());
-        works.iter().for_each(|work| work.wait());
-    }
+    let all: Vec<_> = ALL.lock().unwrap().iter().filter(|(key, _)| is_meant(*key)).cloned().collect();
+    let lanes: Vec<_> = all.iter().filter_map(|(_, weak)| weak.upgrade()).collect();
+    lanes.iter().for_each(|it| it.close());
+    lanes.iter().for_each(|it| it.wait());
 }

@@ -9,12 +9,15 @@ use std::{
 };
 
 use napi::bindgen_prelude::ToNapiValue;
-use ort::{logging::LogLevel, session::RunOptions, sys::OrtSession};
+use ort::{
+    logging::LogLevel,
+    session::RunOptions,
+    sys::{OrtSession, OrtSessionOptions},
+};
 
 use crate::{
     delivery::Promise,
-    exit::Ending,
-    failure::{Failure, Result},
+    failure::{Failure, Result, check},
     memory::Memory,
 };
 
@@ -44,53 +47,72 @@ struct Job {
 
 type Order = Box<dyn FnOnce(Turn) + Send>;
 
-/// Threads that run one session, each one run at a time, in the order the runs were given.
+/// Threads that load one session and run it, each one run at a time, in the order the runs were given.
+#[derive(Default)]
 pub struct Lanes {
     state: Mutex<State>,
     wake: Condvar,
     ended: Condvar,
 }
 
+#[derive(Default)]
 struct State {
     queue: VecDeque<Arc<Job>>,
     active: Vec<Arc<Job>>,
+    /// The options of the model that is being loaded, as an address.
+    loading: Option<usize>,
     /// Dropped by the last lane.
     session: Option<Arc<NativeSession>>,
     is_open: bool,
     living: usize,
     memories: Vec<Weak<Memory>>,
-    at_end: Vec<Box<dyn FnOnce() + Send>>,
+    /// To be settled when the last lane has ended.
+    closings: Vec<Promise<()>>,
 }
 
 /// ONNX Runtime's kernels nest deeper than Rust's default of 2 MiB is meant for. Address space, not memory.
-pub const STACK_BYTES: usize = 8 << 20;
+const STACK_BYTES: usize = 8 << 20;
 
 impl Lanes {
-    pub fn start(session: Arc<NativeSession>, count: usize) -> Result<Arc<Self>> {
-        let lanes = Arc::new(Self {
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                active: Vec::new(),
-                session: Some(session),
-                is_open: true,
-                living: 0,
-                memories: Vec::new(),
-                at_end: Vec::new(),
-            }),
-            wake: Condvar::new(),
-            ended: Condvar::new(),
-        });
-        for lane in 0..count {
-            let own = lanes.clone();
-            lanes.state.lock().unwrap().living += 1;
-            let builder = thread::Builder::new().name(format!("ort-lane-{lane}")).stack_size(STACK_BYTES);
-            if let Err(error) = builder.spawn(move || own.work()) {
-                lanes.state.lock().unwrap().living -= 1;
-                lanes.close();
-                return Err(Failure::library(format!("a thread cannot be started: {error}")));
-            }
-        }
+    /// Starts the first lane, which calls `make`; that opens the session, or closes the lanes.
+    pub fn start(make: impl FnOnce(&Arc<Self>) + Send + 'static) -> Result<Arc<Self>> {
+        let lanes = Arc::new(Self::default());
+        lanes.state.lock().unwrap().is_open = true;
+        lanes.spawn(make)?;
         Ok(lanes)
+    }
+
+    /// Takes the session up, with so many lanes in all.
+    pub fn open(self: &Arc<Self>, session: Arc<NativeSession>, count: usize) -> Result<()> {
+        self.state.lock().unwrap().session = Some(session);
+        (1..count).try_for_each(|_| self.spawn(|_| {}))
+    }
+
+    fn spawn(self: &Arc<Self>, begin: impl FnOnce(&Arc<Self>) + Send + 'static) -> Result<()> {
+        let own = self.clone();
+        self.state.lock().unwrap().living += 1;
+        let lane = move || {
+            begin(&own);
+            own.work();
+        };
+        let builder = thread::Builder::new().name("ort-lane".into()).stack_size(STACK_BYTES);
+        builder.spawn(lane).map(|_| ()).map_err(|error| {
+            self.state.lock().unwrap().living -= 1;
+            Failure::library(format!("a thread cannot be started: {error}"))
+        })
+    }
+
+    /// Loads the model, which closing the lanes calls off.
+    pub fn load<T>(&self, options: *mut OrtSessionOptions, load: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut state = self.state.lock().unwrap();
+        if !state.is_open {
+            return Err(Failure::cancelled("the model was not loaded: its environment ends"));
+        }
+        state.loading = Some(options as usize);
+        drop(state);
+        let result = load();
+        self.state.lock().unwrap().loading = None;
+        result
     }
 
     /// Queues a run or a copy. The ticket is what `cancel` knows it by.
@@ -129,11 +151,15 @@ impl Lanes {
         }
     }
 
-    /// Ends the runs under way, refuses those that wait, and lets the lanes go. Does not wait for them.
+    /// Ends the loading and the runs under way, refuses those that wait, and lets the lanes go. Does not wait for them.
     pub fn close(&self) {
         let mut state = self.state.lock().unwrap();
         state.is_open = false;
         let waiting = std::mem::take(&mut state.queue);
+        if let Some(options) = state.loading {
+            // SAFETY: the options live as long as their address is here.
+            let _ = check(unsafe { (ort::api().SessionOptionsSetLoadCancellationFlag)(options as *mut _, true) });
+        }
         for job in &state.active {
             job.terminate();
         }
@@ -159,14 +185,15 @@ impl Lanes {
         Ok(())
     }
 
-    /// Called when the last lane has ended and the session is freed; at once where that has happened.
-    pub fn at_end(&self, action: Box<dyn FnOnce() + Send>) {
+    /// Closes, and settles the promise when the last lane has ended and the session is freed.
+    pub fn close_for(&self, promise: Promise<()>) {
+        self.close();
         let mut state = self.state.lock().unwrap();
         if state.living > 0 {
-            state.at_end.push(action);
+            state.closings.push(promise);
         } else {
             drop(state);
-            action();
+            promise.settle(Ok(()));
         }
     }
 
@@ -175,6 +202,11 @@ impl Lanes {
         let state = self.state.lock().unwrap();
         let session = state.session.clone().filter(|_| state.is_open);
         session.ok_or_else(|| Failure::closed("session"))
+    }
+
+    /// Blocks until the last lane has left ONNX Runtime and the session is freed.
+    pub fn wait(&self) {
+        let _ended = self.ended.wait_while(self.state.lock().unwrap(), |state| state.living > 0);
     }
 
     fn work(&self) {
@@ -194,10 +226,10 @@ impl Lanes {
         drop(session);
         let mut state = self.state.lock().unwrap();
         state.living = 0;
-        let actions = std::mem::take(&mut state.at_end);
+        let closings = std::mem::take(&mut state.closings);
         drop(state);
         self.ended.notify_all();
-        actions.into_iter().for_each(|action| action());
+        closings.into_iter().for_each(|promise| promise.settle(Ok(())));
     }
 
     fn next(&self) -> Option<(Arc<Job>, Arc<NativeSession>)> {
@@ -212,16 +244,6 @@ impl Lanes {
             }
             state = self.wake.wait(state).unwrap();
         }
-    }
-}
-
-impl Ending for Lanes {
-    fn call_off(&self) {
-        self.close();
-    }
-
-    fn wait(&self) {
-        let _ended = self.ended.wait_while(self.state.lock().unwrap(), |state| state.living > 0);
     }
 }
 

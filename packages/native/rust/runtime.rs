@@ -3,7 +3,7 @@ use std::{
     ffi::{CString, c_int},
     path::Path,
     ptr,
-    sync::{Condvar, Mutex},
+    sync::Mutex,
 };
 
 use napi_derive::napi;
@@ -14,9 +14,9 @@ use ort::{
 };
 
 use crate::{
-    exit::{self, Ending},
+    exit,
     failure::{Failure, Result, check},
-    lanes::NativeSession,
+    lanes::{Lanes, NativeSession},
     tensor::Weights,
 };
 
@@ -79,55 +79,6 @@ pub struct SessionPlan {
     pub cuda: HashMap<String, String>,
 }
 
-/// A model on its way into memory: what the end of its environment calls off and waits for.
-#[derive(Default)]
-pub struct Loading {
-    state: Mutex<LoadingState>,
-    over: Condvar,
-}
-
-#[derive(Default)]
-struct LoadingState {
-    /// An address, while ONNX Runtime reads the model.
-    options: Option<usize>,
-    is_called_off: bool,
-    is_over: bool,
-}
-
-impl Loading {
-    fn load<T>(&self, options: &Options, load: impl FnOnce() -> Result<T>) -> Result<T> {
-        let mut state = self.state.lock().unwrap();
-        if state.is_called_off {
-            return Err(Failure::cancelled("the model was not loaded: its environment ends"));
-        }
-        state.options = Some(options.0 as usize);
-        drop(state);
-        let result = load();
-        self.state.lock().unwrap().options = None;
-        result
-    }
-
-    pub fn end(&self) {
-        self.state.lock().unwrap().is_over = true;
-        self.over.notify_all();
-    }
-}
-
-impl Ending for Loading {
-    fn call_off(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.is_called_off = true;
-        if let Some(options) = state.options {
-            // SAFETY: the options live as long as their address is here.
-            let _ = check(unsafe { (ort::api().SessionOptionsSetLoadCancellationFlag)(options as *mut _, true) });
-        }
-    }
-
-    fn wait(&self) {
-        let _over = self.over.wait_while(self.state.lock().unwrap(), |state| !state.is_over);
-    }
-}
-
 struct Options(*mut OrtSessionOptions);
 
 impl Drop for Options {
@@ -140,7 +91,7 @@ impl Drop for Options {
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Blocks while the model is loaded and optimised.
-pub fn load((model, weights): (&Model, &[Weights]), plan: &SessionPlan, loading: &Loading) -> Result<NativeSession> {
+pub fn load((model, weights): (&Model, &[Weights]), plan: &SessionPlan, lanes: &Lanes) -> Result<NativeSession> {
     let environment = environment()?.ptr();
     let _turn = plan.gpu.map(|_| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
     let options = session_options(plan)?;
@@ -153,7 +104,7 @@ pub fn load((model, weights): (&Model, &[Weights]), plan: &SessionPlan, loading:
         Model::Path(path) => c_string(path)?,
         Model::Bytes(_) => CString::default(),
     };
-    loading.load(&options, || {
+    lanes.load(options.0, || {
         check(match model {
             Model::Path(_) => unsafe { (api.CreateSession)(environment, path.as_ptr(), options.0, &mut session) },
             Model::Bytes(bytes) => unsafe {

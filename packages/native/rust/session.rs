@@ -3,7 +3,6 @@ use std::{
     ffi::{CStr, CString, c_char},
     ptr,
     sync::{Arc, mpsc},
-    thread,
 };
 
 use napi::{
@@ -22,9 +21,9 @@ use crate::{
     delivery::{Promise, promised},
     exit,
     failure::{Failure, Result, check},
-    lanes::{Lanes, NativeSession, STACK_BYTES},
+    lanes::{Lanes, NativeSession},
     memory::{Place, Use},
-    runtime::{self, Loading, Model, SessionPlan, c_string},
+    runtime::{self, Model, SessionPlan, c_string},
     tensor::{RawTensor, Value, Weights},
 };
 
@@ -72,40 +71,34 @@ pub fn create_model(
         Ok(Weights { name: c_string(name)?, data: data.as_ptr().cast_mut().cast(), bytes: data.len() })
     };
     let weights = weights.iter().map(borrowed).collect::<Result<Vec<_>>>()?;
-    let environment = exit::watch_environment(env)?;
-    let loading = Arc::new(Loading::default());
-    exit::watch(environment, &loading);
     let (hand_over, taken) = mpsc::channel::<Promise<NativeModel>>();
-    let load = move || {
-        let _end = AtEnd(&loading);
-        let Ok(promise) = taken.recv() else { return };
-        let session = runtime::load((&model, &weights), &plan, &loading);
-        let made = session.and_then(|session| NativeModel::start(session, &plan));
-        made.iter().for_each(|made| exit::watch(environment, &made.lanes));
-        promise.settle(made);
-    };
-    let builder = thread::Builder::new().name("ort-load".into()).stack_size(STACK_BYTES);
-    builder.spawn(load).map_err(|error| Failure::library(format!("a thread cannot be started: {error}")))?;
-    promised(env, |promise| _ = hand_over.send(promise))
-}
-
-/// Ends a loading however it came to its end.
-struct AtEnd<'a>(&'a Loading);
-
-impl Drop for AtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.end();
-    }
+    let lanes = Lanes::start(move |lanes| {
+        let made = runtime::load((&model, &weights), &plan, lanes)
+            .and_then(|session| NativeModel::over(lanes.clone(), session, &plan));
+        if made.is_err() {
+            lanes.close();
+        }
+        if let Ok(promise) = taken.recv() {
+            promise.settle(made);
+        }
+    })?;
+    let watched = exit::watch(env, &lanes).map_err(napi::Error::from);
+    watched.and_then(|()| promised(env, |promise| _ = hand_over.send(promise))).inspect_err(|_| {
+        // Nobody may read the weights once this has returned.
+        drop(hand_over);
+        lanes.close();
+        lanes.wait();
+    })
 }
 
 #[napi]
 impl NativeModel {
-    fn start(session: NativeSession, plan: &SessionPlan) -> Result<Self> {
+    fn over(lanes: Arc<Lanes>, session: NativeSession, plan: &SessionPlan) -> Result<Self> {
         let api = ort::api();
         let inputs = names(&session, api.SessionGetInputCount, api.SessionGetInputName)?;
         let outputs = names(&session, api.SessionGetOutputCount, api.SessionGetOutputName)?;
-        let place = plan.gpu.map_or(Place::Cpu, Place::Cuda);
-        Ok(Self { lanes: Lanes::start(Arc::new(session), plan.lanes as usize)?, inputs, outputs, place })
+        lanes.open(Arc::new(session), plan.lanes as usize)?;
+        Ok(Self { lanes, inputs, outputs, place: plan.gpu.map_or(Place::Cpu, Place::Cuda) })
     }
 
     /// ONNX Runtime finds out only in a kernel that an input is missing.
@@ -179,10 +172,7 @@ impl NativeModel {
     /// Ends the runs under way, refuses those that wait, and frees buffers, weights and threads; resolves when that is done.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>, String> {
-        promised(env, |promise: Promise<()>| {
-            self.lanes.close();
-            self.lanes.at_end(Box::new(move || promise.settle(Ok(()))));
-        })
+        promised(env, |promise| self.lanes.close_for(promise))
     }
 }
 
