@@ -34,6 +34,22 @@ export function sessionConformance(binding: SessionBinding): void {
     expect(bits(await session.run(good))).toBe(bits((await directly(model, [good]))[0] as Float32Array));
   });
 
+  test("ends a run soon that nobody wants any more, where it can, and lives on", async () => {
+    const good = batchOf(randomRows(model, 1, 3));
+    const expected = bits(await session.run(good));
+    const long = { rows: 4_000, length: 40, ids: new Int32Array(4_000 * 40).fill(1) };
+    const controller = new AbortController();
+    const run = session.run(long, controller.signal).then(bits, (reason: unknown) => reason);
+    const { promise, resolve } = Promise.withResolvers<number>();
+    setTimeout(() => {
+      controller.abort("enough");
+      resolve(performance.now());
+    }, 5);
+    expect(await run).toEqual(binding.endsRuns ? "enough" : bits(await session.run(long)));
+    expect(performance.now() - (await promise)).toBeLessThan(binding.endsRuns ? 1_000 : Number.POSITIVE_INFINITY);
+    expect(bits(await session.run(good))).toBe(expected);
+  });
+
   test("refuses a graph that is damaged, missing, or no graph", async () => {
     await expect(open({ graphPath: `${model.graphPath}.no` })).rejects.toMatchObject({ code: "E_MODEL_DIGEST" });
     const path = join(await temporaryFolder(), "graph.onnx");

@@ -93,7 +93,7 @@ export const metricTable = {
   millrace_engine_runs_total: {
     type: "counter",
     help: "Engine runs by how they ended.",
-    labels: { outcome: ["done", "failed", "host_died"] },
+    labels: { outcome: ["done", "failed", "cancelled", "host_died"] },
   },
   millrace_engine_run_tokens: {
     type: "histogram",

@@ -8,7 +8,7 @@ export const npmBinding: SessionBinding = {
   name: "onnxruntime-node",
   maximumLanes: 1,
   hasGpus: true,
-  takesWeights: true,
+  endsRuns: false,
   async open(graph, shape, weights) {
     const { session, Tensor: InputTensor } = await createSession(graph, shape, weights);
     const [input] = session.inputNames;

@@ -7,6 +7,9 @@ export interface Lanes {
   readonly all: number;
 }
 
+/** `host_died`: the run is tried again, or was tried often enough. */
+export type RunOutcome = "done" | "failed" | "cancelled" | "host_died";
+
 /** Hears what an encoder's hosts do, for whoever counts it. */
 export interface EncoderObserver {
   /** Called after each change. */
@@ -15,8 +18,7 @@ export interface EncoderObserver {
   queued(depth: number): void;
   /** A run is on its way to a host, after this time in the queue. */
   begun(waitSeconds: number): void;
-  /** `host_died`: the run is tried again, or was tried often enough. */
-  ended(outcome: "done" | "failed" | "host_died", run: { readonly tokens: number; readonly seconds: number }): void;
+  ended(outcome: RunOutcome, run: { readonly tokens: number; readonly seconds: number }): void;
   /** A host ended unasked, and another takes its place. */
   restarted(): void;
 }

@@ -19,14 +19,15 @@ export interface SessionOptions extends SessionShape {
 
 /** Loads from verified bytes, never from the path: bytes cannot name other files. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { graphPath, graphDigest, binding = bestBinding(options) } = options;
+  const { graphPath, graphDigest, placement } = options;
+  const { binding = bestBinding(placement === undefined ? "cpu" : "cuda") } = options;
   const weights = await Promise.all(options.weights.map(verifiedWeights));
   const graph = await verifiedBytes(graphPath, graphDigest);
   const session = await binding.open(graph, options, weights);
   free(graph);
   return {
-    async run(batch) {
-      const vectors = await session.run(batch);
+    async run(batch, signal) {
+      const vectors = await session.run(batch, signal);
       requireNumbers(vectors);
       return vectors;
     },
