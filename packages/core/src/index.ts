@@ -60,6 +60,26 @@ export {
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
+export { fromHalves, largestHalf, toHalves } from "./halves.js";
+
+export { cosineSimilarity } from "./similarity.js";
+
+export {
+  formOf,
+  type HeldNumbers,
+  heldCosine,
+  heldLength,
+  heldVector,
+  int8Ranges,
+  packVectors,
+  queryInForm,
+  signsOf,
+  unpackVector,
+  type VectorForm,
+  type VectorPrecision,
+  vectorPrecisions,
+} from "./vector-form.js";
+
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
 export type {
@@ -146,7 +166,5 @@ export type {
 export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
 export { layout } from "./layout.js";
-
-export { cosineSimilarity } from "./similarity.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";

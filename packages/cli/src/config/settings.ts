@@ -1,4 +1,11 @@
-import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
+import {
+  chunkingStrategies,
+  payloadIndexTypes,
+  precisionChoices,
+  quantizations,
+  residences,
+  vectorPrecisions,
+} from "@millrace/core";
 import { z } from "zod";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
@@ -233,6 +240,14 @@ export const settings = {
     example: 256,
     flag: "--dimensions <n>",
     env: ["MILLRACE_DIMENSIONS"],
+  }),
+  vectorPrecision: setting({
+    group: "model",
+    doc: "What the store holds of each number of a vector: float32, float16, int8, or binary, which is one bit; what it cannot hold is refused",
+    schema: z.enum(vectorPrecisions),
+    default: "float32",
+    flag: "--vector-precision <format>",
+    env: ["MILLRACE_VECTOR_PRECISION"],
   }),
   onnxFile: setting({
     group: "model",
