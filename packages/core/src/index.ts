@@ -44,6 +44,8 @@ export {
   chunkingStrategies,
   type Tokenizer,
   type TokenSpans,
+  type TruncationSide,
+  truncationSides,
 } from "./chunk.js";
 
 export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { CollectionSettings, Job, Source, SourceSpec, VectorForm } from "@millrace/core";
+import type { Chunking, CollectionSettings, Job, Source, SourceSpec, VectorForm } from "@millrace/core";
 import {
   checkChunking,
   checkVectorPrecision,
@@ -74,11 +74,7 @@ export async function describeJob(
 ): Promise<DescribedJob> {
   const model = await withDocumentPrompt(await openModel(settings, settings.model, say), settings.documentPrompt);
   const { compiled, tokenizer, installed } = model;
-  const chunking = {
-    strategy: settings.chunkingStrategy,
-    maxTokens: Math.min(settings.maxTokens ?? compiled.maxTokens, compiled.maxTokens),
-    overlap: settings.overlap,
-  };
+  const chunking = chunkingOf(settings, compiled.maxTokens);
   checkChunking(tokenizer, chunking);
   const { precision } = compiled;
   checkPrecision(precision, settings);
@@ -122,6 +118,15 @@ export async function describeJob(
     }),
   };
   return { job, model, source };
+}
+
+/** One vector for thousands of tokens finds little of what they say, however many a model takes. */
+const usualChunkTokens = 512;
+
+/** A text that is cut instead keeps as much as the model takes. */
+function chunkingOf({ chunkingStrategy: strategy, maxTokens, overlap }: Settings, limit: number): Chunking {
+  const usual = strategy === "truncate" ? limit : usualChunkTokens;
+  return { strategy, maxTokens: Math.min(maxTokens ?? usual, limit), overlap };
 }
 
 /** The form that is asked for; nothing for float32, which is every store's that says nothing. */

@@ -361,7 +361,7 @@ export const settings = {
 
   chunkingStrategy: setting({
     group: "chunking",
-    doc: "structure splits at headings, paragraphs and sentences; truncate keeps the beginning",
+    doc: "structure splits at headings, paragraphs and sentences; truncate keeps the beginning, or the end where the model cuts texts on the left",
     schema: z.enum(chunkingStrategies),
     default: "structure",
     path: "chunking.strategy",
@@ -370,7 +370,7 @@ export const settings = {
   }),
   maxTokens: setting({
     group: "chunking",
-    doc: "Most tokens in a chunk, special tokens included; by default as many as the model takes",
+    doc: "Most tokens in a chunk, special tokens included, up to what the model takes; by default 512, and for truncate all of that",
     schema: positive.optional(),
     default: undefined,
     example: 256,

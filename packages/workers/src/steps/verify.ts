@@ -151,7 +151,7 @@ async function compareSome(
   { points, before }: { readonly points: readonly StoredPoint[]; readonly before: Sampled },
 ): Promise<Sampled> {
   const texts = points.map(({ record }) => record.text);
-  // A text that was cut at a token may have more of them by itself: the first are those that were encoded.
+  // A text that was cut at a token may have more of them by itself: those that are not cut off were encoded.
   const rows = (await tokenizer.encode(texts)).map((ids) => cutTo(chunking.maxTokens, ids, tokenizer));
   const { vectors, failed } = await encodeRows(encoder, rows);
   let { sampled, worst } = before;
@@ -172,11 +172,12 @@ function cosineOrNone(form: VectorForm, stored: Float32Array, expected: Float32A
   return Number.isNaN(cosine) ? -1 : cosine;
 }
 
-/** Special tokens stand at the end, too: they are kept. */
-function cutTo(maxTokens: number, ids: Int32Array, { specialTokens }: Tokenizer): Int32Array {
+/** Special tokens stand at the other end, too: they are kept. */
+function cutTo(maxTokens: number, ids: Int32Array, { specialTokens, truncationSide }: Tokenizer): Int32Array {
   if (ids.length <= maxTokens) return ids;
-  const after = specialTokens > 1 ? 1 : 0;
-  return Int32Array.from([...ids.subarray(0, maxTokens - after), ...ids.subarray(ids.length - after)]);
+  const kept = specialTokens > 1 ? 1 : 0;
+  const first = truncationSide === "left" ? kept : maxTokens - kept;
+  return Int32Array.from([...ids.subarray(0, first), ...ids.subarray(ids.length - (maxTokens - first))]);
 }
 
 /** Lists the source against the manifest. A source that cannot be listed says nothing about the store. */
