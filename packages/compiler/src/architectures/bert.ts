@@ -79,10 +79,11 @@ function buildBert({ graph, weights, config }: Build, ids: string): string {
     norm: affine(weights, "embeddings.LayerNorm", [hidden]),
     epsilon,
   });
-  return addPostNormLayers({ graph, weights, config }, states, layerNames);
+  return addPostNormLayers({ graph, weights, config }, states, bertLayerNames);
 }
 
-function layerNames(layer: number): PostNormNames {
+/** Names of a layer's tensors. */
+export function bertLayerNames(layer: number): PostNormNames {
   const name = `encoder.layer.${layer}`;
   return {
     query: `${name}.attention.self.query`,

@@ -1,0 +1,90 @@
+"""Writes more of tiny-models/: architectures beside those of make_tiny_models.py, and what is said of rotary positions.
+
+    pip install sentence-transformers==6.2.0 transformers==5.23.0 torch==2.15.0 model2vec==0.10.0 onnx==1.23.2 onnxruntime
+    python tests/golden/make_tiny_encoders.py [name ...]
+"""
+
+import random
+import sys
+
+import torch
+import transformers
+from sentence_transformers.base.modules import Dense, Normalize
+from sentence_transformers.sentence_transformer.modules import Pooling
+
+from make_tiny_models import byte_pairs, make, old_config, root, sizes, unigrams, word_pieces
+
+half, bfloat = torch.float16, torch.bfloat16
+tokens = dict(pad_token_id=1, bos_token_id=0, eos_token_id=2)
+
+
+def pooling(*modes):
+    return Pooling(32, modes)
+
+
+def left():
+    config = transformers.BertConfig(vocab_size=280, max_position_embeddings=64, **(sizes | {"num_hidden_layers": 1}))
+    encoder = transformers.BertModel(config, add_pooling_layer=False).eval()
+    prompts = {"query": "query: ", "passage": "passage: "}
+    make("cut-left", encoder, tokenizer=word_pieces(), head=[pooling("cls"), Normalize()], dtype=half, side="left", prompts=prompts)
+
+
+def qwen2():
+    config = transformers.Qwen2Config(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=2, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0}, **tokens, **sizes
+    )
+    head = [pooling("lasttoken"), Normalize()]
+    make("qwen2", transformers.Qwen2Model(config).eval(), tokenizer=byte_pairs("$A </s>"), head=head, limit=96, dtype=bfloat)
+    config = transformers.Qwen2Config(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=1, use_sliding_window=True, sliding_window=7, max_window_layers=1, is_causal=False,
+        rope_parameters=yarn, **tokens, **sizes,
+    )
+    make("qwen2-both-ways", transformers.Qwen2Model(config).eval(), tokenizer=byte_pairs("$A </s>"), head=[pooling("mean")], limit=96, dtype=half)
+
+
+yarn = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 24, "beta_fast": 8.0}
+llama3 = {
+    "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+}
+longrope = {
+    "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.5, 2.0, 3.0], "long_factor": [1.25, 4.0, 9.0, 14.5],
+    "original_max_position_embeddings": 32,
+}
+
+
+def llamas():
+    config = transformers.LlamaConfig(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=2, attention_bias=True, mlp_bias=True, rope_parameters=llama3, **tokens, **sizes
+    )
+    make("llama", transformers.LlamaForCausalLM(config).eval(), tokenizer=byte_pairs(), head=[pooling("lasttoken")], limit=96, dtype=half)
+    old_config(root / "llama", rope_theta=10000.0, rope_scaling={name: value for name, value in llama3.items() if name != "rope_theta"})
+    config = transformers.MistralConfig(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=1, head_dim=8, sliding_window=11, rope_parameters=longrope, **tokens, **sizes
+    )
+    make("mistral", transformers.MistralModel(config).eval(), tokenizer=byte_pairs(), head=[pooling("lasttoken"), Normalize()], limit=96, dtype=bfloat)
+    config = transformers.EuroBertConfig(
+        vocab_size=320, max_position_embeddings=96, num_key_value_heads=2, mask_token_id=3,
+        rope_parameters={"rope_type": "dynamic", "rope_theta": 250000.0, "factor": 2.0}, **tokens, **sizes,
+    )
+    make("eurobert", transformers.EuroBertModel(config).eval(), tokenizer=byte_pairs(), head=[pooling("mean")], limit=96, dtype=half)
+
+
+def narrow():
+    config = transformers.ElectraConfig(vocab_size=280, max_position_embeddings=64, embedding_size=24, **sizes)
+    make("electra", transformers.ElectraModel(config).eval(), tokenizer=word_pieces(), head=[pooling("cls")], dtype=half, prefix="electra.")
+    config = transformers.AlbertConfig(
+        vocab_size=260, max_position_embeddings=64, embedding_size=16, num_hidden_groups=2, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+        **(sizes | {"num_hidden_layers": 4}),
+    )
+    encoder = transformers.AlbertModel(config, add_pooling_layer=False).eval()
+    make("albert", encoder, tokenizer=unigrams(), head=[pooling("mean"), Normalize()], dtype=bfloat)
+
+
+groups = [left, qwen2, llamas, narrow]
+
+if __name__ == "__main__":
+    for group in groups:
+        if len(sys.argv) == 1 or group.__name__ in sys.argv[1:]:
+            random.seed(7)
+            torch.manual_seed(7)
+            group()
