@@ -80,7 +80,16 @@ def narrow():
     make("albert", encoder, tokenizer=unigrams(), head=[pooling("mean"), Normalize()], dtype=bfloat)
 
 
-groups = [left, qwen2, llamas, narrow]
+def t5():
+    settings = dict(vocab_size=320, d_model=32, num_layers=2, num_heads=4, d_ff=48, pad_token_id=1, eos_token_id=2, decoder_start_token_id=1)
+    config = transformers.T5Config(d_kv=6, **settings)
+    head = [pooling("mean"), Dense(32, 24, bias=False, activation_function=torch.nn.Identity()), Normalize()]
+    make("t5", transformers.T5EncoderModel(config).eval(), tokenizer=byte_pairs("$A </s>"), head=head, limit=160, dtype=half)
+    config = transformers.T5Config(d_kv=8, feed_forward_proj="gated-gelu", relative_attention_num_buckets=20, relative_attention_max_distance=40, **settings)
+    make("t5-gated", transformers.T5EncoderModel(config).eval(), tokenizer=byte_pairs("$A </s>"), head=[pooling("mean")], limit=96, dtype=bfloat)
+
+
+groups = [left, qwen2, llamas, narrow, t5]
 
 if __name__ == "__main__":
     for group in groups:

@@ -15,6 +15,7 @@ import { planMpnet } from "./mpnet.js";
 import { planNomicBert } from "./nomic-bert.js";
 import { planQwen2, planQwen3 } from "./qwen3.js";
 import { planRoberta } from "./roberta.js";
+import { planT5 } from "./t5.js";
 
 /** By the `model_type` of config.json. */
 const architectures: Readonly<Record<string, Architecture>> = {
@@ -31,11 +32,13 @@ const architectures: Readonly<Record<string, Architecture>> = {
   mistral: planMistral,
   modernbert: planModernBert,
   mpnet: planMpnet,
+  mt5: planT5,
   new: planGte,
   nomic_bert: planNomicBert,
   qwen2: planQwen2,
   qwen3: planQwen3,
   roberta: planRoberta,
+  t5: planT5,
   "xlm-roberta": planRoberta,
 };
 
