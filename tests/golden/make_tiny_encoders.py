@@ -4,15 +4,19 @@
     python tests/golden/make_tiny_encoders.py [name ...]
 """
 
+import json
 import random
+import re
+import shutil
 import sys
 
+import safetensors.torch
 import torch
 import transformers
 from sentence_transformers.base.modules import Dense, Normalize
 from sentence_transformers.sentence_transformer.modules import Pooling
 
-from make_tiny_models import byte_pairs, make, old_config, root, sizes, unigrams, word_pieces
+from make_tiny_models import byte_pairs, make, old_config, randomize, root, sizes, unigrams, word_pieces, wrap, write_golden
 
 half, bfloat = torch.float16, torch.bfloat16
 tokens = dict(pad_token_id=1, bos_token_id=0, eos_token_id=2)
@@ -89,7 +93,67 @@ def t5():
     make("t5-gated", transformers.T5EncoderModel(config).eval(), tokenizer=byte_pairs("$A </s>"), head=[pooling("mean")], limit=96, dtype=bfloat)
 
 
-groups = [left, qwen2, llamas, narrow, t5]
+class GatedLinear(torch.nn.Module):
+    def __init__(self, hidden, inner):
+        super().__init__()
+        self.gated_layers = torch.nn.Linear(hidden, 2 * inner, bias=False)
+
+    def forward(self, states):
+        gate, values = self.gated_layers(states).chunk(2, dim=-1)
+        return torch.nn.functional.gelu(gate) * values
+
+
+class BertWithPenalties:
+    """transformers' BERT with the parts that Jina's own code exchanges: what it adds to scores goes in as its mask."""
+
+    def __init__(self, encoder, tokenizer, slopes):
+        self.encoder, self.tokenizer, self.slopes = encoder, tokenizer, slopes
+
+    def encode(self, texts):
+        inputs = self.tokenizer(texts, truncation=True, return_tensors="pt")
+        places = torch.arange(inputs["input_ids"].shape[1])
+        penalties = -(places[:, None] - places[None, :]).abs() * torch.tensor(self.slopes)[None, :, None, None]
+        with torch.no_grad():
+            states = self.encoder(input_ids=inputs["input_ids"], attention_mask=penalties.float()).last_hidden_state
+        return torch.nn.functional.normalize(states.mean(dim=1), dim=-1).numpy()
+
+    encode_query = encode_document = encode
+
+
+def jina():
+    inner, heads = 48, 6
+    config = transformers.BertConfig(
+        vocab_size=280, max_position_embeddings=160, hidden_size=36, num_hidden_layers=2, num_attention_heads=heads, intermediate_size=inner, attn_implementation="eager"
+    )
+    encoder = transformers.BertModel(config, add_pooling_layer=False).eval()
+    for layer in encoder.encoder.layer:
+        layer.intermediate = GatedLinear(36, inner)
+    randomize(encoder, half)
+    encoder.embeddings.position_embeddings.weight.data.zero_()
+    folder = root / "jina-bert"
+    shutil.rmtree(folder, ignore_errors=True)
+    tokenizer = wrap(word_pieces(), 160)
+    tokenizer.save_pretrained(folder)
+    own = {"intermediate.gated_layers": "mlp.gated_layers", "output.dense": "mlp.wo", "output.LayerNorm": "mlp.layernorm"}
+    tensors = {}
+    for name, tensor in encoder.state_dict().items():
+        for ours, theirs in own.items():
+            name = re.sub(rf"(layer\.\d+)\.{re.escape(ours)}\b", rf"\1.{theirs}", name)
+        if "position" not in name:
+            tensors[name] = tensor.to(half).contiguous()
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    settings = config.to_dict() | {"position_embedding_type": "alibi", "feed_forward_type": "geglu", "architectures": ["JinaBertForMaskedLM"]}
+    (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "Transformer"}, {"idx": 1, "name": "1", "path": "1_Pooling", "type": "Pooling"}, {"idx": 2, "name": "2", "path": "2_Normalize", "type": "Normalize"}]
+    (folder / "modules.json").write_text(json.dumps(modules, indent=2) + "\n")
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 36, "pooling_mode_mean_tokens": True}) + "\n")
+    # Of six heads four have the slopes of four, and two every other one of those of eight.
+    slopes = [2**-2, 2**-4, 2**-6, 2**-8, 2**-1, 2**-3]
+    write_golden(folder, BertWithPenalties(encoder, tokenizer, slopes))
+
+
+groups = [left, qwen2, llamas, narrow, t5, jina]
 
 if __name__ == "__main__":
     for group in groups:

@@ -2,6 +2,34 @@ import { bytesOf, type GraphBuilder } from "../graph/builder.js";
 import type { LazyTensor } from "../weights/checkpoint.js";
 import { addDistances } from "./distances.js";
 
+export interface DistanceTable {
+  readonly heads: number;
+  readonly maxTokens: number;
+  /** What a head adds to the score of a query and a key, by how far the key stands after it. */
+  readonly load: () => Promise<(distance: number, head: number) => number>;
+}
+
+/** A bias for each pair of tokens by their distance: [1, heads, sequence, sequence]. */
+export function addDistanceTable(
+  graph: GraphBuilder,
+  states: string,
+  { heads, maxTokens, load }: DistanceTable,
+): string {
+  const columns = 2 * maxTokens - 1;
+  const loadTable = async () => {
+    const bias = await load();
+    const byDistance = Float32Array.from({ length: heads * columns }, (_, at) =>
+      bias((at % columns) - (maxTokens - 1), Math.floor(at / columns)),
+    );
+    return bytesOf(byDistance);
+  };
+  const shape = [1, heads, columns];
+  const table = graph.constant({ name: "distance-bias.table", type: "float32", shape, load: loadTable });
+  const farthest = graph.integer("distance-bias.farthest", maxTokens - 1);
+  const index = graph.node("distance-bias.index", "Add", { inputs: [addDistances(graph, states), farthest] });
+  return graph.node("distance-bias", "Gather", { inputs: [table, index], attributes: { axis: { int: 2 } } });
+}
+
 export interface DistanceBias {
   /** [buckets, heads]. */
   readonly bias: LazyTensor;
@@ -17,25 +45,17 @@ export interface DistanceBuckets {
   readonly farthest: number;
 }
 
-/** A learned bias for each pair of tokens by their distance: [1, heads, sequence, sequence]. */
+/** A learned bias by distance, as T5 has it: [1, heads, sequence, sequence]. */
 export function addDistanceBias(
   graph: GraphBuilder,
   states: string,
   { bias, heads, maxTokens, buckets }: DistanceBias,
 ): string {
-  const columns = 2 * maxTokens - 1;
   const load = async () => {
     const values = await bias.load();
-    const byDistance = Float32Array.from({ length: heads * columns }, (_, at) => {
-      const bucket = bucketOf((at % columns) - (maxTokens - 1), buckets);
-      return values[bucket * heads + Math.floor(at / columns)] as number;
-    });
-    return bytesOf(byDistance);
+    return (distance: number, head: number) => values[bucketOf(distance, buckets) * heads + head] as number;
   };
-  const table = graph.constant({ name: "distance-bias.table", type: "float32", shape: [1, heads, columns], load });
-  const farthest = graph.integer("distance-bias.farthest", maxTokens - 1);
-  const index = graph.node("distance-bias.index", "Add", { inputs: [addDistances(graph, states), farthest] });
-  return graph.node("distance-bias", "Gather", { inputs: [table, index], attributes: { axis: { int: 2 } } });
+  return addDistanceTable(graph, states, { heads, maxTokens, load });
 }
 
 /** T5's buckets: half for keys after the query; of each half, half exact and half logarithmic. In float32, as PyTorch has it. */
