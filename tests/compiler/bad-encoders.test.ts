@@ -7,11 +7,6 @@ import { failureOf, withCopy } from "./support.ts";
 /** A tiny model, what its config.json is made to say, and what the refusal must say of it. */
 const refused: readonly (readonly [model: string, change: object, says: RegExp])[] = [
   ["albert", { inner_group_num: 2 }, /inner_group_num 2 is not supported. Supported: 1\./],
-  [
-    "bert",
-    { position_embedding_type: "relative_key" },
-    /"relative_key" is not supported. Supported: absolute, alibi\./,
-  ],
   ["deberta", { position_biased_input: true }, /position_biased_input true is not supported/],
   ["deberta", { conv_kernel_size: 3 }, /conv_kernel_size 3 is not supported/],
   ["electra", { is_decoder: true }, /is_decoder true is not supported/],
