@@ -3,7 +3,8 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { choosePrompt, compileModel, printGraph, probeGraph, toHalves } from "@millrace/compiler";
+import { choosePrompt, compileModel, printGraph, probeGraph } from "@millrace/compiler";
+import { toHalves } from "@millrace/core";
 import { compileInHost } from "@millrace/workers";
 import { minilmDirectory } from "../support/minilm.ts";
 import { cosine, encodeRows, failureOf, minilmGolden, openGraph, readGolden, tinyModel } from "./support.ts";
@@ -17,8 +18,8 @@ afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
  * leaves its result with the processor, as `Shape` does, so that nothing behind them is carried out there.
  */
 const kernels =
-  `Add And Cast Concat CumSum Div Expand Gather Gelu GreaterOrEqual LayerNormalization LessOrEqual MatMul Max Mul Pad
-  RMSNormalization ReduceL2 ReduceMax ReduceSum Relu Reshape Sigmoid Slice Sqrt Squeeze Sub Tanh Unsqueeze Where
+  `Add And Cast Concat CumSum Div Expand Gather GatherElements Gelu GreaterOrEqual LayerNormalization LessOrEqual MatMul Max Mul Pad
+  RMSNormalization ReduceL2 ReduceMax ReduceSum Relu Reshape Sigmoid Slice Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where
   com.microsoft.Attention com.microsoft.BiasGelu com.microsoft.EmbedLayerNormalization com.microsoft.FastGelu
   com.microsoft.MultiHeadAttention com.microsoft.QuickGelu com.microsoft.RotaryEmbedding
   com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization`.split(/\s+/);

@@ -39,6 +39,7 @@ const watching = ["metricsPort", "metricsHost", "metricsPush"] as const satisfie
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
+/** What is read, and what becomes of it in the store. */
 const documents = [
   "include",
   "exclude",
@@ -52,6 +53,7 @@ const documents = [
   "chunkingStrategy",
   "maxTokens",
   "overlap",
+  "vectorPrecision",
   "full",
   "allowEmpty",
 ] as const satisfies readonly SettingKey[];
@@ -175,7 +177,7 @@ export const commands: readonly CommandFacts[] = [
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
-    settings: [...model, ...encoding, "maxTokens", "documentPrompt", "queryPrompt", ...output],
+    settings: [...model, "vectorPrecision", ...encoding, "maxTokens", "documentPrompt", "queryPrompt", ...output],
     load: () => import("./commands/eval.js"),
   },
   {
