@@ -108,20 +108,24 @@ describe("a pool of encoder hosts", () => {
       await open({ hosts: 1, lanes: 2 });
       const pids = pool.pids();
       const good = batchOf(randomRows(model, 1, 1));
-      const endless = { rows: 20_000, length: 40, ids: new Int32Array(20_000 * 40).fill(1) };
+      const long = { rows: 3_000, length: 40, ids: new Int32Array(3_000 * 40).fill(1) };
+      const startedAt = performance.now();
+      await pool.encode(long);
+      const whole = performance.now() - startedAt;
       const waits: number[] = [];
       for (let round = 0; round < 3; round += 1) {
         const controller = new AbortController();
         // Two are computed, one waits in the host, one here.
-        const runs = Promise.allSettled([1, 2, 3, 4].map(() => pool.encode(endless, controller.signal)));
-        await delay(150);
+        const runs = Promise.allSettled([1, 2, 3, 4].map(() => pool.encode(long, controller.signal)));
+        await delay(whole / 4);
         const askedAt = performance.now();
         controller.abort("enough");
         for (const run of await runs) expect(run).toEqual({ status: "rejected", reason: "enough" });
         waits.push(performance.now() - askedAt);
         expect(bits(await pool.encode(good))).toEqual(bits((await directly(model, [good]))[0] as Float32Array));
       }
-      expect(Math.min(...waits)).toBeLessThan(100);
+      // A run ends between two nodes of its graph, and of such a batch each takes a while.
+    expect(Math.min(...waits)).toBeLessThan(whole / 2);
       expect(pool.pids()).toEqual(pids);
     },
   );
