@@ -81,3 +81,5 @@ make("llama-tied-linear", transformers.LlamaForCausalLM(transformers.LlamaConfig
 make("mistral-window", transformers.MistralForCausalLM(transformers.MistralConfig(**shared | dict(head_dim=16, sliding_window=6))))
 make("qwen2", transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**shared | dict(tie_word_embeddings=True))))
 make("qwen3", transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**shared | dict(head_dim=16))))
+make("gpt2", transformers.GPT2LMHeadModel(transformers.GPT2Config(
+    vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=0)))
