@@ -44,6 +44,8 @@ export {
   chunkingStrategies,
   type Tokenizer,
   type TokenSpans,
+  type TruncationSide,
+  truncationSides,
 } from "./chunk.js";
 
 export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
@@ -59,6 +61,26 @@ export {
 } from "./batch.js";
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
+
+export { fromHalves, largestHalf, toHalves } from "./halves.js";
+
+export { cosineSimilarity } from "./similarity.js";
+
+export {
+  formOf,
+  type HeldNumbers,
+  heldCosine,
+  heldLength,
+  heldVector,
+  int8Ranges,
+  packVectors,
+  queryInForm,
+  signsOf,
+  unpackVector,
+  type VectorForm,
+  type VectorPrecision,
+  vectorPrecisions,
+} from "./vector-form.js";
 
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
@@ -146,7 +168,5 @@ export type {
 export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
 export { layout } from "./layout.js";
-
-export { cosineSimilarity } from "./similarity.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";

@@ -36,6 +36,7 @@ export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
 export { openSession, type SessionOptions } from "./engines/onnx-session.js";
 export type { Session, SessionBinding, SessionShape } from "./engines/session.js";
+export { type StepMeasurement, vectorStep } from "./engines/vector-step.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
@@ -67,6 +68,7 @@ export type {
 export { findModel, listModels, pullModel } from "./models/store.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
+  checkVectorPrecision,
   createGenerations,
   createSearcher,
   createSink,
