@@ -81,6 +81,7 @@ export const errorTable = {
   E_ROW_DUPLICATE: badRow("Another row of the same object has the same document key."),
   E_ROW_ENCODING: badRow("The text is not valid UTF-8."),
   E_ROW_CHUNK: badRow("The document could not be split into chunks."),
+  E_ROW_CHAT: badRow("The model's chat template makes no prompt of the messages."),
   E_ROW_ENCODE: badRow("The engine fails on this chunk each time, alone."),
 } as const satisfies Record<string, ErrorFacts>;
 

@@ -9,6 +9,13 @@ export { putBlob, readJson, writeJson } from "./blobs/json.js";
 export { joinWorkFolder, type Lease, type LeaseOptions, leaseS3Folder, leaseWorkFolder } from "./blobs/lease.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
+export {
+  type ChatMessage,
+  type ChatTemplate,
+  type ChatTemplateSource,
+  openChatTemplate,
+  type RenderOptions,
+} from "./chat/chat-template.js";
 export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-chunker.js";
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
