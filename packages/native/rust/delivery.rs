@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use napi::{Env, sys};
+use napi::{Env, Unknown, bindgen_prelude::FromNapiValue, sys};
 
 use crate::{
     exit,
@@ -124,6 +124,17 @@ impl Promise {
     pub fn reject(self, failure: Failure) {
         self.settle(Box::new(|_| Err(failure)));
     }
+}
+
+/// A promise, and the start of what will settle it. Where that cannot start, the promise is rejected.
+pub fn promised<'env>(env: Env, start: impl FnOnce(Promise) -> Result<()>) -> napi::Result<Unknown<'env>, String> {
+    let delivery = Delivery::of(env)?;
+    let (promise, value) = delivery.promise(env.raw())?;
+    let deferred = promise.deferred();
+    if let Err(failure) = start(promise) {
+        delivery.finish(env.raw(), deferred, Err(failure));
+    }
+    Ok(unsafe { Unknown::from_napi_value(env.raw(), value) }.map_err(Failure::from)?)
 }
 
 fn create_function(env: sys::napi_env) -> Result<sys::napi_threadsafe_function> {

@@ -22,7 +22,7 @@ impl Failure {
     }
 
     pub fn busy(what: &str) -> Self {
-        Self { code: "NATIVE_BUSY", text: format!("the {what} is in use by a run") }
+        Self { code: "NATIVE_BUSY", text: format!("the {what} is in use by a run or a copy") }
     }
 
     pub fn cancelled(text: impl Into<String>) -> Self {

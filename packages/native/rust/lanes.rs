@@ -12,9 +12,9 @@ use std::{
 use ort::sys::{OrtRunOptions, OrtSession};
 
 use crate::{
-    buffer::Buffer,
     delivery::{Outcome, Promise},
     failure::{Failure, Result, check},
+    memory::Memory,
     runtime::QUIET,
 };
 
@@ -60,7 +60,7 @@ impl Drop for RunOptions {
 pub type Work = Box<dyn FnOnce(&NativeSession, &RunOptions) -> Result<Outcome> + Send>;
 
 struct Job {
-    ticket: u32,
+    ticket: Option<u32>,
     options: RunOptions,
     is_cancelled: AtomicBool,
     order: Mutex<Option<(Work, Promise)>>,
@@ -80,7 +80,7 @@ struct State {
     session: Option<Arc<NativeSession>>,
     is_open: bool,
     living: usize,
-    buffers: Vec<Weak<Buffer>>,
+    memories: Vec<Weak<Memory>>,
     at_end: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -96,7 +96,7 @@ impl Lanes {
                 session: Some(session),
                 is_open: true,
                 living: 0,
-                buffers: Vec::new(),
+                memories: Vec::new(),
                 at_end: Vec::new(),
             }),
             wake: Condvar::new(),
@@ -115,8 +115,8 @@ impl Lanes {
         Ok(lanes)
     }
 
-    /// Queues a run. The ticket is what `cancel` knows it by.
-    pub fn submit(&self, ticket: u32, work: Work, promise: Promise) -> Result<()> {
+    /// Queues a run or a copy. The ticket is what `cancel` knows it by.
+    pub fn submit(&self, ticket: Option<u32>, work: Work, promise: Promise) -> Result<()> {
         let options = RunOptions::new()?;
         let order = Mutex::new(Some((work, promise)));
         let job = Arc::new(Job { ticket, options, is_cancelled: AtomicBool::new(false), order });
@@ -132,11 +132,11 @@ impl Lanes {
     /// Takes back a run that waits; one under way ends at ONNX Runtime's next check, between two nodes of the graph.
     pub fn cancel(&self, ticket: u32) {
         let mut state = self.state.lock().unwrap();
-        if let Some(place) = state.queue.iter().position(|job| job.ticket == ticket) {
+        if let Some(place) = state.queue.iter().position(|job| job.ticket == Some(ticket)) {
             let job = state.queue.remove(place);
             drop(state);
             job.iter().for_each(|job| job.refuse(Failure::cancelled("the run was cancelled before it began")));
-        } else if let Some(job) = state.active.iter().find(|job| job.ticket == ticket) {
+        } else if let Some(job) = state.active.iter().find(|job| job.ticket == Some(ticket)) {
             job.is_cancelled.store(true, Ordering::Relaxed);
             job.options.terminate();
         }
@@ -171,13 +171,13 @@ impl Lanes {
     }
 
     /// Registers memory that is given back with the session.
-    pub fn keep(&self, buffer: &Arc<Buffer>) -> Result<()> {
+    pub fn keep(&self, memory: &Arc<Memory>) -> Result<()> {
         let mut state = self.state.lock().unwrap();
         if !state.is_open {
             return Err(Failure::closed("session"));
         }
-        state.buffers.retain(|weak| weak.strong_count() > 0);
-        state.buffers.push(Arc::downgrade(buffer));
+        state.memories.retain(|weak| weak.strong_count() > 0);
+        state.memories.push(Arc::downgrade(memory));
         Ok(())
     }
 
@@ -210,9 +210,9 @@ impl Lanes {
             state.living -= 1;
             return;
         }
-        let (session, buffers) = (state.session.take(), std::mem::take(&mut state.buffers));
+        let (session, memories) = (state.session.take(), std::mem::take(&mut state.memories));
         drop(state);
-        buffers.iter().filter_map(Weak::upgrade).for_each(|buffer| buffer.close());
+        memories.iter().filter_map(Weak::upgrade).for_each(|memory| memory.close());
         drop(session);
         let mut state = self.state.lock().unwrap();
         state.living = 0;

@@ -8,6 +8,7 @@ mod delivery;
 mod exit;
 mod failure;
 mod lanes;
+mod memory;
 mod node;
 mod runtime;
 mod session;

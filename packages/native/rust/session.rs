@@ -8,21 +8,22 @@ use std::{
 
 use napi::{
     Env, Unknown,
-    bindgen_prelude::{BigInt, Either, FromNapiValue, ToNapiValue, Uint8Array},
+    bindgen_prelude::{Either, ToNapiValue, Uint8Array},
     sys,
 };
 use napi_derive::napi;
 use ort::sys::{GraphOptimizationLevel, OrtStatusPtr, OrtValue};
 
 use crate::{
-    buffer::{Buffer, Part, Place, Users},
-    delivery::{Delivery, Outcome, Promise},
+    buffer::{Buffer, NativeBuffer},
+    delivery::{Outcome, promised},
     exit,
     failure::{Failure, Result, check},
     lanes::{Lanes, NativeSession, RunOptions},
+    memory::{Kind, Place},
     node,
     runtime::{self, Model, Plan, c_string},
-    tensor::{self, ArrayView, Format, Value},
+    tensor::{Format, Value},
 };
 
 /// Opens the ONNX Runtime library at a path for this process and returns its description.
@@ -139,17 +140,6 @@ fn place(device: &str) -> Result<Place> {
     }
 }
 
-/// A promise, and the start of what will settle it. Where that cannot start, the promise is rejected.
-fn promised<'env>(env: Env, start: impl FnOnce(Promise) -> Result<()>) -> napi::Result<Unknown<'env>, String> {
-    let delivery = Delivery::of(env)?;
-    let (promise, value) = delivery.promise(env.raw())?;
-    let deferred = promise.deferred();
-    if let Err(failure) = start(promise) {
-        delivery.finish(env.raw(), deferred, Err(failure));
-    }
-    Ok(unsafe { Unknown::from_napi_value(env.raw(), value) }.map_err(Failure::from)?)
-}
-
 #[napi]
 impl NativeModel {
     fn start(session: NativeSession, place: Place, lanes: usize) -> Result<Self> {
@@ -203,7 +193,7 @@ impl NativeModel {
                 let results = run(session, options, (&inputs, &values), &outputs)?;
                 Ok(Box::new(move |env| tensors_to_js(env, &wanted, &results)) as Outcome)
             };
-            self.lanes.submit(ticket, Box::new(work), promise)
+            self.lanes.submit(Some(ticket), Box::new(work), promise)
         })
     }
 
@@ -218,14 +208,15 @@ impl NativeModel {
     ) -> napi::Result<Unknown<'env>, String> {
         self.require_inputs(|input| inputs.contains_key(input))?;
         let (inputs, outputs) = (bound(inputs)?, bound(outputs)?);
-        let users = Users::of(inputs.iter().chain(&outputs).map(|(_, buffer)| buffer.clone()).collect());
+        let buffers = inputs.iter().chain(&outputs);
+        let uses = buffers.map(|(_, buffer)| buffer.begin(Kind::Run)).collect::<Result<Vec<_>>>()?;
         promised(env, |promise| {
             let work = move |session: &NativeSession, options: &RunOptions| {
                 run_bound(session, options, &inputs, &outputs)?;
-                drop(users);
+                drop(uses);
                 Ok(Box::new(node::undefined) as Outcome)
             };
-            self.lanes.submit(ticket, Box::new(work), promise)
+            self.lanes.submit(Some(ticket), Box::new(work), promise)
         })
     }
 
@@ -243,11 +234,7 @@ impl NativeModel {
         device: Option<String>,
     ) -> napi::Result<NativeBuffer, String> {
         let place = device.map_or(Ok(self.place), |device| place(&device))?;
-        let format = Format::named(&kind)?;
-        let buffer = Buffer::create(self.lanes.session()?, place, format, tensor::shape(format, &dims)?)?;
-        let buffer = Arc::new(buffer);
-        self.lanes.keep(&buffer)?;
-        Ok(NativeBuffer { buffer })
+        Ok(NativeBuffer::create(self.lanes.clone(), place, Format::named(&kind)?, &dims)?)
     }
 
     /// Ends the runs under way, refuses those that wait, and frees buffers, weights and threads; resolves when that is done.
@@ -318,7 +305,7 @@ fn run_bound(session: &NativeSession, options: &RunOptions, inputs: &[Bound], ou
     let bind = |all: &[Bound], bind: unsafe extern "system" fn(_, _, _) -> OrtStatusPtr| {
         let mut each = all.iter();
         each.try_for_each(|(name, buffer)| {
-            buffer.with(|value| check(unsafe { bind(binding, name.as_ptr(), value.raw.cast_const()) }))
+            check(unsafe { bind(binding, name.as_ptr(), buffer.value.raw.cast_const()) })
         })
     };
     let done = bind(inputs, api.BindInput)
@@ -353,62 +340,4 @@ fn names(
         Ok(owned)
     };
     (0..total).map(one).collect()
-}
-
-/// A tensor that stays where it is, outside JavaScript's memory.
-#[napi]
-pub struct NativeBuffer {
-    buffer: Arc<Buffer>,
-}
-
-#[napi]
-impl NativeBuffer {
-    /// Where it lies: an address of the processor's memory or of the GPU's.
-    #[napi(getter)]
-    pub fn address(&self) -> napi::Result<BigInt, String> {
-        Ok(self.buffer.with(|value| Ok(BigInt::from(value.data()? as u64)))?)
-    }
-
-    #[napi(getter)]
-    pub fn byte_length(&self) -> f64 {
-        self.buffer.bytes as f64
-    }
-
-    /// Copies a typed array into the buffer, beginning at an element.
-    #[napi(ts_args_type = "data: TensorData, offset: number")]
-    pub fn write(&self, data: Unknown, offset: f64) -> napi::Result<(), String> {
-        let view = ArrayView::of(&data)?;
-        view.require(self.buffer.format)?;
-        let part = Part { offset: self.bytes_of(offset)?, bytes: view.bytes };
-        Ok(self.buffer.write(view.as_ptr().cast(), part)?)
-    }
-
-    /// Copies elements out of the buffer.
-    #[napi(ts_return_type = "TensorData")]
-    pub fn read<'env>(&self, env: Env, offset: f64, elements: f64) -> napi::Result<Unknown<'env>, String> {
-        let part = Part { offset: self.bytes_of(offset)?, bytes: self.bytes_of(elements)? };
-        let format = self.buffer.format;
-        let count = part.bytes / format.bytes;
-        let value = tensor::array(env.raw(), format, count, |target| self.buffer.read(target, part))?;
-        Ok(unsafe { Unknown::from_napi_value(env.raw(), value) }.map_err(Failure::from)?)
-    }
-
-    /// Bytes of so many elements, where the buffer has as many.
-    fn bytes_of(&self, elements: f64) -> Result<usize> {
-        let limit = self.buffer.bytes / self.buffer.format.bytes;
-        if elements.fract() == 0.0 && (0.0..=limit as f64).contains(&elements) {
-            return Ok(elements as usize * self.buffer.format.bytes);
-        }
-        Err(Failure::invalid(format!("the buffer has {limit} elements, not {elements}")))
-    }
-
-    /// Gives the memory back.
-    #[napi]
-    pub fn close(&self) -> napi::Result<(), String> {
-        if self.buffer.is_in_use() {
-            return Err(Failure::busy("buffer").into());
-        }
-        self.buffer.close();
-        Ok(())
-    }
 }

@@ -1,7 +1,7 @@
 use std::{ffi::c_void, ptr};
 
 use napi::{JsValue, Unknown, ValueType, bindgen_prelude::Object, sys};
-use ort::sys::{ONNXTensorElementDataType as Onnx, OrtValue};
+use ort::sys::{ONNXTensorElementDataType as Onnx, OrtMemoryInfo, OrtValue};
 
 use crate::{
     failure::{Failure, Result, check},
@@ -130,6 +130,23 @@ impl Value {
         Self { raw, _memory: Vec::new() }
     }
 
+    /// A value over memory that is another's: an address and bytes.
+    ///
+    /// # Safety
+    /// The memory is as `info` says, and outlives what reads the value.
+    pub unsafe fn over(
+        info: *const OrtMemoryInfo,
+        (data, bytes): (*mut u8, usize),
+        (format, dims): (Format, &[i64]),
+    ) -> Result<Self> {
+        let mut raw = ptr::null_mut();
+        let (data, shape, rank) = (data.cast(), dims.as_ptr(), dims.len());
+        check(unsafe {
+            (ort::api().CreateTensorWithDataAsOrtValue)(info, data, bytes, shape, rank, format.onnx, &mut raw)
+        })?;
+        Ok(Self::from_raw(raw))
+    }
+
     /// Copies `{ type, dims, data }`, so that what JavaScript does to its array later is of no matter.
     pub fn copied(tensor: &Unknown) -> Result<Self> {
         let wrong = |_| Failure::invalid("a tensor is { type, dims, data }");
@@ -152,25 +169,20 @@ impl Value {
         // Words of eight bytes, so that every format is aligned; one at least, so that there is an address.
         let mut memory = vec![0u64; bytes.div_ceil(8).max(1)];
         view.copy_to(memory.as_mut_ptr().cast());
-        let (mut info, mut raw) = (ptr::null_mut(), ptr::null_mut());
+        let mut info = ptr::null_mut();
         let api = ort::api();
-        unsafe {
+        let place = (memory.as_mut_ptr().cast(), bytes);
+        let value = unsafe {
             use ort::sys::{OrtAllocatorType::OrtArenaAllocator, OrtMemType::OrtMemTypeDefault};
             check((api.CreateCpuMemoryInfo)(OrtArenaAllocator, OrtMemTypeDefault, &mut info))?;
-            let data = memory.as_mut_ptr().cast();
-            let made = (api.CreateTensorWithDataAsOrtValue)(
-                info,
-                data,
-                bytes,
-                dims.as_ptr(),
-                dims.len(),
-                format.onnx,
-                &mut raw,
-            );
+            let made = Self::over(info, place, (format, &dims));
             (api.ReleaseMemoryInfo)(info);
-            check(made)?;
-        }
-        Ok(Self { raw, _memory: memory })
+            made
+        };
+        value.map(|mut value| {
+            value._memory = memory;
+            value
+        })
     }
 
     pub fn data(&self) -> Result<*mut u8> {

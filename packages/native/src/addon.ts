@@ -1,6 +1,26 @@
 // Written by scripts/native.mjs from packages/native/rust: change it there.
 import type { Tensor, TensorData } from "./tensor.js";
 
+/** A buffer, as JavaScript has it. */
+export declare class NativeBuffer {
+private constructor();
+/** Where it lies: an address of the processor's memory or of the GPU's. */
+get address(): bigint
+get byteLength(): number
+/** A buffer on a part of this one's memory, beginning at an element. */
+ view(offset: number, dims: Array<number>): NativeBuffer
+/** Copies a typed array into the buffer, beginning at an element. */
+ write(data: TensorData, offset: number): void
+/** Copies elements out of the buffer. */
+ read(offset: number, elements: number): TensorData
+/** Copies elements out of the buffer on a lane, after the runs that wait there. */
+ readAsync(offset: number, elements: number): Promise<TensorData>
+/** Copies elements of another buffer into this one on a lane, after the runs that wait there. */
+ copy(source: NativeBuffer, sourceOffset: number, offset: number, elements: number): Promise<void>
+/** Gives the memory back; of a part of another's memory, only the right to use it. */
+ close(): void
+}
+
 /** Opens the ONNX Runtime library at a path for this process and returns its description. */
 export declare function openRuntime(library: string): string;
 
@@ -41,17 +61,3 @@ get outputNames(): Array<string>
 
 /** Loads a model on a thread of its own. */
 export declare function createModel(model: Uint8Array | string, options: SessionOptions): Promise<NativeModel>;
-
-/** A tensor that stays where it is, outside JavaScript's memory. */
-export declare class NativeBuffer {
-private constructor();
-/** Where it lies: an address of the processor's memory or of the GPU's. */
-get address(): bigint
-get byteLength(): number
-/** Copies a typed array into the buffer, beginning at an element. */
- write(data: TensorData, offset: number): void
-/** Copies elements out of the buffer. */
- read(offset: number, elements: number): TensorData
-/** Gives the memory back. */
- close(): void
-}

@@ -1,7 +1,20 @@
 import type { NativeBuffer } from "./addon.js";
 import type { TensorArrays, TensorType } from "./tensor.js";
 
-/** A tensor outside JavaScript's memory: in the processor's, or on a GPU. A run that is bound to it works in place. */
+/** Which elements a copy takes: by default all of the source, to where the target begins. */
+export interface CopyOptions {
+  /** Element of the source that the copy begins at. */
+  readonly sourceOffset?: number;
+  /** Element of the target that it goes to. */
+  readonly offset?: number;
+  /** Elements; by default what the source has from there on. */
+  readonly length?: number;
+}
+
+/**
+ * A tensor outside JavaScript's memory: in the processor's, or on a GPU. A run that is bound to it works in place. Where two
+ * buffers stand on the same memory, what a run or a copy uses of one is in use in the other as well.
+ */
 export class DeviceBuffer<Type extends TensorType = TensorType> {
   readonly type: Type;
   readonly dims: readonly number[];
@@ -24,14 +37,36 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
     return this.native.address;
   }
 
-  /** Copies into the buffer, from element `offset` on. @throws NATIVE_BUSY while a run uses it. */
+  /**
+   * A buffer on the elements from `offset` on, as many as `dims` hold: both have the same memory, neither is copied. It is
+   * of no use once the buffer is closed that owns the memory; closing it gives nothing back.
+   */
+  view(offset: number, dims: readonly number[]): DeviceBuffer<Type> {
+    return new DeviceBuffer(this.native.view(offset, [...dims]), { type: this.type, dims });
+  }
+
+  /** Copies into the buffer, from element `offset` on. @throws NATIVE_BUSY while a run or a copy uses it. */
   write(data: TensorArrays[Type], offset = 0): void {
     this.native.write(data, offset);
   }
 
-  /** Copies `length` elements out of the buffer, from element `offset` on. @throws NATIVE_BUSY while a run uses it. */
+  /** Copies `length` elements out of the buffer, from element `offset` on. @throws NATIVE_BUSY while a run or a copy uses it. */
   read(offset = 0, length = this.length - offset): TensorArrays[Type] {
     return this.native.read(offset, length) as TensorArrays[Type];
+  }
+
+  /** As `read`, on a thread of the session, after the runs that were asked for before: the event loop does not wait. */
+  async readAsync(offset = 0, length = this.length - offset): Promise<TensorArrays[Type]> {
+    return (await this.native.readAsync(offset, length)) as TensorArrays[Type];
+  }
+
+  /**
+   * Copies from another buffer of the same type, of whichever session and device, past JavaScript; on a thread of this
+   * buffer's session, after the runs that were asked for before. Until it resolves both parts are in use.
+   * @throws NATIVE_BUSY while a run or another copy uses one of them, or where they overlap.
+   */
+  async copy(source: DeviceBuffer<Type>, { sourceOffset = 0, offset = 0, length }: CopyOptions = {}): Promise<void> {
+    await this.native.copy(source.native, sourceOffset, offset, length ?? source.length - sourceOffset);
   }
 
   /** Elements. */
@@ -39,7 +74,7 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
     return this.dims.reduce((product, dim) => product * dim, 1);
   }
 
-  /** Gives the memory back. @throws NATIVE_BUSY while a run uses it. */
+  /** Gives the memory back, where the buffer is no view. @throws NATIVE_BUSY while a run or a copy uses it. */
   close(): void {
     this.native.close();
   }
