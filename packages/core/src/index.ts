@@ -60,6 +60,17 @@ export {
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
+export { type DecodingOptions, greedyDecoding, mostTopLogprobs } from "./decoding.js";
+
+export type {
+  Detokenizer,
+  FinishReason,
+  GeneratedRow,
+  GenerateRequest,
+  Generator,
+  TokenLogprob,
+} from "./generator.js";
+
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
 export type {

@@ -15,6 +15,12 @@ export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
+export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
+export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
+export { argMax, drawToken, keptTokens, likeliest, logprobOf } from "./engines/decoding/choose.js";
+export { type History, isPlainGreedy, processLogits } from "./engines/decoding/processors.js";
+export { philox, uniform } from "./engines/decoding/random.js";
+export { type Operation, type ScheduledRow, Scheduler, type SchedulerLimits } from "./engines/decoding/scheduler.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
 export { encodeTexts } from "./engines/encode-texts.js";
 export {
@@ -24,6 +30,9 @@ export {
   type EncoderPoolOptions,
   engineFacts,
 } from "./engines/encoder-pool.js";
+export type { Arena, Decoder, RunScores, Wanted } from "./engines/generator/decoder.js";
+export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";
+export { madeUpDecoder } from "./engines/generator/made-up-decoder.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
@@ -104,6 +113,7 @@ export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions, WorkerVersion } from "./temporal/worker.js";
 export { bundleWorkflows, openJobs, openSchedules, runWorkers, searchable, workflowsDigest } from "./temporal.js";
+export { loadDetokenizer } from "./tokenize/load-detokenizer.js";
 export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
 export { withPrompt } from "./tokenize/with-prompt.js";
 export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";
