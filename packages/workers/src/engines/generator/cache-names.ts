@@ -1,0 +1,14 @@
+/** What a decoder's keys and values are made of. */
+export interface CacheShape {
+  readonly layers: number;
+  readonly keyHeads: number;
+  /** Floats of one head. */
+  readonly headWidth: number;
+}
+
+/** Names of what a graph reads of each layer's past, and of what it writes, in the same order. */
+export function cacheNames({ layers }: CacheShape): readonly { readonly past: string; readonly present: string }[] {
+  return Array.from({ length: layers }, (_, layer) =>
+    ["key", "value"].map((part) => ({ past: `past_${part}.${layer}`, present: `present_${part}.${layer}` })),
+  ).flat();
+}
