@@ -255,7 +255,10 @@ export function buildGraph({ architecture, encoder, head }: ModelDirectory, weig
 }
 
 /** Passes the pieces on and runs a check after the last. */
-async function* thenCheck(pieces: AsyncIterable<Uint8Array>, check: () => Promise<void>): AsyncGenerator<Uint8Array> {
+export async function* thenCheck(
+  pieces: AsyncIterable<Uint8Array>,
+  check: () => Promise<void>,
+): AsyncGenerator<Uint8Array> {
   yield* pieces;
   await check();
 }

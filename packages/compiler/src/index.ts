@@ -5,6 +5,14 @@
  */
 
 export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
+export {
+  type CompiledGenerator,
+  type CompileGeneratorOptions,
+  compileGenerator,
+  type GeneratorPrecision,
+  generatorPrecisions,
+} from "./compile-generator.js";
+export type { TokenIds } from "./generators/generator-source.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";

@@ -61,8 +61,15 @@ export interface RotarySpec extends Rotary {
 
 /** Turns each head's floats by their token's position: [batch, sequence, heads × width] → the same. */
 export function addRotary(graph: GraphBuilder, name: string, input: string, spec: RotarySpec): string {
-  const { table, heads, width, positions } = spec;
-  const tables = (["cos", "sin"] as const).map((part) =>
+  const inputs = [input, graph.integers("rotary.first", [0]), ...addRotaryTables(graph, spec)];
+  const attributes = { num_heads: { int: spec.heads } };
+  return graph.node(name, "RotaryEmbedding", { domain: microsoft, inputs, attributes });
+}
+
+/** Cosines and sines of every position's angles: two tables of [positions, width / 2]. */
+export function addRotaryTables(graph: GraphBuilder, spec: Omit<RotarySpec, "heads">): readonly string[] {
+  const { table, width, positions } = spec;
+  return (["cos", "sin"] as const).map((part) =>
     graph.constant({
       name: `${table}.${part}`,
       type: "float32",
@@ -70,12 +77,13 @@ export function addRotary(graph: GraphBuilder, name: string, input: string, spec
       load: async () => bytesOf(turns(spec, Math[part])),
     }),
   );
-  const inputs = [input, graph.integers("rotary.first", [0]), ...tables];
-  return graph.node(name, "RotaryEmbedding", { domain: microsoft, inputs, attributes: { num_heads: { int: heads } } });
 }
 
 /** In float32 at each step, as PyTorch computes them: at large positions the angles would differ otherwise. */
-function turns({ theta, factor, width, positions }: RotarySpec, turn: (angle: number) => number): Float32Array {
+function turns(
+  { theta, factor, width, positions }: Omit<RotarySpec, "heads">,
+  turn: (angle: number) => number,
+): Float32Array {
   const half = width / 2;
   const frequencies = Float32Array.from({ length: half }, (_, pair) => {
     const frequency = Math.fround(1 / Math.fround(theta ** Math.fround((2 * pair) / width)));
