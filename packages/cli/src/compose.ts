@@ -14,6 +14,8 @@ export {
   submitJob,
   submitReindex,
 } from "./compose/fleet.js";
+export { type OpenGeneration, openGeneration, promptSpecOf } from "./compose/generate.js";
+export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
 export { installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";

@@ -154,9 +154,21 @@ export type {
   Summary,
 } from "./steps.js";
 
+export type {
+  GenerateJob,
+  GeneratePlan,
+  GenerateSteps,
+  GenerateSummary,
+  PromptBatchRef,
+  PromptShard,
+  PromptSpec,
+  PromptSplit,
+  TextsRef,
+} from "./generate-steps.js";
+
 export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
-export { layout } from "./layout.js";
+export { generateLayout, layout } from "./layout.js";
 
 export { cosineSimilarity } from "./similarity.js";
 

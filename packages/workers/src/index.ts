@@ -18,6 +18,7 @@ export { compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
 export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
 export { argMax, drawToken, keptTokens, likeliest, logprobOf } from "./engines/decoding/choose.js";
+export { modelDecoding } from "./engines/decoding/model-defaults.js";
 export { type History, isPlainGreedy, processLogits } from "./engines/decoding/processors.js";
 export { philox, uniform } from "./engines/decoding/random.js";
 export { type Operation, type ScheduledRow, Scheduler, type SchedulerLimits } from "./engines/decoding/scheduler.js";
@@ -30,9 +31,19 @@ export {
   type EncoderPoolOptions,
   engineFacts,
 } from "./engines/encoder-pool.js";
+export { compileGeneratorInHost } from "./engines/generator/compile.js";
 export type { Arena, Decoder, RunScores, Wanted } from "./engines/generator/decoder.js";
+export type { GeneratorNote } from "./engines/generator/generator-host.js";
+export { defaultMaximumRows, GeneratorPool, type GeneratorPoolOptions } from "./engines/generator/generator-pool.js";
 export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";
 export { madeUpDecoder } from "./engines/generator/made-up-decoder.js";
+export { type MemoryWishes, planMemory } from "./engines/generator/memory.js";
+export {
+  type DecoderBinding,
+  decoderBindingFor,
+  decoderBindings,
+  openDecoder,
+} from "./engines/generator/open-decoder.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
@@ -41,6 +52,14 @@ export type { Session, SessionBinding, SessionShape } from "./engines/session.js
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
+export { finishedSummary } from "./generate/commit.js";
+export {
+  type AnswerNote,
+  defaultGenerateLimits,
+  type GenerateContext,
+  type GenerateLimits,
+} from "./generate/context.js";
+export { createGenerateSteps } from "./generate-steps.js";
 export type { LibrarySearch } from "./gpu/find-libraries.js";
 export { installProvider, type ProviderInstallation } from "./gpu/install.js";
 export { type CudaLibrary, cudaLibraries } from "./gpu/libraries.js";
@@ -67,6 +86,14 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
+export {
+  type ChatMessage,
+  createPromptMaker,
+  messagesOf,
+  type PromptMaker,
+  type PromptModel,
+  type PromptText,
+} from "./prompts/prompt-maker.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
   createGenerations,
@@ -107,6 +134,7 @@ export {
 } from "./steps/reindex.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
+export { compileTemplate, type Render } from "./templates/render-template.js";
 export type { TemporalPlace } from "./temporal/connect.js";
 export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js";

@@ -1,5 +1,6 @@
 import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
 import { z } from "zod";
+import { generatingSettings } from "./generating-settings.js";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
 
@@ -589,6 +590,8 @@ export const settings = {
     flag: "--filter <field:pattern>",
     env: ["MILLRACE_FILTER"],
   }),
+
+  ...generatingSettings,
 
   sample: setting({
     group: "checking",

@@ -1,4 +1,5 @@
 import type { Detokenizer } from "@millrace/core";
+import { answerTexts } from "./answer-texts.js";
 import type { Sequence } from "./sequence.js";
 
 /**
@@ -16,7 +17,7 @@ export async function stoppedTexts(
   if (watched.length === 0) return new Map();
   const ends = await detokenizer.decode(watched.map((row) => row.generated.slice(-idsThatHold(row))));
   const hit = watched.filter((row, index) => firstStop(ends[index] as string, row) >= 0);
-  const whole = await detokenizer.decode(hit.map(({ generated }) => generated));
+  const whole = await answerTexts(hit, detokenizer);
   return new Map(
     hit.flatMap((row, index) => {
       const text = whole[index] as string;

@@ -1,4 +1,4 @@
-import type { GeneratedRow, GenerateRequest } from "@millrace/core";
+import { type GeneratedRow, type GenerateRequest, MillraceError } from "@millrace/core";
 import { serveHost } from "../../hosts/serve.js";
 import { loadDetokenizer } from "../../tokenize/load-detokenizer.js";
 import type { ArenaLimits } from "../decoding/arena.js";
@@ -14,11 +14,12 @@ export interface GeneratorHostSettings {
   readonly stepTokens: number;
 }
 
-/** What a host tells while it works: tokens since it told last. */
+/** What a host tells while it works: tokens since it told last; before it ends itself, why. */
 export interface GeneratorNote {
   /** Of prompts. */
   readonly read: number;
   readonly generated: number;
+  readonly failure?: string;
 }
 
 const millisecondsBetweenNotes = 200;
@@ -51,9 +52,25 @@ await serveHost<GeneratorHostSettings, GenerateRequest, GeneratedRow>(async (set
   return {
     facts: null,
     atOnce: requestsAtOnce,
-    handle: (request, signal) => idlest().generate(request, signal),
+    handle: (request, signal) =>
+      idlest()
+        .generate(request, signal)
+        .catch((error: unknown) => {
+          if (error instanceof MillraceError || signal.aborted) throw error;
+          return endFor(error, note);
+        }),
   };
 });
+
+/** A run that fails says nothing of which row is at fault; that shows when they are tried apart, in another host. */
+function endFor(error: unknown, note: (last: GeneratorNote) => void): Promise<never> {
+  const failure = error instanceof Error ? error.message : String(error);
+  note({ read: 0, generated: 0, failure });
+  setTimeout(() => process.exit(1), millisecondsToTell);
+  return new Promise(() => {});
+}
+
+const millisecondsToTell = 100;
 
 /** Adds tokens up and tells them a few times a second. */
 function summed(note: (sum: GeneratorNote) => void): (read: number, generated: number) => void {

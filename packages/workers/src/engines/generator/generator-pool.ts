@@ -67,6 +67,8 @@ export class GeneratorPool implements Generator {
   private host: GeneratorHost | undefined;
   private starting: Promise<void> | undefined;
   private watchdog: NodeJS.Timeout | undefined;
+  /** Why the host is about to end itself. */
+  private lastWords: string | undefined;
   private deathsInARow = 0;
   private broken: MillraceError | undefined;
 
@@ -149,11 +151,13 @@ export class GeneratorPool implements Generator {
         name: "generator host",
         onNote: (note) => {
           this.watch();
+          this.lastWords = (note as GeneratorNote).failure;
           this.options.onTokens?.(note as GeneratorNote);
         },
       });
       this.host = host;
-      void host.ended.then((reason) => this.afterDeath(reason));
+      this.lastWords = undefined;
+      void host.ended.then((reason) => this.afterDeath(this.lastWords ?? reason));
       this.dispatch();
     } catch (error) {
       if (error instanceof MillraceError && error.code === "E_HOST") this.afterDeath(error.message);
@@ -211,8 +215,8 @@ export class GeneratorPool implements Generator {
     this.options.onRestart?.(reason);
     this.suspect(rows, reason);
     this.deathsInARow += 1;
-    if (this.deathsInARow > maximumDeathsInARow) return this.giveUp(hostsKeepDying(reason));
-    this.starting = this.start();
+    if (this.deathsInARow > maximumDeathsInARow) this.giveUp(hostsKeepDying(reason));
+    else this.starting = this.start();
   }
 
   /** Halves a group until the row at fault stands alone. */
@@ -222,7 +226,8 @@ export class GeneratorPool implements Generator {
     if (others.length === 0) {
       only.attempts += 1;
       if (only.attempts < attemptsPerRow) this.suspects.push([only]);
-      else only.reject(new MillraceError("E_ROW_GENERATE", "the engine dies on this prompt each time", { why: reason }));
+      else
+        only.reject(new MillraceError("E_ROW_GENERATE", "the engine dies on this prompt each time", { why: reason }));
       return;
     }
     const middle = Math.ceil(rows.length / 2);

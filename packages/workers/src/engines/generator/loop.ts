@@ -6,6 +6,7 @@ import {
   type GenerateRequest,
   MillraceError,
 } from "@millrace/core";
+import { answerTexts } from "../decoding/answer-texts.js";
 import { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "../decoding/arena.js";
 import { type Operation, Scheduler } from "../decoding/scheduler.js";
 import { type Scores, Sequence } from "../decoding/sequence.js";
@@ -160,8 +161,10 @@ export class GeneratorLoop {
     for (const row of stopped.keys()) reasons.set(row, "stop");
     const finished = [...reasons].filter(([row]) => this.waiters.has(row));
     const unread = finished.filter(([row]) => !stopped.has(row));
-    const texts =
-      unread.length === 0 ? [] : await this.options.detokenizer.decode(unread.map(([row]) => row.generated));
+    const texts = await answerTexts(
+      unread.map(([row]) => row),
+      this.options.detokenizer,
+    );
     const read = new Map(unread.map(([row], index) => [row, texts[index] as string]));
     for (const [row, reason] of finished) {
       const waiter = this.waiters.get(row);

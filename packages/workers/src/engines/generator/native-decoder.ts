@@ -1,8 +1,7 @@
 import { type Binding, type DeviceBuffer, Session } from "@millrace/native";
 import type { ArenaShape } from "../decoding/arena.js";
-import { cacheNames } from "./cache-names.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
-import type { DecoderFacts, DecoderThreads } from "./open-decoder.js";
+import { cacheNames, type DecoderFacts, type DecoderThreads } from "./decoder-facts.js";
 
 /** Over our own binding: keys and values stay where they are, a run works on a view of them, and copies go past JavaScript. */
 export async function nativeDecoder(
@@ -59,7 +58,8 @@ class NativeArena implements Arena {
     const [heads, capacity, width] = this.slotDims;
     const slot = heads * capacity * width;
     const copies = this.caches.flatMap((cache) => {
-      if (tokens === capacity) return [cache.copy(cache, { sourceOffset: from * slot, offset: to * slot, length: slot })];
+      if (tokens === capacity)
+        return [cache.copy(cache, { sourceOffset: from * slot, offset: to * slot, length: slot })];
       return Array.from({ length: heads }, (_, head) => {
         const place = head * capacity * width;
         return cache.copy(cache, {

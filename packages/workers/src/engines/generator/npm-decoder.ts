@@ -2,9 +2,8 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { ArenaShape } from "../decoding/arena.js";
 import { createSession } from "../npm-binding.js";
 import type { LoadedWeights } from "../session.js";
-import { cacheNames } from "./cache-names.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
-import type { DecoderFacts } from "./open-decoder.js";
+import { cacheNames, type DecoderFacts } from "./decoder-facts.js";
 
 interface Opened {
   readonly session: InferenceSession;
@@ -89,7 +88,11 @@ class NpmArena implements Arena {
     });
     const feeds = {
       ids: new Made("int32", ids.slice(), [rows, tokens]),
-      seqlens_k: new Made("int32", pasts.map((past) => past + tokens - 1), [rows]),
+      seqlens_k: new Made(
+        "int32",
+        pasts.map((past) => past + tokens - 1),
+        [rows],
+      ),
       total_sequence_length: new Made("int32", Int32Array.of(longest), []),
       logit_positions: new Made("int32", new Int32Array(rows).fill(tokens - 1), [rows]),
       ...Object.fromEntries(views.map(({ past, tensor }) => [past, tensor])),

@@ -1,22 +1,9 @@
 import { Runtime } from "@millrace/native";
 import { type GraphPlace, withVerifiedGraph } from "../verified-graph.js";
-import type { CacheShape } from "./cache-names.js";
 import type { Decoder } from "./decoder.js";
+import type { DecoderFacts, DecoderThreads } from "./decoder-facts.js";
 import { nativeDecoder } from "./native-decoder.js";
 import { npmDecoder } from "./npm-decoder.js";
-
-/** What a compiled decoder says of its graph. */
-export interface DecoderFacts extends CacheShape {
-  readonly vocabularySize: number;
-}
-
-/** How the processor is used. */
-export interface DecoderThreads {
-  /** Threads that share one run. */
-  readonly threads: number;
-  /** Runs at the same time on one copy of the weights, where the binding can do that. */
-  readonly lanes: number;
-}
 
 export interface DecoderOptions extends GraphPlace, DecoderFacts, DecoderThreads {
   /** By default our own binding, where it is built and takes the graph. */

@@ -6,6 +6,19 @@ export interface CacheShape {
   readonly headWidth: number;
 }
 
+/** What a compiled decoder says of its graph. */
+export interface DecoderFacts extends CacheShape {
+  readonly vocabularySize: number;
+}
+
+/** How the processor is used. */
+export interface DecoderThreads {
+  /** Threads that share one run. */
+  readonly threads: number;
+  /** Runs at the same time on one copy of the weights, where the binding can do that. */
+  readonly lanes: number;
+}
+
 /** Names of what a graph reads of each layer's past, and of what it writes, in the same order. */
 export function cacheNames({ layers }: CacheShape): readonly { readonly past: string; readonly present: string }[] {
   return Array.from({ length: layers }, (_, layer) =>
