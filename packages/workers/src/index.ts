@@ -86,6 +86,7 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
+export { type GroundedPrompt, type GroundedQuestion, groundedPrompt, type Passage } from "./prompts/passages.js";
 export {
   type ChatMessage,
   createPromptMaker,

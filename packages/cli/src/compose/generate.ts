@@ -68,7 +68,7 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
     const spec = await promptSpecOf(settings);
-    const open = await openGenerator({ ...request, spec });
+    const open = await openGenerator({ ...request, spec, isBatch: true });
     const job = await describe(request, { opened, spec, open, out });
     return await openDescribed(request, { opened, open, job }).catch(async (error: unknown) => {
       await open.close();

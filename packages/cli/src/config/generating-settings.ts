@@ -205,6 +205,15 @@ export const generatingSettings = {
     flag: "--logprobs <n>",
     env: ["MILLRACE_LOGPROBS"],
   }),
+  showContext: setting({
+    group: "generating",
+    doc: "Show the prompt with its passages, too",
+    schema: z.boolean(),
+    default: false,
+    path: "generating.showContext",
+    flag: "--show-context",
+    env: ["MILLRACE_SHOW_CONTEXT"],
+  }),
   batchRows: setting({
     group: "generating",
     doc: "Answers that are generated together, as far as memory allows",

@@ -18,7 +18,10 @@ import { type DecoderBinding, decoderBindingFor } from "./open-decoder.js";
 
 export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly model: CompiledGenerator;
-  /** Runs at the same time, each of a share of the rows on a share of the cores; by default one on all of them. */
+  /**
+   * Runs at the same time, each of a share of the rows on a share of the cores; by default one on all of them, which is
+   * best for few rows. Many rows are done sooner by a lane for each core, which is what 0 means: none waits for another.
+   */
   readonly lanes?: number;
   readonly chunkTokens?: number;
   readonly stepTokens?: number;
@@ -75,7 +78,7 @@ export class GeneratorPool implements Generator {
   /** @throws E_MODEL_TOO_LARGE */
   constructor(private readonly options: GeneratorPoolOptions) {
     const { model, maximumRows = defaultMaximumRows, binding = decoderBindingFor(model) } = options;
-    const lanes = binding === "native" ? (options.lanes ?? 1) : 1;
+    const lanes = binding === "native" ? (options.lanes ?? 1) || availableParallelism() : 1;
     this.contextLength = model.contextLength;
     this.window = 2 * maximumRows;
     const { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize } = model;
