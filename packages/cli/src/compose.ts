@@ -19,7 +19,7 @@ export { type OpenGeneration, openGeneration, promptSpecOf } from "./compose/gen
 export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
-export { installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
+export { bringModel, installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";

@@ -8,9 +8,11 @@ import { planDecoder } from "./decoders/registry.js";
 import { digestOf } from "./digest.js";
 import type { GeneratorSource, TokenIds } from "./generators/generator-source.js";
 import { readGeneratorSource } from "./generators/read-source.js";
+import type { Graph, GraphNode } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
 /**
  * A generator's graph on disk, with all that is needed to run it.
@@ -30,8 +32,8 @@ import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./m
  * A run is one of two kinds: tokens = 1 with any rows of any lengths, or rows = 1 with any number of tokens behind any
  * past. ONNX Runtime's CPU kernel refuses several tokens behind the pasts of several rows.
  *
- * A row's bits do not depend on the rows beside it: products with weights are the same for one row and for many, and
- * attention is computed row by row. They do depend on how a row's tokens are divided among runs, because attention has
+ * A row's bits do not depend on the rows beside it, as long as there are at least `leastRows`: products with weights are
+ * then the same for any number of rows, and attention is computed row by row. They do depend on how a row's tokens are divided among runs, because attention has
  * another kernel for one token than for several: whoever wants equal bits divides equal prompts equally.
  */
 export interface CompiledGenerator extends CacheShape {
@@ -44,6 +46,11 @@ export interface CompiledGenerator extends CacheShape {
   /** Files beside the graph that its weights lie in, where they are too many for one file; to be verified when loaded. */
   readonly weights: readonly WeightsPlace[];
   readonly precision: GeneratorPrecision;
+  /**
+   * Rows that a run of one token for each must have for its bits not to depend on how many there are: 2 where weights
+   * have 4 bits, for which a single row has a kernel of its own, else 1.
+   */
+  readonly leastRows: number;
   readonly vocabularySize: number;
   /** Most tokens of a row, those that are generated included. */
   readonly contextLength: number;
@@ -66,10 +73,6 @@ export interface CompiledGenerator extends CacheShape {
   readonly files: readonly ModelFile[];
 }
 
-/** Number formats of a generator's weights. */
-export const generatorPrecisions = ["fp32"] as const;
-export type GeneratorPrecision = (typeof generatorPrecisions)[number];
-
 export interface CompileGeneratorOptions {
   readonly precision: GeneratorPrecision;
   /** Made when it is not there; shared by any number of processes. */
@@ -83,7 +86,7 @@ const generatorVersion = "1";
 
 /**
  * Compiles a generator to an ONNX graph, or finds the graph an earlier call wrote. `place` is a directory as transformers
- * saves it, a llama2.c checkpoint, or a directory with one. Weights are read one tensor at a time.
+ * saves it, a GGUF file or a llama2.c checkpoint, or a directory with one. Weights are read one tensor at a time.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileGenerator(place: string, options: CompileGeneratorOptions): Promise<CompiledGenerator> {
@@ -136,7 +139,7 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   const architecture = source.config.text("model_type");
   const checkpoint = await source.openWeights();
   try {
-    const graph = buildDecoder(architecture, plan, checkpoint);
+    const graph = buildDecoder(architecture, plan, inPrecision(checkpoint, precision));
     const apart = planWeightFiles(graph, graphBytes);
     await writeEntry(cacheDirectory, {
       key,
@@ -154,6 +157,7 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
         others,
         precision,
         ...factsOf(source, plan),
+        leastRows: leastRowsOf(graph),
         parameters: checkpoint.parameters,
         weightBytes: graph.constants.reduce((sum, constant) => sum + byteLength(constant), 0),
         files,
@@ -179,6 +183,12 @@ function factsOf({ tokens, defaults, chatTemplate, specialTokens }: GeneratorSou
     specialTokens,
     cacheBytesPerToken: 2 * layers * keyHeads * headWidth * Float32Array.BYTES_PER_ELEMENT,
   };
+}
+
+function leastRowsOf({ nodes }: Graph): number {
+  const isOfFourBits = ({ op, attributes: { bits } }: GraphNode) =>
+    op === "MatMulNBits" && bits !== undefined && "int" in bits && bits.int === 4;
+  return nodes.some(isOfFourBits) ? 2 : 1;
 }
 
 async function* inOnePiece(make: () => Promise<object>): AsyncGenerator<Uint8Array> {

@@ -9,8 +9,6 @@ export {
   type CompiledGenerator,
   type CompileGeneratorOptions,
   compileGenerator,
-  type GeneratorPrecision,
-  generatorPrecisions,
 } from "./compile-generator.js";
 export type { TokenIds } from "./generators/generator-source.js";
 export type { GraphValue } from "./graph/builder.js";
@@ -26,5 +24,6 @@ export { type Matrix, type QuantizedWeight, quantizeWeight } from "./precision/w
 export { probeGraph } from "./probe.js";
 export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
 export { type Dtype, toHalves } from "./weights/dtypes.js";
+export { type GeneratorPrecision, generatorPrecisions } from "./weights/in-precision.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 export type { TensorEntry } from "./weights/safetensors-header.js";

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, compileGenerator, type Fidelity, type TextRole } from "@millrace/compiler";
 import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
@@ -46,9 +46,27 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer;
 }
 
+/** A model that was brought here, and what it is compiled to. */
+export interface PulledModel {
+  readonly installed: InstalledModel;
+  readonly compiled: Pick<CompiledModel, "graphDigest"> & { readonly precision: string };
+}
+
+/** Brings a model here, and compiles it for what it is: a GGUF file holds one that generates text. */
+export async function bringModel(settings: Settings, reference: string, say: Say): Promise<PulledModel> {
+  const installed = await pullModel(reference, modelStore(settings, say));
+  if (!installed.files.some(({ name }) => name.endsWith(".gguf")))
+    return { installed, compiled: (await openInstalled(settings, installed, say)).compiled };
+  const cacheDirectory = resolve(settings.cacheDirectory, "compiled");
+  return { installed, compiled: await compileGenerator(installed.directory, { precision: "auto", cacheDirectory }) };
+}
+
 /** Brings a model here if it is not, and compiles it if it was not. */
 export async function openModel(settings: Settings, reference: string, say: Say): Promise<OpenModel> {
-  const installed = await pullModel(reference, modelStore(settings, say));
+  return openInstalled(settings, await pullModel(reference, modelStore(settings, say)), say);
+}
+
+async function openInstalled(settings: Settings, installed: InstalledModel, say: Say): Promise<OpenModel> {
   const compiled = await compileInHost({
     directory: installed.directory,
     precision: precisionOf(settings),

@@ -1,3 +1,4 @@
+import { addBlockProduct, addBlockRows, blockWeight } from "../architectures/block-product.js";
 import { addProduct, addWeight } from "../architectures/layers.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { LazyTensor } from "../weights/checkpoint.js";
@@ -14,12 +15,22 @@ const tableName = "words.table";
 
 /** ids [rows, tokens] → states [rows, tokens, hidden]. */
 export function addWords(graph: GraphBuilder, ids: string, { table }: Words): string {
+  const inBlocks = codedTable(table);
+  if (inBlocks !== undefined) return addBlockRows(graph, "words", ids, inBlocks);
   return graph.node("words", "Gather", { inputs: [addWeight(graph, tableName, table), ids] });
 }
 
 /** states [rows, hidden] → logits [rows, vocabulary]. A table that words share with the head lies in the graph once. */
 export function addWordHead(graph: GraphBuilder, name: string, input: string, { table, head }: Words): string {
-  if (head !== undefined) return addProduct(graph, name, { input, weight: head, name: "head.weight" });
+  if (head !== undefined) return addProduct(graph, name, { input, rank: 2, weight: head, name: "head.weight" });
+  const inBlocks = codedTable(table);
+  if (inBlocks !== undefined) return addBlockProduct(graph, name, { input, rank: 2, weight: inBlocks });
   const shared = addWeight(graph, tableName, table);
   return graph.node(name, "Gemm", { inputs: [input, shared], attributes: { transB: { int: 1 } } });
+}
+
+/** Rows are taken out of blocks as long as these have no minimums. */
+function codedTable(table: LazyTensor) {
+  const inBlocks = blockWeight(tableName, table);
+  return inBlocks?.blocks.hasMinimums ? undefined : inBlocks;
 }
