@@ -179,6 +179,14 @@ export const commands: readonly CommandFacts[] = [
     load: () => import("./commands/generate.js"),
   },
   {
+    name: "batch",
+    parameters: "<requests>",
+    summary: "answer a file of requests as OpenAI's batch API takes them, for chat completions and completions",
+    settings: ["out", "errors", "work", "maxRowBytes", "maxQuarantined", ...decoding, ...generator, "on", ...output],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/batch.js"),
+  },
+  {
     name: "plan",
     parameters: "[source]",
     summary: "say what index would do, how long it would take and what it would cost; writes nothing",

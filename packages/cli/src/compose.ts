@@ -15,7 +15,7 @@ export {
   submitJob,
   submitReindex,
 } from "./compose/fleet.js";
-export { type OpenGeneration, openGeneration, promptSpecOf } from "./compose/generate.js";
+export { type GenerationRequest, type OpenGeneration, openGeneration, promptSpecOf } from "./compose/generate.js";
 export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";

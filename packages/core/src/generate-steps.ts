@@ -17,8 +17,13 @@ export interface PromptSpec {
   readonly payload: readonly string[];
 }
 
+/** What a job's rows are, and its answers: rows of fields, or requests and responses as OpenAI's batch files have them. */
+export const generateFormats = ["rows", "openai"] as const;
+export type GenerateFormat = (typeof generateFormats)[number];
+
 /** All that decides what a generation job answers. Plain JSON. */
 export interface GenerateJob {
+  readonly format: GenerateFormat;
   readonly source: SourceSpec;
   readonly prompts: PromptSpec;
   readonly model: {
@@ -33,6 +38,8 @@ export interface GenerateJob {
   readonly limits: SizeLimits;
   /** File that the answers go to, as JSON lines in the prompts' order. */
   readonly out: string;
+  /** File that failures go to, where they do not stand among the answers. */
+  readonly errors?: string;
   /** Local folder of the job: batches, the journal of what is answered, answers. */
   readonly work: string;
 }

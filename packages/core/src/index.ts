@@ -154,16 +154,18 @@ export type {
   Summary,
 } from "./steps.js";
 
-export type {
-  GenerateJob,
-  GeneratePlan,
-  GenerateSteps,
-  GenerateSummary,
-  PromptBatchRef,
-  PromptShard,
-  PromptSpec,
-  PromptSplit,
-  TextsRef,
+export {
+  type GenerateFormat,
+  type GenerateJob,
+  generateFormats,
+  type GeneratePlan,
+  type GenerateSteps,
+  type GenerateSummary,
+  type PromptBatchRef,
+  type PromptShard,
+  type PromptSpec,
+  type PromptSplit,
+  type TextsRef,
 } from "./generate-steps.js";
 
 export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";

@@ -50,10 +50,13 @@ export const generateLayout = {
   /** A batch's answers as they will stand in the output. */
   answersPrefix: "answers/",
   answers: (shard: string, index: number) => `answers/${shard}/${padded(index)}.jsonl`,
+  /** Of an OpenAI batch, what goes into the file of failures. */
+  failuresPrefix: "failures/",
+  failures: (shard: string, index: number) => `failures/${shard}/${padded(index)}.jsonl`,
   /** What the finished job did, and what its output is. */
   done: "done/job.json",
   /** What is of no use any more once a job is done. */
-  passing: ["plan/", "batches/", "journal/", "texts/", "answers/"],
+  passing: ["plan/", "batches/", "journal/", "texts/", "answers/", "failures/"],
 } as const;
 
 function padded(index: number): string {

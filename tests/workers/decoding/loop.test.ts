@@ -9,7 +9,13 @@ const vocabulary = 64;
 const detokenizer: Detokenizer = {
   decode: async (rows) => rows.map((ids) => ids.map((id) => String.fromCharCode(97 + (id % 26))).join("")),
 };
-const limits: ArenaLimits = { bytesPerToken: 1, memoryBytes: 10_000, maximumRows: 6, contextLength: 2_000 };
+const limits: ArenaLimits = {
+  bytesPerToken: 1,
+  memoryBytes: 10_000,
+  maximumRows: 6,
+  leastRows: 1,
+  contextLength: 2_000,
+};
 
 const loops: GeneratorLoop[] = [];
 afterEach(async () => {
@@ -120,12 +126,13 @@ describe("memory", () => {
         fc.record({
           bytesPerToken: fc.integer({ min: 1, max: 1_000 }),
           memoryBytes: fc.integer({ min: 1, max: 5_000_000 }),
-          maximumRows: fc.integer({ min: 1, max: 64 }),
+          maximumRows: fc.integer({ min: 2, max: 64 }),
+          leastRows: fc.integer({ min: 1, max: 2 }),
           contextLength: fc.integer({ min: 9_000, max: 20_000 }),
         }),
         (tokens, arenaLimits) => {
           const shape = planArena(tokens, arenaLimits);
-          const least = arenaBytes({ slots: 1, capacity: tokens }, arenaLimits.bytesPerToken);
+          const least = arenaBytes({ slots: arenaLimits.leastRows, capacity: tokens }, arenaLimits.bytesPerToken);
           expect(shape !== undefined).toBe(least <= arenaLimits.memoryBytes);
           if (shape === undefined) return;
           expect(arenaBytes(shape, arenaLimits.bytesPerToken)).toBeLessThanOrEqual(arenaLimits.memoryBytes);

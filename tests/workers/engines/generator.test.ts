@@ -123,7 +123,7 @@ test("a prompt that leaves no room is refused, and an answer ends where the cont
 });
 
 test("a model that does not fit is refused before it is loaded, and how much it needs is said", () => {
-  const sizes = { weightBytes: 3e9, cacheBytesPerToken: 100_000, contextLength: 4_096 };
+  const sizes = { weightBytes: 3e9, cacheBytesPerToken: 100_000, contextLength: 4_096, leastRows: 1 };
   expect(() => planMemory(sizes, { maximumRows: 8, freeBytes: 4e9 })).toThrow(
     "the model does not fit into this machine's memory: its weights take 6.00 GB and keys and values 0.05 GB, 4.00 GB are free",
   );

@@ -1,8 +1,8 @@
 import type { SearchHit } from "@millrace/core";
+import { requireModel } from "../answer-file.js";
 import type { CommandContext } from "../command.js";
 import { openAsk } from "../compose.js";
 import { printable } from "../report/printable.js";
-import { requireModel } from "./generate.js";
 
 /** `millrace ask`: an answer to a question from the passages of a store. */
 export async function run(context: CommandContext, [question = ""]: readonly string[]): Promise<number> {

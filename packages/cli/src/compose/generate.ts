@@ -1,6 +1,13 @@
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
-import { type GenerateJob, type GenerateSteps, MillraceError, type PromptSpec, type Source } from "@millrace/core";
+import { join, parse, resolve } from "node:path";
+import {
+  type GenerateFormat,
+  type GenerateJob,
+  type GenerateSteps,
+  MillraceError,
+  type PromptSpec,
+  type Source,
+} from "@millrace/core";
 import {
   type AnswerNote,
   canonicalJson,
@@ -25,6 +32,7 @@ export interface OpenGeneration {
 }
 
 export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
+  readonly format: GenerateFormat;
   readonly location: string;
   readonly standardInput: AsyncIterable<Uint8Array>;
   /** When it fires, what is not answered is let go of. */
@@ -92,9 +100,19 @@ interface Described {
   readonly out: string;
 }
 
+/** `results.jsonl` → `results.errors.jsonl`. */
+function besideOut(out: string): string {
+  const { dir, name, ext } = parse(out);
+  return join(dir, `${name}.errors${ext}`);
+}
+
 /** The work folder's name follows from all that decides an answer, the versions of the prompts' files included. */
-async function describe({ settings }: GenerationRequest, { opened, spec, open, out }: Described): Promise<GenerateJob> {
+async function describe(
+  { settings, format }: GenerationRequest,
+  { opened, spec, open, out }: Described,
+): Promise<GenerateJob> {
   const job = {
+    format,
     source: opened.spec,
     prompts: spec,
     model: { reference: open.reference, graph: open.compiled.graphDigest },
@@ -102,6 +120,7 @@ async function describe({ settings }: GenerationRequest, { opened, spec, open, o
     sequences: settings.numReturnSequences,
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     out,
+    ...(format === "openai" && { errors: settings.errors ?? besideOut(out) }),
   };
   const { source: _, ...decisive } = job;
   const id = sha256(canonicalJson([opened.uri, await listingDigest(opened.source), decisive])).slice(0, 16);

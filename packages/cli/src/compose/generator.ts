@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { CompiledGenerator } from "@millrace/compiler";
+import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
 import { type DecodingOptions, type Generator, MillraceError, type PromptSpec } from "@millrace/core";
 import {
   checkDecoding,
@@ -75,10 +75,10 @@ async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ re
   return { reference: model, place: (await pullModel(model, modelStore({ ...settings, model }, say))).directory };
 }
 
-/** @throws E_CONFIG */
-function generatorPrecision({ precision = "fp32" }: Settings): "fp32" {
-  if (precision === "fp32") return precision;
-  throw new MillraceError("E_CONFIG", `text is not generated in ${precision}`, { fix: "Use --precision fp32." });
+/** By default weights of 4 bits stay what they are, and all else is fp32. @throws E_CONFIG */
+function generatorPrecision({ precision = "auto" }: Settings): GeneratorPrecision {
+  if (precision !== "fp16") return precision;
+  throw new MillraceError("E_CONFIG", "text is not generated in fp16", { fix: "Use --precision auto, fp32 or int8." });
 }
 
 /** What is set goes before what the model says. */

@@ -31,6 +31,17 @@ export const generatingSettings = {
     env: ["MILLRACE_OUT"],
     isPath: "always",
   }),
+  errors: setting({
+    group: "generating",
+    doc: "File for the requests of a batch that could not be answered; by default beside the answers, with .errors in its name",
+    schema: text.optional(),
+    default: undefined,
+    path: "generating.errors",
+    example: "failed.jsonl",
+    flag: "--errors <file>",
+    env: ["MILLRACE_ERRORS"],
+    isPath: "always",
+  }),
   template: setting({
     group: "generating",
     doc: "File with a Jinja template that makes a prompt of a row's fields; without it the prompt is the field prompt, or messages",

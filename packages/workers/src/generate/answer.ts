@@ -69,10 +69,11 @@ interface Wanted {
 }
 
 /** All answers a batch wants, in the order they will have. A prompt that is none gets one answer: why. */
-function wantedOf(prompts: readonly PromptRow[], { sequences }: GenerateJob): readonly Wanted[] {
-  return prompts.flatMap((prompt, place) =>
-    Array.from({ length: prompt.error === undefined ? sequences : 1 }, (_, sequence) => ({ prompt, place, sequence })),
-  );
+function wantedOf(prompts: readonly PromptRow[], job: GenerateJob): readonly Wanted[] {
+  return prompts.flatMap((prompt, place) => {
+    const length = prompt.error === undefined ? (prompt.wishes?.sequences ?? job.sequences) : 1;
+    return Array.from({ length }, (_, sequence) => ({ prompt, place, sequence }));
+  });
 }
 
 function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): string {
@@ -88,7 +89,7 @@ async function answer(
   const none = { ...base, text: "", generatedTokens: 0 };
   if (prompt.error !== undefined) return { ...none, error: prompt.error };
   try {
-    const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt.id), sequence };
+    const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt), sequence };
     const { text, ids, finishReason, logprobs } = await generator.generate(request, stop);
     return { ...base, text, generatedTokens: ids.length, finishReason, ...(logprobs && { logprobs }) };
   } catch (cause) {
@@ -99,16 +100,17 @@ async function answer(
   }
 }
 
-/** Rows of equal prompts draw other tokens, and each the same in every run. */
-function ofRow(decoding: DecodingOptions, id: string): DecodingOptions {
-  if (decoding.temperature === 0) return decoding;
+/** Rows of equal prompts draw other tokens, and each the same in every run; a seed that a row names is taken as it is. */
+function ofRow(job: DecodingOptions, { id, wishes }: PromptRow): DecodingOptions {
+  const decoding = { ...job, ...wishes?.decoding };
+  if (decoding.temperature === 0 || wishes?.decoding.seed !== undefined) return decoding;
   const digest = sha256(JSON.stringify([decoding.seed, id]));
   return { ...decoding, seed: Number.parseInt(digest.slice(0, 13), 16) };
 }
 
-function textRow({ id, tokenIds, payload }: PromptRow, entry: JournalEntry): TextRow {
+function textRow({ id, tokenIds, payload, wishes }: PromptRow, entry: JournalEntry): TextRow {
   const { place: _, ...answered } = entry;
-  return { id, promptTokens: tokenIds.length, payload, ...answered };
+  return { id, promptTokens: tokenIds.length, payload, ...(wishes && { endpoint: wishes.endpoint }), ...answered };
 }
 
 function tokensOf(rows: readonly TextRow[]): Pick<TextsRef, "promptTokens" | "generatedTokens"> {

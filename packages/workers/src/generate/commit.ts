@@ -38,30 +38,46 @@ async function digestOf(path: string): Promise<string | undefined> {
 }
 
 /** Joins the answers of all batches in the output, which is there whole or not at all, and lets go of what led to it. */
-export async function commitAnswers({ blobs }: GenerateContext, { out }: GenerateJob): Promise<GenerateSummary> {
-  const hash = createHash("sha256");
+export async function commitAnswers(
+  { blobs }: GenerateContext,
+  { out, errors }: GenerateJob,
+): Promise<GenerateSummary> {
   const sum = { rows: 0, failed: 0, promptTokens: 0, generatedTokens: 0 };
-  try {
-    await writeAtomically({
-      path: out,
-      write: async (file) => {
-        for await (const { texts, bytes } of answersOf(blobs)) {
-          hash.update(bytes);
-          await file.writeFile(bytes);
-          for (const name of ["rows", "failed", "promptTokens", "generatedTokens"] as const) sum[name] += texts[name];
-        }
-      },
-    });
-  } catch (error) {
-    throw error instanceof MillraceError ? error : fileError(error, "cannot write the answers", out);
-  }
-  const mark: DoneMark = { ...sum, sha256: hash.digest("hex") };
+  if (errors !== undefined) await joinInto(errors, blobsUnder(blobs, generateLayout.failuresPrefix));
+  const sha256 = await joinInto(out, answersOf(blobs, sum));
+  const mark: DoneMark = { ...sum, sha256 };
   await writeJson(blobs, generateLayout.done, mark);
   for (const prefix of generateLayout.passing) await deletePrefix(blobs, prefix);
   return { ...sum, isUnchanged: false };
 }
 
-async function* answersOf(blobs: BlobStore) {
+/** @returns sha256 of what was written */
+async function joinInto(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash("sha256");
+  try {
+    await writeAtomically({
+      path,
+      write: async (file) => {
+        for await (const bytes of pieces) {
+          hash.update(bytes);
+          await file.writeFile(bytes);
+        }
+      },
+    });
+  } catch (error) {
+    throw error instanceof MillraceError ? error : fileError(error, "cannot write the answers", path);
+  }
+  return hash.digest("hex");
+}
+
+async function* blobsUnder(blobs: BlobStore, prefix: string): AsyncGenerator<Uint8Array> {
+  for await (const key of blobs.list(prefix)) yield (await blobs.get(key)) ?? new Uint8Array();
+}
+
+type Sums = { -readonly [Name in "rows" | "failed" | "promptTokens" | "generatedTokens"]: number };
+
+/** @param sum what the batches counted is added to it */
+async function* answersOf(blobs: BlobStore, sum: Sums): AsyncGenerator<Uint8Array> {
   for await (const key of blobs.list(generateLayout.answersPrefix)) {
     const [, shard = "", name = ""] = key.split("/");
     const texts = await readJson<TextsRef>(blobs, generateLayout.textsIndex(shard, Number.parseInt(name, 10)));
@@ -71,6 +87,7 @@ async function* answersOf(blobs: BlobStore) {
         fix: "Delete the job's work folder and run again.",
       });
     }
-    yield { texts, bytes };
+    for (const name of ["rows", "failed", "promptTokens", "generatedTokens"] as const) sum[name] += texts[name];
+    yield bytes;
   }
 }

@@ -13,7 +13,8 @@ import { encodePromptFile, type PromptRow } from "../arrow/prompt-file.js";
 import { putBlob, readJson, writeJson } from "../blobs/json.js";
 import { parseObject } from "../formats/parse-object.js";
 import { toPlainError } from "../hosts/messages.js";
-import type { PromptText } from "../prompts/prompt-maker.js";
+import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
+import type { PromptMaker, PromptText } from "../prompts/prompt-maker.js";
 import { defaultGenerateLimits, type GenerateContext } from "./context.js";
 
 /** Reads one part of an object into batches, or finds those an earlier run made. */
@@ -66,7 +67,7 @@ async function* draftsOf(
     let characters = 0;
     for await (const row of rowsOf(parseObject(open, mappingOf(job), job.limits), object.key)) {
       if (row.row < fromRow) continue;
-      const draft = draftOf(row, job, (document) => prompts.ofDocument(document));
+      const draft = draftOf(row, job, prompts);
       const length = draft.prompt?.text.length ?? 0;
       const isFull = group.length === limits.batch.rows || characters + length > limits.batch.characters;
       if (isFull && group.length > 0) {
@@ -99,23 +100,26 @@ async function* rowsOf(rows: AsyncIterable<Row>, key: string): AsyncGenerator<Ro
 }
 
 /** Every field is read: a template may name any, and messages are no text. */
-function mappingOf({ prompts: { id, template } }: GenerateJob): FieldMapping {
-  const text = template === undefined ? ["prompt"] : [];
+function mappingOf({ format, prompts: { id, template } }: GenerateJob): FieldMapping {
+  const text = template === undefined && format === "rows" ? ["prompt"] : [];
   return { ...(id === undefined ? {} : { id }), text, isTextOptional: true, payload: ["*"] };
 }
 
-function draftOf(
-  row: Row,
-  { prompts: { payload } }: GenerateJob,
-  promptOf: (document: Extract<Row, { document: unknown }>["document"]) => PromptText,
-): Draft {
-  if ("error" in row) return { row: row.row, id: String(row.row), payload: {}, error: toPlainError(row.error) };
+function draftOf(row: Row, { format, prompts: { payload } }: GenerateJob, prompts: PromptMaker): Draft {
+  if ("error" in row) {
+    // A request whose name cannot be read has none; a row that has none goes by its number.
+    const id = format === "openai" ? "" : String(row.row);
+    return { row: row.row, id, payload: {}, error: toPlainError(row.error) };
+  }
   const { document } = row;
   const isKept = (name: string) => payload.includes("*") || payload.includes(name);
   const kept = Object.fromEntries(Object.entries(document.payload).filter(([name]) => isKept(name)));
-  const base = { row: row.row, id: document.key, payload: kept };
+  const base = { row: row.row, id: format === "openai" ? customIdOf(document) : document.key, payload: kept };
   try {
-    return { ...base, prompt: promptOf(document) };
+    if (format === "rows") return { ...base, prompt: prompts.ofDocument(document) };
+    const { prompt, wishes } = readOpenAiRequest(document.payload);
+    const text = typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt);
+    return { ...base, prompt: text, wishes };
   } catch (error) {
     if (error instanceof MillraceError && error.facts.scope === "row") return { ...base, error: toPlainError(error) };
     throw error;

@@ -3,12 +3,27 @@ import { openTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob } from "../blobs/json.js";
 import { fromPlainError } from "../hosts/messages.js";
 import type { GenerateContext } from "./context.js";
+import { openAiLines } from "./openai-response.js";
 
-/** Writes a batch's answers as lines of the output. */
-export async function writeAnswers({ blobs }: GenerateContext, job: GenerateJob, texts: TextsRef): Promise<void> {
+/** Writes a batch's answers as lines of the output, and of the file of failures where there is one. */
+export async function writeAnswers(
+  { blobs, prompts }: GenerateContext,
+  job: GenerateJob,
+  texts: TextsRef,
+): Promise<void> {
   const rows = openTextsFile(await getBlob(blobs, texts));
-  const lines = rows.map((row) => `${JSON.stringify(answerLine(row, job.sequences))}\n`);
-  await blobs.put(generateLayout.answers(texts.shard, texts.index), Buffer.from(lines.join("")));
+  const { shard, index } = texts;
+  if (job.format === "rows") {
+    await blobs.put(generateLayout.answers(shard, index), lines(rows.map((row) => answerLine(row, job.sequences))));
+    return;
+  }
+  const { responses, failures } = await openAiLines(rows, { model: job.model.reference, prompts });
+  await blobs.put(generateLayout.failures(shard, index), lines(failures));
+  await blobs.put(generateLayout.answers(shard, index), lines(responses));
+}
+
+function lines(values: readonly object[]): Uint8Array {
+  return Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(""));
 }
 
 /** An answer as the output has it. */

@@ -1,5 +1,6 @@
 import { type Document, type Json, MillraceError, type PromptSpec, type Tokenizer } from "@millrace/core";
 import { compileTemplate, type Render } from "../templates/render-template.js";
+import { loadDetokenizer } from "../tokenize/load-detokenizer.js";
 import { loadTokenizer } from "../tokenize/load-tokenizer.js";
 
 /** One turn of a conversation, as OpenAI's API and chat templates have it. */
@@ -30,6 +31,8 @@ export interface PromptMaker {
   /** A text as it is; or as what a user says, where the prompts are chats. */
   ofText(text: string): PromptText;
   encode(prompts: readonly PromptText[]): Promise<readonly Int32Array[]>;
+  /** What each token id is as text, alone. */
+  tokens(ids: readonly number[]): Promise<readonly string[]>;
 }
 
 /** @throws E_CONFIG for a template that is none, E_USAGE where chats are asked for of a model without a chat template */
@@ -45,6 +48,7 @@ export async function createPromptMaker(model: PromptModel, spec: PromptSpec): P
   const template = spec.template === undefined ? undefined : compileTemplate(spec.template, "the template");
   const plain = await loadTokenizer(tokenizerPath, { hasSpecialTokens: false });
   const special = await loadTokenizer(tokenizerPath);
+  const detokenizer = await loadDetokenizer(tokenizerPath);
   const ofMessages = (messages: readonly ChatMessage[]): PromptText => {
     if (chat === undefined) {
       throw new MillraceError("E_ROW_PROMPT", "the row has messages, and the model no chat template", {
@@ -67,6 +71,7 @@ export async function createPromptMaker(model: PromptModel, spec: PromptSpec): P
       const messages = document.text === "" ? messagesOf(document.payload.messages) : undefined;
       return messages === undefined ? ofText(textOf(document)) : ofMessages(messages);
     },
+    tokens: (ids) => detokenizer.decode(ids.map((id) => [id])),
     encode: (prompts) => encodeAll(prompts, { plain, special }),
   };
 }

@@ -13,6 +13,8 @@ export interface ArenaLimits {
   /** What all slots may take. */
   readonly memoryBytes: number;
   readonly maximumRows: number;
+  /** Rows that a run of one token for each has at least, with rows of no use where there are fewer. */
+  readonly leastRows: number;
   /** Tokens of the longest row the model takes. */
   readonly contextLength: number;
 }
@@ -27,13 +29,17 @@ export function planArena(tokens: number, limits: ArenaLimits): ArenaShape | und
   const powers = 2 ** Math.ceil(Math.log2(Math.max(leastCapacity, tokens)));
   const roomy = Math.min(powers, Math.max(limits.contextLength, tokens));
   return [roomy, tokens]
-    .map((capacity) => ({ capacity, slots: Math.min(limits.maximumRows, slotsOf(capacity, limits)) }))
-    .find(({ slots }) => slots >= 1);
+    .map((capacity) => ({ capacity, slots: Math.min(mostSlots(limits), slotsOf(capacity, limits)) }))
+    .find(({ slots }) => slots >= limits.leastRows);
 }
 
 /** Bytes of an arena, the staging slot included. */
 export function arenaBytes({ slots, capacity }: ArenaShape, bytesPerToken: number): number {
   return (slots + 1) * capacity * bytesPerToken;
+}
+
+function mostSlots({ maximumRows, leastRows }: ArenaLimits): number {
+  return Math.max(maximumRows, leastRows);
 }
 
 function slotsOf(capacity: number, { memoryBytes, bytesPerToken }: ArenaLimits): number {

@@ -9,6 +9,23 @@ export interface CacheShape {
 /** What a compiled decoder says of its graph. */
 export interface DecoderFacts extends CacheShape {
   readonly vocabularySize: number;
+  /** Rows that a run of one token for each must have, for its bits not to depend on how many there are. */
+  readonly leastRows: number;
+}
+
+/** Ids and pasts of a decode, with rows of no use behind them where there are too few; these are in slots that nobody uses. */
+export function withLeastRows(
+  ids: Int32Array,
+  pasts: Int32Array,
+  { leastRows }: DecoderFacts,
+): { readonly ids: Int32Array; readonly pasts: Int32Array } {
+  if (pasts.length >= leastRows) return { ids, pasts };
+  const longer = (numbers: Int32Array) => {
+    const all = new Int32Array(leastRows);
+    all.set(numbers);
+    return all;
+  };
+  return { ids: longer(ids), pasts: longer(pasts) };
 }
 
 /** How the processor is used. */

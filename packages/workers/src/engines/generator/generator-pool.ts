@@ -81,8 +81,8 @@ export class GeneratorPool implements Generator {
     const lanes = binding === "native" ? (options.lanes ?? 1) || availableParallelism() : 1;
     this.contextLength = model.contextLength;
     this.window = 2 * maximumRows;
-    const { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize } = model;
-    const facts = { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize };
+    const { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize, leastRows } = model;
+    const facts = { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize, leastRows };
     this.settings = {
       decoder: { ...facts, lanes, threads: Math.max(1, Math.floor(availableParallelism() / lanes)), binding },
       tokenizerPath: model.tokenizerPath,

@@ -202,8 +202,11 @@ function scoresOf({ best, logits }: RunScores, row: number, vocabularySize: numb
   return { best: id, ...(own && { logits: own }) };
 }
 
-function tooLong({ tokens, promptIds }: Sequence, { bytesPerToken, memoryBytes }: ArenaLimits): MillraceError {
-  const needed = arenaBytes({ slots: 1, capacity: tokens }, bytesPerToken);
+function tooLong(
+  { tokens, promptIds }: Sequence,
+  { bytesPerToken, memoryBytes, leastRows }: ArenaLimits,
+): MillraceError {
+  const needed = arenaBytes({ slots: leastRows, capacity: tokens }, bytesPerToken);
   const megabytes = (bytes: number) => `${Math.ceil(bytes / 1e6).toLocaleString("en-US")} MB`;
   return new MillraceError("E_ROW_PROMPT", `a prompt of ${promptIds.length} tokens and its answer do not fit`, {
     why: `their keys and values take ${megabytes(needed)}, and ${megabytes(memoryBytes)} are allowed`,

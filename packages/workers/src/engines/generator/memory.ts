@@ -9,7 +9,7 @@ const copiesOfWeights = 2;
 const shareOfFreeMemory = 0.5;
 const mostByDefault = 4 * 2 ** 30;
 
-type Sizes = Pick<CompiledGenerator, "weightBytes" | "cacheBytesPerToken" | "contextLength">;
+type Sizes = Pick<CompiledGenerator, "weightBytes" | "cacheBytesPerToken" | "contextLength" | "leastRows">;
 
 export interface MemoryWishes {
   readonly maximumRows: number;
@@ -24,13 +24,13 @@ export interface MemoryWishes {
  * @throws E_MODEL_TOO_LARGE where not even one short row fits beside the weights, saying how much that takes
  */
 export function planMemory(
-  { weightBytes, cacheBytesPerToken: bytesPerToken, contextLength }: Sizes,
+  { weightBytes, cacheBytesPerToken: bytesPerToken, contextLength, leastRows }: Sizes,
   { maximumRows, cacheBytes, freeBytes = freemem() }: MemoryWishes,
 ): ArenaLimits {
   const free = Math.max(0, freeBytes - copiesOfWeights * weightBytes);
   const memoryBytes = cacheBytes ?? Math.min(mostByDefault, Math.floor(free * shareOfFreeMemory));
-  const limits = { bytesPerToken, memoryBytes, maximumRows, contextLength };
-  const needed = copiesOfWeights * weightBytes + arenaBytes({ slots: 1, capacity: shortRow }, bytesPerToken);
+  const limits = { bytesPerToken, memoryBytes, maximumRows, leastRows, contextLength };
+  const needed = copiesOfWeights * weightBytes + arenaBytes({ slots: leastRows, capacity: shortRow }, bytesPerToken);
   if (memoryBytes <= free && planArena(Math.min(shortRow, contextLength), limits) !== undefined) return limits;
   throw new MillraceError("E_MODEL_TOO_LARGE", "the model does not fit into this machine's memory", {
     why:

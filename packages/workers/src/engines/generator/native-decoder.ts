@@ -1,7 +1,7 @@
 import { type Binding, type DeviceBuffer, Session } from "@millrace/native";
 import type { ArenaShape } from "../decoding/arena.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
-import { cacheNames, type DecoderFacts, type DecoderThreads } from "./decoder-facts.js";
+import { cacheNames, type DecoderFacts, type DecoderThreads, withLeastRows } from "./decoder-facts.js";
 
 /** Over our own binding: keys and values stay where they are, a run works on a view of them, and copies go past JavaScript. */
 export async function nativeDecoder(
@@ -77,7 +77,10 @@ class NativeArena implements Arena {
   }
 
   async decode(ids: Int32Array, pasts: Int32Array, wanted: Wanted): Promise<RunScores> {
-    return this.run({ ids, tokens: 1, pasts, first: 0 }, wanted);
+    const { best, logits } = await this.run({ ...withLeastRows(ids, pasts, this.facts), tokens: 1, first: 0 }, wanted);
+    const rows = pasts.length;
+    const own = logits?.subarray(0, rows * this.facts.vocabularySize);
+    return { best: best.subarray(0, rows), ...(own && { logits: own }) };
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { ArenaShape } from "../decoding/arena.js";
 import { createSession } from "../npm-binding.js";
 import type { LoadedWeights } from "../session.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
-import { cacheNames, type DecoderFacts } from "./decoder-facts.js";
+import { cacheNames, type DecoderFacts, withLeastRows } from "./decoder-facts.js";
 
 interface Opened {
   readonly session: InferenceSession;
@@ -65,7 +65,12 @@ class NpmArena implements Arena {
   }
 
   async decode(ids: Int32Array, pasts: Int32Array, wanted: Wanted): Promise<RunScores> {
-    return this.run(ids, { pasts, first: 0 }, wanted);
+    const { facts } = this.opened;
+    const all = withLeastRows(ids, pasts, facts);
+    const { best, logits } = await this.run(all.ids, { pasts: all.pasts, first: 0 }, wanted);
+    const rows = pasts.length;
+    const own = logits?.subarray(0, rows * facts.vocabularySize);
+    return { best: best.subarray(0, rows), ...(own && { logits: own }) };
   }
 
   async close(): Promise<void> {}
