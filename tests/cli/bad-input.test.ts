@@ -1,8 +1,12 @@
 import { cp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
+import { tinyModelPath } from "../compiler/tiny-models.ts";
 import { type Finished, otherTinyModel, run, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { writeFiles } from "../support/corpus.ts";
+
+/** A model of fewer dimensions than `tinyModel`. */
+const narrowModel = tinyModelPath("dense-tanh");
 
 interface Failure {
   readonly args: readonly string[];
@@ -56,6 +60,7 @@ const failures: readonly Failure[] = [
   preflight("E_MODEL_INVALID", withModel("./no-json"), /config\.json: it is not JSON. Download/),
   preflight("E_STORE_MISSING", ["search", "x", "--store", "nowhere"], /nowhere.*index first/),
   preflight("E_STORE_FINGERPRINT", ["search", "x", "--store", "filled", "--model", otherTinyModel], /as --model/),
+  preflight("E_STORE_FINGERPRINT", ["search", "x", "--store", "filled", "--model", narrowModel], /as --model/),
   preflight("E_STORE_SCHEMA", index("--store", "other-dimension"), /has 16 dimensions.*gives 32/),
   // The model can give 16 dimensions as well, but its graph for them is not the one that the store names.
   preflight("E_STORE_FINGERPRINT", ["search", "x", "--store", "other-dimension"], /another model/),

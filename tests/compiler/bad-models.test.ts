@@ -236,11 +236,11 @@ const cases: readonly Case[] = [
     says: ["2_Dense", "has no weights that can be read"],
   },
   {
-    name: "texts that are cut at their beginning",
+    name: "texts that are cut in the middle",
     damage: (model) =>
-      change(join(model, "tokenizer_config.json"), (values) => ({ ...values, truncation_side: "left" })),
+      change(join(model, "tokenizer_config.json"), (values) => ({ ...values, truncation_side: "middle" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["tokenizer_config.json", 'truncation_side "left" is not supported', "Supported: right."],
+    says: ["tokenizer_config.json", 'truncation_side "middle" is not supported', "Supported: left, right."],
   },
   {
     name: "more dimensions than there are",

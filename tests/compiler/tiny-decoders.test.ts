@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { continueGreedily, emptyPast, joinPasts, openDecoder, type Past, readDecoderGolden, step } from "./decoders.ts";
-import { distance } from "./support.ts";
+import { distance, scale } from "./support.ts";
 
 const cacheDirectory = mkdtempSync(join(tmpdir(), "millrace-decoders-"));
 afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
@@ -27,6 +27,18 @@ describe.each(readdirSync(golden))("tiny decoder %s", (name) => {
       const truth = logits.subarray(wanted * width, (wanted + 1) * width);
       expect(distance(stepped.logits[0] as Float32Array, truth)).toBeLessThan(1e-4);
     }
+  });
+
+  test("gives nearly the same logits in int8", async () => {
+    const decoder = await openDecoder(place, cacheDirectory, { precision: "int8" });
+    const { rows, logits } = readDecoderGolden(place);
+    const { prompt = [] } = rows[1] ?? {};
+    const past = emptyPast(decoder.model, 1, 0);
+    const { logits: rounded } = await step(decoder, past, { ids: [prompt], before: [0] });
+    const truth = logits.subarray(-decoder.model.vocabularySize);
+    const difference = distance(rounded[0] as Float32Array, truth);
+    expect(difference).toBeGreaterThan(1e-4);
+    expect(difference).toBeLessThan(0.05 * scale(truth));
   });
 
   test("gives the same bits to rows alone and together, and nearly the same to prompts whole and in pieces", async () => {

@@ -84,6 +84,17 @@ export function oddPoints(): readonly StoredPoint[] {
   });
 }
 
+/** Points with vectors of unit length, as encoders give them; two are the same. */
+export function formPoints(dimensions: number): readonly StoredPoint[] {
+  return Array.from({ length: 120 }, (_, index) => {
+    const seed = index === 60 ? 59 : index;
+    const values = Array.from({ length: dimensions }, (_, at) => Math.sin(1 + seed * 12.9898 + at * at * 7.233));
+    const length = Math.hypot(...values);
+    const record = recordOf({ id: `${(index * 7919) % 1000}`, title: String(index) });
+    return { record, vector: Float32Array.from(values, (value) => value / length) };
+  });
+}
+
 /** Texts that patterns could go wrong on. */
 export const words = [
   "",

@@ -1,15 +1,32 @@
 import { describe, expect, test } from "@jest/globals";
-import type { PointRecord, Searcher, Sink, StoredPoint } from "@millrace/core";
+import {
+  heldVector,
+  type PointRecord,
+  type Searcher,
+  type Sink,
+  type StoredPoint,
+  type StoreSchema,
+  type VectorForm,
+  type VectorPrecision,
+} from "@millrace/core";
 import { createSearcher, createSink } from "@millrace/workers";
 import fc from "fast-check";
-import { batchOf, oddPoints, schemaOf, searchPoints, toBatch, words } from "./sink-points.ts";
+import { batchOf, formPoints, oddPoints, schemaOf, searchPoints, toBatch, words } from "./sink-points.ts";
 
 /** One place of a store: every call opens it anew. */
 export interface StoreUnderTest {
   readonly sink: () => Sink;
   readonly searcher: () => Searcher;
   readonly isSearchable: boolean;
+  /** Forms of vectors that it does not take. */
+  readonly refuses?: readonly VectorPrecision[];
 }
+
+const smallForms: readonly VectorForm[] = [
+  { precision: "float16" },
+  { precision: "int8", step: 0.02 },
+  { precision: "binary" },
+];
 
 /** What every Sink and Searcher must do. `make` gives a place where there is no store yet. */
 export function describeSink(name: string, make: () => Promise<StoreUnderTest>): void {
@@ -178,6 +195,37 @@ export function describeSink(name: string, make: () => Promise<StoreUnderTest>):
       await fc.assert(property, { numRuns: 12 });
     });
 
+    test.each(smallForms)("holds vectors as $precision, or says what to do instead", async (form) => {
+      const store = await make();
+      const schema = schemaOf({ dimensions: 11, form });
+      if (store.refuses?.includes(form.precision)) {
+        const refusal = { code: "E_CONFIG", message: expect.stringMatching(/\. Use /) };
+        await expect(store.sink().open(schema)).rejects.toMatchObject(refusal);
+        await expect(store.searcher().schema()).rejects.toMatchObject({ code: "E_STORE_MISSING" });
+        return;
+      }
+      const sink = store.sink();
+      await sink.open(schema);
+      const points = formPoints(11);
+      await sink.upsert(toBatch(points));
+      await sink.finish();
+      await sink.close();
+      const searcher = store.searcher();
+      expect((await searcher.schema()).form).toEqual(form);
+      const held = points.map(({ record, vector }) => ({ record, vector: heldVector(form, vector) }));
+      const sorted = held.sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+      const stored = await scanned(searcher);
+      expect(stored).toEqual(sorted);
+      const bits = (point: StoredPoint) => [...new Uint32Array(point.vector.slice().buffer)];
+      expect(stored.map(bits)).toEqual(sorted.map(bits));
+      for (const changes of [{ form: { precision: "float32" } as const }, { fingerprint: "other" }])
+        await expect(store.sink().open({ ...schema, ...changes })).rejects.toMatchObject({
+          code: changes.form === undefined ? "E_STORE_FINGERPRINT" : "E_STORE_SCHEMA",
+        });
+      if (store.isSearchable) await expectSearches(searcher, { name: `${name} of ${form.precision}`, schema, points });
+      await searcher.close();
+    });
+
     test("search is that of the memory store, or refused", async () => {
       const { store, sink } = await opened();
       const reference = createSink(`memory:reference of ${name}`);
@@ -209,6 +257,29 @@ export function describeSink(name: string, make: () => Promise<StoreUnderTest>):
       await sink.close();
     });
   });
+}
+
+interface SearchedPoints {
+  readonly name: string;
+  readonly schema: StoreSchema;
+  readonly points: readonly StoredPoint[];
+}
+
+/** Exact searches find what the memory store finds; others, of signs, the same points as far as they find them. */
+async function expectSearches(searcher: Searcher, { name, schema, points }: SearchedPoints): Promise<void> {
+  const reference = createSink(`memory:reference of ${name}`);
+  await reference.open(schema);
+  await reference.upsert(toBatch(points));
+  const expected = createSearcher(`memory:reference of ${name}`);
+  for (const { vector } of points.slice(0, 12)) {
+    const query = { vector, top: 5, filters: [{ field: "title", pattern: "*" }] };
+    const exact = await expected.search(query);
+    expect(await searcher.search({ ...query, isExact: true })).toEqual(exact);
+    const found = await searcher.search(query);
+    expect(found).toHaveLength(5);
+    if (schema.form?.precision !== "binary") expect(found).toEqual(exact);
+    else expect(found[0]?.score).toBe(exact[0]?.score);
+  }
 }
 
 export async function scanned(searcher: Searcher): Promise<readonly StoredPoint[]> {

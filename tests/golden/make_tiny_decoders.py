@@ -78,6 +78,11 @@ make("llama", transformers.LlamaForCausalLM(transformers.LlamaConfig(**shared)),
 make("llama-tied-linear", transformers.LlamaForCausalLM(transformers.LlamaConfig(**shared | dict(
     head_dim=16, tie_word_embeddings=True, attention_bias=True, mlp_bias=True, eos_token_id=[0, 7],
     rope_parameters=rope(rope_type="linear", factor=4.0)))), dtype=torch.float16)
+make("llama-scaled", transformers.LlamaForCausalLM(transformers.LlamaConfig(**shared | dict(
+    head_dim=16, num_hidden_layers=1, rope_parameters=rope(
+        rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=32)))))
 make("mistral-window", transformers.MistralForCausalLM(transformers.MistralConfig(**shared | dict(head_dim=16, sliding_window=6))))
 make("qwen2", transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**shared | dict(tie_word_embeddings=True))))
 make("qwen3", transformers.Qwen3ForCausalLM(transformers.Qwen3Config(**shared | dict(head_dim=16))))
+make("gpt2", transformers.GPT2LMHeadModel(transformers.GPT2Config(
+    vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=64, bos_token_id=0, eos_token_id=0)))

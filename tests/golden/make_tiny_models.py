@@ -44,11 +44,11 @@ lines = [
 ]
 
 
-def make(name, encoder, *, tokenizer, head, limit=64, dtype=torch.float32, prefix="", **settings):
+def make(name, encoder, *, tokenizer, head, limit=64, dtype=torch.float32, prefix="", side="right", **settings):
     """`head`: modules after the encoder, or none where the directory shall have no modules.json."""
     folder = root / name
     shutil.rmtree(folder, ignore_errors=True)
-    tokenizer = wrap(tokenizer, limit)
+    tokenizer = wrap(tokenizer, limit, side)
     randomize(encoder, dtype)
     encoder.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -95,11 +95,11 @@ def write_golden(folder, model, **encode):
         (folder / junk).unlink(missing_ok=True)
 
 
-def wrap(tokenizer, limit):
+def wrap(tokenizer, limit, side="right"):
     names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
     if tokenizer.token_to_id("[CLS]") is None:
         names = {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=limit, **names)
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=limit, truncation_side=side, **names)
 
 
 def around(tokenizer, single):

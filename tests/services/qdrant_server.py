@@ -24,6 +24,7 @@ INDEX_TYPES = {
     name.lower(): getattr(edge.PayloadSchemaType, name)
     for name in ("Keyword", "Integer", "Float", "Bool", "Datetime", "Text")
 }
+DATATYPES = {name.lower(): getattr(edge.VectorStorageDatatype, name) for name in ("Float32", "Float16", "Uint8")}
 LOCK = threading.RLock()
 COLLECTIONS = {}
 ALIASES_FILE = os.path.join(FOLDER, ".aliases.json")
@@ -49,7 +50,11 @@ class Collection:
             os.makedirs(self.folder)
             self.config = config
             vectors = {
-                key: edge.EdgeVectorParams(size=value["size"], distance=DISTANCES[value["distance"]])
+                key: edge.EdgeVectorParams(
+                    size=value["size"],
+                    distance=DISTANCES[value["distance"]],
+                    datatype=DATATYPES[value.get("datatype") or "float32"],
+                )
                 for key, value in config["vectors"].items()
             }
             self.shard = edge.EdgeShard.create(shard, edge.EdgeConfig(vectors=vectors))

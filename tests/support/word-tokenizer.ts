@@ -5,6 +5,7 @@ export function wordTokenizer(): Tokenizer {
   return {
     digest: "words",
     specialTokens: 2,
+    truncationSide: "right",
     encode: async (texts) => texts.map((text) => Int32Array.of(1, ...spansOf(text).ids, 2)),
     count: async (texts) => texts.map((text) => spansOf(text).ids.length),
     spans: async (texts) => texts.map(spansOf),

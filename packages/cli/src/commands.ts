@@ -37,6 +37,7 @@ const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfi
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
+/** What is read, and what becomes of it in the store. */
 const documents = [
   "include",
   "exclude",
@@ -50,6 +51,7 @@ const documents = [
   "chunkingStrategy",
   "maxTokens",
   "overlap",
+  "vectorPrecision",
   "full",
   "allowEmpty",
 ] as const satisfies readonly SettingKey[];
@@ -257,7 +259,7 @@ export const commands: readonly CommandFacts[] = [
     name: "eval",
     parameters: "<folder>",
     summary: "measure retrieval on a BEIR folder: nDCG@10, recall@100, MRR@10, and speed",
-    settings: [...model, ...encoding, "maxTokens", "documentPrompt", "queryPrompt", ...output],
+    settings: [...model, "vectorPrecision", ...encoding, "maxTokens", "documentPrompt", "queryPrompt", ...output],
     load: () => import("./commands/eval.js"),
   },
   {

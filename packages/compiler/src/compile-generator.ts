@@ -137,7 +137,7 @@ interface Compilation {
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, source, plan, stamp, files, precision, graphBytes } = compilation;
   const architecture = source.config.text("model_type");
-  const checkpoint = await source.openWeights();
+  const checkpoint = await source.openWeights(plan.prefixes);
   try {
     const graph = buildDecoder(architecture, plan, inPrecision(checkpoint, precision));
     const apart = planWeightFiles(graph, graphBytes);

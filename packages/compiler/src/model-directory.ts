@@ -1,6 +1,6 @@
 import { access, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, truncationSides } from "@millrace/core";
 import type { EncoderPlan } from "./architectures/architecture.js";
 import { cutHead, type HeadModule, vectorWidth } from "./heads/head.js";
 import { readHead } from "./heads/read-head.js";
@@ -114,15 +114,16 @@ async function readTokenLimit(directory: string): Promise<number> {
   return limit;
 }
 
-/** The tokenizer must be there, lower-case texts itself where sentence-transformers was told to, and cut their ends. */
+/** The tokenizer must be there, lower-case texts itself where sentence-transformers was told to, and cut one of their ends. */
 async function checkTokenizer(directory: string): Promise<void> {
   const tokenizer = await requireJsonFile(directory, "tokenizer.json");
   const file = await readJsonFile(join(directory, "sentence_bert_config.json"));
   if (file?.values.do_lower_case && !/"lowercase":true|"Lowercase"/.test(JSON.stringify(tokenizer.values.normalizer)))
     throw file.unsupported("do_lower_case", ["false", "true with a tokenizer.json that lower-cases"]);
   const settings = await readJsonFile(join(directory, "tokenizer_config.json"));
-  if (settings !== undefined && settings.text("truncation_side", "right") !== "right")
-    throw settings.unsupported("truncation_side", ["right"]);
+  const side = settings?.text("truncation_side", "right");
+  if (settings !== undefined && !truncationSides.some((known) => known === side))
+    throw settings.unsupported("truncation_side", truncationSides);
 }
 
 const encoderFiles = ["config.json", ...lengthFields.map(([name]) => name), "tokenizer.json"];

@@ -19,7 +19,7 @@ export const chunkingStrategies = ["structure", "truncate"] as const;
 export type ChunkingStrategy = (typeof chunkingStrategies)[number];
 
 export interface Chunking {
-  /** `structure` splits at headings, paragraphs, sentences, then tokens; `truncate` keeps the first `maxTokens` as one chunk. */
+  /** `structure` splits at headings, paragraphs, sentences, then tokens; `truncate` keeps `maxTokens` as one chunk. */
   readonly strategy: ChunkingStrategy;
   /** Tokens in one chunk, special tokens included. */
   readonly maxTokens: number;
@@ -44,12 +44,17 @@ export interface TokenSpans {
   readonly ends: Int32Array;
 }
 
+export const truncationSides = ["left", "right"] as const;
+export type TruncationSide = (typeof truncationSides)[number];
+
 /** The model's own tokenizer, with truncation and padding off. */
 export interface Tokenizer {
   /** Digest of everything that changes an id. */
   readonly digest: string;
   /** Tokens that `encode` adds to every text: such as [CLS] and [SEP], and those of a prompt. */
   readonly specialTokens: number;
+  /** The end of a text that is cut off where it is too long, as the model was trained: of most it is the right one. */
+  readonly truncationSide: TruncationSide;
   /** What `encode` puts before every text, where it does, and the tokenizer without it. */
   readonly prompt?: { readonly text: string; readonly without: Tokenizer };
   /** Ids of each text, special tokens included, not truncated. */

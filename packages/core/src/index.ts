@@ -44,6 +44,8 @@ export {
   chunkingStrategies,
   type Tokenizer,
   type TokenSpans,
+  type TruncationSide,
+  truncationSides,
 } from "./chunk.js";
 
 export { type Device, type DeviceKind, deviceText, type EngineFacts, parseDevice } from "./device.js";
@@ -70,6 +72,26 @@ export type {
   Generator,
   TokenLogprob,
 } from "./generator.js";
+
+export { fromHalves, largestHalf, toHalves } from "./halves.js";
+
+export { cosineSimilarity } from "./similarity.js";
+
+export {
+  formOf,
+  type HeldNumbers,
+  heldCosine,
+  heldLength,
+  heldVector,
+  int8Ranges,
+  packVectors,
+  queryInForm,
+  signsOf,
+  unpackVector,
+  type VectorForm,
+  type VectorPrecision,
+  vectorPrecisions,
+} from "./vector-form.js";
 
 export type { PointBatch, PointRecord, StoredSchema, StoreSchema } from "./point.js";
 
@@ -171,7 +193,5 @@ export {
 export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
 export { generateLayout, layout } from "./layout.js";
-
-export { cosineSimilarity } from "./similarity.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";

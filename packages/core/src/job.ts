@@ -2,6 +2,7 @@ import type { Chunking } from "./chunk.js";
 import type { CollectionSettings } from "./collection.js";
 import type { FieldMapping } from "./format.js";
 import type { StoreSchema } from "./point.js";
+import type { VectorForm } from "./vector-form.js";
 
 /** What to read: a folder, one file, a glob, or a spooled standard input. */
 export interface SourceSpec {
@@ -51,6 +52,8 @@ export interface Job {
   readonly limits: SizeLimits;
   /** Where the points go, such as `lancedb:<folder>` or `qdrant://<host>:<port>/<collection>`; `#<generation>` may follow. */
   readonly store: string;
+  /** How the store holds vectors; as float32 where nothing is said. Batches, caches and kept vectors are float32 always. */
+  readonly form?: VectorForm;
   /** How the store's collection is made, where it is one on a server. */
   readonly collection?: CollectionSettings;
   /** Where plans, batches, vectors, marks and the manifest lie: a folder, `s3://bucket/prefix`. */
@@ -68,9 +71,9 @@ export interface Job {
 }
 
 /** What a store must know of a job's vectors. */
-export function storeSchema({ model, fingerprint }: Job): StoreSchema {
+export function storeSchema({ model, form, fingerprint }: Job): StoreSchema {
   const { dimensions, graph, reference } = model;
-  return { dimensions, distance: "cosine", fingerprint, graph, model: reference };
+  return { dimensions, distance: "cosine", ...(form && { form }), fingerprint, graph, model: reference };
 }
 
 /** Everything that changes a vector; its digest is the job's and the store's fingerprint. */
@@ -82,4 +85,6 @@ export interface FingerprintParts {
   readonly chunking: Chunking;
   /** Version of the chunker's rules: under another one the same settings may cut elsewhere. */
   readonly chunker: number;
+  /** Absent for float32, as in stores that were filled before there were other forms. */
+  readonly form?: VectorForm;
 }

@@ -1,4 +1,5 @@
 import type { Payload } from "./corpus.js";
+import type { VectorForm } from "./vector-form.js";
 
 /** Everything a store keeps about a chunk besides its vector. */
 export interface PointRecord {
@@ -27,6 +28,8 @@ export interface PointBatch {
 export interface StoreSchema {
   readonly dimensions: number;
   readonly distance: "cosine";
+  /** How vectors are held; as float32 where nothing is said. */
+  readonly form?: VectorForm;
   /** Digest of everything that changes a vector: weights, tokenizer, precision, pooling, prompt, chunking. */
   readonly fingerprint: string;
   /** sha256 of the compiled graph: a query must be encoded by the same one. */

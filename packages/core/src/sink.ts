@@ -36,11 +36,11 @@ export interface SearchQuery {
 
 export interface SearchHit {
   readonly record: PointRecord;
-  /** Cosine similarity, −1 to 1. */
+  /** Cosine similarity of the query, in the store's form, with the vector as it is held: −1 to 1. */
   readonly score: number;
 }
 
-/** A stored point with its vector. */
+/** A stored point with its vector, as floats that stand for what is held. */
 export interface StoredPoint {
   readonly record: PointRecord;
   readonly vector: Float32Array;

@@ -9,6 +9,14 @@ export { putBlob, readJson, writeJson } from "./blobs/json.js";
 export { joinWorkFolder, type Lease, type LeaseOptions, leaseS3Folder, leaseWorkFolder } from "./blobs/lease.js";
 export { memoryBlobs } from "./blobs/memory.js";
 export { openBlobs } from "./blobs/open.js";
+export {
+  type ChatMessage,
+  type ChatTemplate,
+  type ChatTemplateSource,
+  openChatTemplate,
+  type RenderOptions,
+} from "./chat/chat-template.js";
+export { compileTemplate, type Render } from "./chat/prompt-template.js";
 export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-chunker.js";
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
@@ -49,6 +57,7 @@ export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
 export { openSession, type SessionOptions } from "./engines/onnx-session.js";
 export type { Session, SessionBinding, SessionShape } from "./engines/session.js";
+export { type StepMeasurement, vectorStep } from "./engines/vector-step.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
@@ -88,7 +97,6 @@ export type {
 export { findModel, listModels, pullModel } from "./models/store.js";
 export { type GroundedPrompt, type GroundedQuestion, groundedPrompt, type Passage } from "./prompts/passages.js";
 export {
-  type ChatMessage,
   createPromptMaker,
   messagesOf,
   type PromptMaker,
@@ -97,6 +105,7 @@ export {
 } from "./prompts/prompt-maker.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
+  checkVectorPrecision,
   createGenerations,
   createSearcher,
   createSink,
@@ -135,7 +144,6 @@ export {
 } from "./steps/reindex.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
-export { compileTemplate, type Render } from "./templates/render-template.js";
 export type { TemporalPlace } from "./temporal/connect.js";
 export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js";

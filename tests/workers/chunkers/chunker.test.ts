@@ -147,13 +147,32 @@ describe.each(testTokenizers())("truncate counted by $name", ({ load }) => {
     );
   });
 
-  test("a long document is cut as a whole one", async () => {
-    const tokenizer = await load();
+  test("keeps the last tokens for a model that cuts texts on the left", async () => {
+    const tokenizer: Tokenizer = { ...(await load()), truncationSide: "left" };
+    await fc.assert(
+      fc.asyncProperty(anyDocuments, fc.integer({ min: 3, max: 40 }), async (document, maxTokens) => {
+        const chunks = await chunksOf(document, { strategy: "truncate", maxTokens, overlap: 0 }, tokenizer);
+        if (document.text.trim() === "") return expect(chunks).toEqual([]);
+        const [ids = new Int32Array()] = await tokenizer.encode([document.text]);
+        const kept = ids.length <= maxTokens ? ids : Int32Array.of(ids[0] ?? 0, ...ids.subarray(1 - maxTokens));
+        expect(chunks).toHaveLength(1);
+        expect(chunks[0]?.tokenIds).toEqual(kept);
+        expect(chunks[0]?.text).toBe(document.text.slice(chunks[0]?.start));
+        if (ids.length <= maxTokens) expect(chunks[0]?.start).toBe(0);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test.each(["right", "left"] as const)("a long document is cut as a whole one, on the %s", async (truncationSide) => {
+    const tokenizer: Tokenizer = { ...(await load()), truncationSide };
     const text = "The chunk of unbreakable heading, ".repeat(2000);
     const [chunk] = await chunksOf(plain(text), { strategy: "truncate", maxTokens: 300, overlap: 0 }, tokenizer);
     const [ids] = await tokenizer.encode([text]);
-    expect(chunk?.tokenIds.subarray(0, 299)).toEqual(ids?.subarray(0, 299));
-    expect(chunk?.tokenIds.at(-1)).toBe(ids?.at(-1));
+    const first = truncationSide === "left" ? 1 : 299;
+    expect(chunk?.tokenIds.subarray(0, first)).toEqual(ids?.subarray(0, first));
+    expect(chunk?.tokenIds.subarray(first)).toEqual(ids?.subarray(first - 300));
+    expect(text.slice(chunk?.start, chunk?.end)).toBe(chunk?.text);
   });
 });
 

@@ -38,7 +38,8 @@ if (qdrant === undefined) {
 
   describeSink("qdrant", async () => {
     const uri = newUri();
-    return { sink: () => createSink(uri), searcher: () => createSearcher(uri), isSearchable: true };
+    const refuses = ["int8", "binary"] as const;
+    return { sink: () => createSink(uri), searcher: () => createSearcher(uri), isSearchable: true, refuses };
   });
 
   describeGenerations("qdrant", async () => newUri());

@@ -119,11 +119,11 @@ interface Rate {
   readonly engine: EngineFacts;
 }
 
-async function rateOf({ settings }: CommandContext, { model, encoder }: OpenJob): Promise<Rate> {
+async function rateOf({ settings }: CommandContext, { job, model, encoder }: OpenJob): Promise<Rate> {
   const { engine } = encoder;
   const known = await knownRate(settings.cacheDirectory, model.compiled.graphDigest);
   if (known !== undefined) return { tokensPerSecond: known, origin: "an earlier run", engine };
-  return { tokensPerSecond: await measureRate(encoder, model), origin: "a short trial", engine };
+  return { tokensPerSecond: await measureRate(encoder, model, job.chunking), origin: "a short trial", engine };
 }
 
 interface PlanView {

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { CollectionSettings, Job, Source, SourceSpec } from "@millrace/core";
+import type { Chunking, CollectionSettings, Job, Source, SourceSpec, VectorForm } from "@millrace/core";
 import {
   checkChunking,
+  checkVectorPrecision,
   chunkerVersion,
   fingerprintOf,
   jobIdOf,
@@ -13,6 +14,7 @@ import {
   spooledUri,
   spoolStandardInput,
   storeUri,
+  vectorStep,
   workName,
   workPlace,
 } from "@millrace/workers";
@@ -20,7 +22,7 @@ import { resolvePath } from "../config/paths.js";
 import type { Settings } from "../config/settings.js";
 import { parsePayloadIndex } from "../config/values.js";
 import { checkPrecision } from "./device.js";
-import { type OpenModel, openModel, type Say, withDocumentPrompt } from "./model.js";
+import { type OpenModel, openEncoder, openModel, type Say, withDocumentPrompt } from "./model.js";
 
 /** What a job is made of. */
 export interface JobRequest {
@@ -72,16 +74,14 @@ export async function describeJob(
 ): Promise<DescribedJob> {
   const model = await withDocumentPrompt(await openModel(settings, settings.model, say), settings.documentPrompt);
   const { compiled, tokenizer, installed } = model;
-  const chunking = {
-    strategy: settings.chunkingStrategy,
-    maxTokens: Math.min(settings.maxTokens ?? compiled.maxTokens, compiled.maxTokens),
-    overlap: settings.overlap,
-  };
+  const chunking = chunkingOf(settings, compiled.maxTokens);
   checkChunking(tokenizer, chunking);
   const { precision } = compiled;
   checkPrecision(precision, settings);
   const corpus = settings.corpus ?? uri;
   const store = storeUri(settings.store);
+  checkVectorPrecision(store, settings.vectorPrecision);
+  const form = await vectorFormOf(model, settings, say);
   const job: Job = {
     corpus,
     source: spec,
@@ -101,6 +101,7 @@ export async function describeJob(
       ...(tokenizer.prompt && { prompt: tokenizer.prompt.text }),
     },
     store,
+    ...form,
     ...(parseStoreUri(store).driver.startsWith("qdrant") ? { collection: collectionOf(settings) } : {}),
     work: await workOf(settings.work, { corpus, store }),
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
@@ -113,9 +114,28 @@ export async function describeJob(
       precision,
       chunking,
       chunker: chunkerVersion,
+      ...form,
     }),
   };
   return { job, model, source };
+}
+
+/** One vector for thousands of tokens finds little of what they say, however many a model takes. */
+const usualChunkTokens = 512;
+
+/** A text that is cut instead keeps as much as the model takes. */
+function chunkingOf({ chunkingStrategy: strategy, maxTokens, overlap }: Settings, limit: number): Chunking {
+  const usual = strategy === "truncate" ? limit : usualChunkTokens;
+  return { strategy, maxTokens: Math.min(maxTokens ?? usual, limit), overlap };
+}
+
+/** The form that is asked for; nothing for float32, which is every store's that says nothing. */
+async function vectorFormOf(model: OpenModel, settings: Settings, say: Say): Promise<{ readonly form?: VectorForm }> {
+  const { vectorPrecision: precision } = settings;
+  if (precision === "float32") return {};
+  if (precision !== "int8") return { form: { precision } };
+  const encoder = () => openEncoder(model, settings, say);
+  return { form: { precision, step: await vectorStep({ ...model, model: model.compiled, encoder }) } };
 }
 
 /** A job goes on where what its store holds was made: another generation has a work folder of its own. */

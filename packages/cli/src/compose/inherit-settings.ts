@@ -1,4 +1,4 @@
-import type { Job } from "@millrace/core";
+import { formOf, type Job } from "@millrace/core";
 import { type InheritedSetting, inheritedSettings, inheritedWithModel } from "../config/inherited.js";
 import type { Settings } from "../config/settings.js";
 import type { LoadedSettings } from "../config.js";
@@ -29,6 +29,7 @@ function settingsOf(job: Job): Partial<Pick<Settings, InheritedSetting>> {
     precision: model.precision,
     documentPrompt: model.prompt ?? "",
     dimensions: model.dimensions,
+    vectorPrecision: formOf(job).precision,
     chunkingStrategy: chunking.strategy,
     maxTokens: chunking.maxTokens,
     overlap: chunking.overlap,

@@ -147,9 +147,13 @@ export async function installedModels(settings: Settings): Promise<readonly Inst
   return listModels(modelStore(settings, () => {}));
 }
 
-/** Tokens per second of a short trial with rows of half the model's length. */
-export async function measureRate(encoder: LazyEncoder, { compiled }: OpenModel): Promise<number> {
-  const length = Math.max(1, Math.floor(compiled.maxTokens / 2));
+/** Tokens per second of a short trial with rows of half a chunk's length. */
+export async function measureRate(
+  encoder: LazyEncoder,
+  { compiled }: OpenModel,
+  { maxTokens }: Job["chunking"],
+): Promise<number> {
+  const length = Math.max(1, Math.floor(maxTokens / 2));
   const row = Int32Array.from({ length }, (_, position) => (position * 7919 + 101) % compiled.vocabularySize);
   const rows = Array.from({ length: trialRows }, () => row);
   await encodeRows(encoder, rows.slice(0, 4));

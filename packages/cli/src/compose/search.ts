@@ -59,7 +59,11 @@ interface ModelOfGraph {
 
 /** Opens the model in the precision that a store was filled with, whatever is set. @throws E_STORE_FINGERPRINT */
 async function openModelOfGraph(settings: Settings, { reference, graph, say }: ModelOfGraph): Promise<OpenModel> {
-  const model = await openModel(settings, reference, say);
+  const model = await openModel(settings, reference, say).catch(async (error: unknown) => {
+    if (!(error instanceof MillraceError) || error.code !== "E_CONFIG") throw error;
+    // What opens as it is, and not with as many dimensions as the store has, is another model.
+    throw otherModel(await openModel({ ...settings, dimensions: undefined }, reference, say), graph);
+  });
   if (model.compiled.graphDigest === graph) return model;
   for (const precision of precisions) {
     if (precision === model.compiled.precision) continue;
@@ -67,8 +71,11 @@ async function openModelOfGraph(settings: Settings, { reference, graph, say }: M
     const other = await openModel({ ...settings, precision }, reference, say).catch(() => undefined);
     if (other?.compiled.graphDigest === graph) return other;
   }
-  const { compiled, installed } = model;
-  throw new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
+  throw otherModel(model, graph);
+}
+
+function otherModel({ compiled, installed }: OpenModel, graph: string): MillraceError {
+  return new MillraceError("E_STORE_FINGERPRINT", `the store was filled with another model than ${installed.name}`, {
     why: `its graph is ${graph.slice(0, 12)}…, this one's ${compiled.graphDigest.slice(0, 12)}…`,
     fix: "Give the model it was filled with as --model.",
   });

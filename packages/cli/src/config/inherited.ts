@@ -27,6 +27,7 @@ export const inheritedSettings = [
   "onnxFile",
   "precision",
   "dimensions",
+  "vectorPrecision",
   "documentPrompt",
   "chunkingStrategy",
   "maxTokens",

@@ -1,4 +1,11 @@
-import { chunkingStrategies, payloadIndexTypes, precisionChoices, quantizations, residences } from "@millrace/core";
+import {
+  chunkingStrategies,
+  payloadIndexTypes,
+  precisionChoices,
+  quantizations,
+  residences,
+  vectorPrecisions,
+} from "@millrace/core";
 import { z } from "zod";
 import { generatingSettings } from "./generating-settings.js";
 import { type Setting, setting } from "./setting.js";
@@ -235,6 +242,14 @@ export const settings = {
     flag: "--dimensions <n>",
     env: ["MILLRACE_DIMENSIONS"],
   }),
+  vectorPrecision: setting({
+    group: "model",
+    doc: "What the store holds of each number of a vector: float32, float16, int8, or binary, which is one bit; what it cannot hold is refused",
+    schema: z.enum(vectorPrecisions),
+    default: "float32",
+    flag: "--vector-precision <format>",
+    env: ["MILLRACE_VECTOR_PRECISION"],
+  }),
   onnxFile: setting({
     group: "model",
     doc: "Exported graph of the model directory to use in place of its safetensors; by default onnx/model.onnx where it has none",
@@ -347,7 +362,7 @@ export const settings = {
 
   chunkingStrategy: setting({
     group: "chunking",
-    doc: "structure splits at headings, paragraphs and sentences; truncate keeps the beginning",
+    doc: "structure splits at headings, paragraphs and sentences; truncate keeps the beginning, or the end where the model cuts texts on the left",
     schema: z.enum(chunkingStrategies),
     default: "structure",
     path: "chunking.strategy",
@@ -356,7 +371,7 @@ export const settings = {
   }),
   maxTokens: setting({
     group: "chunking",
-    doc: "Most tokens in a chunk, special tokens included; by default as many as the model takes",
+    doc: "Most tokens in a chunk, special tokens included, up to what the model takes; by default 512, and for truncate all of that",
     schema: positive.optional(),
     default: undefined,
     example: 256,

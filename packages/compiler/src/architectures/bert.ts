@@ -3,6 +3,7 @@ import type { JsonFile } from "../json.js";
 import type { Weights } from "../weights/checkpoint.js";
 import { plusFirstRow, rowsFrom } from "../weights/transforms.js";
 import type { EncoderPlan } from "./architecture.js";
+import { planJinaBert } from "./jina-bert.js";
 import { readActivation, readHeads } from "./layers.js";
 import { addEmbeddings, addPostNormLayers, affine, type PostNormConfig, type PostNormNames } from "./post-norm.js";
 
@@ -16,6 +17,7 @@ interface BertConfig extends PostNormConfig {
 
 /** BERT as Devlin et al. have it: learned absolute positions, layer norm after each residual. */
 export function planBert(file: JsonFile): EncoderPlan {
+  if (file.values.position_embedding_type === "alibi") return planJinaBert(file);
   return planBertLike(file, { prefixes: ["bert."], firstPosition: 0 });
 }
 
@@ -42,7 +44,7 @@ export function planBertLike(file: JsonFile, { prefixes, firstPosition }: BertFa
 
 function readConfig(file: JsonFile, firstPosition: number): BertConfig {
   if (file.text("position_embedding_type", "absolute") !== "absolute")
-    throw file.unsupported("position_embedding_type", ["absolute"]);
+    throw file.unsupported("position_embedding_type", ["absolute", "alibi"]);
   for (const field of ["is_decoder", "add_cross_attention"])
     if (file.values[field]) throw file.unsupported(field, ["false"]);
   const positions = file.count("max_position_embeddings");
@@ -79,10 +81,11 @@ function buildBert({ graph, weights, config }: Build, ids: string): string {
     norm: affine(weights, "embeddings.LayerNorm", [hidden]),
     epsilon,
   });
-  return addPostNormLayers({ graph, weights, config }, states, layerNames);
+  return addPostNormLayers({ graph, weights, config }, states, bertLayerNames);
 }
 
-function layerNames(layer: number): PostNormNames {
+/** Names of a layer's tensors. */
+export function bertLayerNames(layer: number): PostNormNames {
   const name = `encoder.layer.${layer}`;
   return {
     query: `${name}.attention.self.query`,

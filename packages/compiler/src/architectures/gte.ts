@@ -5,7 +5,7 @@ import { plusFirstRow, rowsFrom } from "../weights/transforms.js";
 import type { EncoderPlan } from "./architecture.js";
 import { addNorm, addWordStates, type Linear, readActivation, readHeads } from "./layers.js";
 import { affine } from "./post-norm.js";
-import { type Rotary, readRotary } from "./rotary.js";
+import { plainRotary, type Rotary, readRotary } from "./rotary.js";
 import { addRotaryPostNormLayer, type RotaryPostNormConfig, type RotaryPostNormLayer } from "./rotary-post-norm.js";
 
 interface GteConfig extends RotaryPostNormConfig {
@@ -66,7 +66,7 @@ function readScaledRotary(file: JsonFile, width: number): Rotary {
   const { factor } = scaling;
   if (typeof factor !== "number" || !(factor > 0) || (scaling.mixed_b ?? null) !== null)
     throw file.unsupported("rope_scaling", ['{"type": "ntk", "factor": a number above 0}']);
-  return { theta: file.positive("rope_theta", 10_000) * factor, factor: factor ** (2 / width) };
+  return plainRotary(file.positive("rope_theta", 10_000) * factor, factor ** (2 / width));
 }
 
 interface Build {

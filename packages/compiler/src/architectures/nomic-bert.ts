@@ -5,7 +5,7 @@ import { plusFirstRow, rowsFrom } from "../weights/transforms.js";
 import type { EncoderPlan } from "./architecture.js";
 import { addNorm, addWordStates, type Linear, readActivation, readHeads } from "./layers.js";
 import { affine } from "./post-norm.js";
-import { readRotary } from "./rotary.js";
+import { plainRotary, readRotary } from "./rotary.js";
 import { addRotaryPostNormLayer, type RotaryPostNormConfig, type RotaryPostNormLayer } from "./rotary-post-norm.js";
 
 interface NomicBertConfig extends RotaryPostNormConfig {
@@ -74,7 +74,7 @@ function readOwnConfig(file: JsonFile): NomicBertConfig {
     positions: Math.min(file.count("n_positions"), file.positive("max_trained_positions", 2048)),
     segments: file.count("type_vocab_size"),
     vocabulary: file.count("vocab_size"),
-    rotary: { theta: file.positive("rotary_emb_base", 10_000), factor: 1 },
+    rotary: plainRotary(file.positive("rotary_emb_base", 10_000)),
   };
 }
 

@@ -12,13 +12,16 @@ export interface PostNormConfig {
   readonly epsilon: number;
 }
 
-/** Names of a layer's tensors, without `.weight` and `.bias`. */
-export interface PostNormNames {
+/** Names of a layer's tensors, without `.weight` and `.bias`, up to its feed-forward. */
+export interface PostNormAttentionNames {
   readonly query: string;
   readonly key: string;
   readonly value: string;
   readonly mixed: string;
   readonly attentionNorm: string;
+}
+
+export interface PostNormNames extends PostNormAttentionNames {
   readonly inner: string;
   readonly outer: string;
   readonly outputNorm: string;
@@ -41,20 +44,21 @@ export function addPostNormLayers(
   let current = states;
   for (let layer = 0; layer < build.config.layers; layer += 1) {
     const names = namesOf(layer);
-    const attended = addAttention(build, { states: current, name: `layer.${layer}.attention`, names });
+    const attended = addPostNormAttention(build, { states: current, name: `layer.${layer}.attention`, names });
     current = addFeedForward(build, { states: attended, name: `layer.${layer}.feed-forward`, names });
   }
   return current;
 }
 
-interface Part {
+export interface PostNormPart<Names = PostNormAttentionNames> {
   readonly states: string;
   /** What the names of its nodes begin with. */
   readonly name: string;
-  readonly names: PostNormNames;
+  readonly names: Names;
 }
 
-function addAttention(build: PostNormBuild, { states, name, names }: Part): string {
+/** LayerNorm(states + attention): [batch, sequence, hidden] → the same. */
+export function addPostNormAttention(build: PostNormBuild, { states, name, names }: PostNormPart): string {
   const { graph, weights, config, scoreBias } = build;
   const { hidden, heads, epsilon } = config;
   const parts = [names.query, names.key, names.value].map((part) => affine(weights, part, [hidden, hidden]));
@@ -66,7 +70,10 @@ function addAttention(build: PostNormBuild, { states, name, names }: Part): stri
   return addResidualNorm(graph, `${name}.norm`, { input, residual: states, epsilon, ...norm });
 }
 
-function addFeedForward({ graph, weights, config }: PostNormBuild, { states, name, names }: Part): string {
+function addFeedForward(
+  { graph, weights, config }: PostNormBuild,
+  { states, name, names }: PostNormPart<PostNormNames>,
+): string {
   const { hidden, intermediate, activation, epsilon } = config;
   const inner = affine(weights, names.inner, [intermediate, hidden]);
   const widened = addLinear(graph, `${name}.inner`, { input: states, ...inner });

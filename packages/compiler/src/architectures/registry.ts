@@ -1,30 +1,44 @@
 import type { JsonFile } from "../json.js";
+import { planAlbert } from "./albert.js";
 import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
 import { planDistilbert } from "./distilbert.js";
 import { planDpr } from "./dpr.js";
+import { planElectra } from "./electra.js";
+import { planEuroBert } from "./eurobert.js";
 import { planGemma3 } from "./gemma3.js";
 import { planGte } from "./gte.js";
+import { planLlama } from "./llama.js";
+import { planMistral } from "./mistral.js";
 import { planModernBert } from "./modernbert.js";
 import { planMpnet } from "./mpnet.js";
 import { planNomicBert } from "./nomic-bert.js";
-import { planQwen3 } from "./qwen3.js";
+import { planQwen2, planQwen3 } from "./qwen3.js";
 import { planRoberta } from "./roberta.js";
+import { planT5 } from "./t5.js";
 
 /** By the `model_type` of config.json. */
 const architectures: Readonly<Record<string, Architecture>> = {
+  albert: planAlbert,
   bert: planBert,
   camembert: planRoberta,
   distilbert: planDistilbert,
   dpr: planDpr,
+  electra: planElectra,
+  eurobert: planEuroBert,
   gemma3_text: planGemma3,
   gte: planGte,
+  llama: planLlama,
+  mistral: planMistral,
   modernbert: planModernBert,
   mpnet: planMpnet,
+  mt5: planT5,
   new: planGte,
   nomic_bert: planNomicBert,
+  qwen2: planQwen2,
   qwen3: planQwen3,
   roberta: planRoberta,
+  t5: planT5,
   "xlm-roberta": planRoberta,
 };
 

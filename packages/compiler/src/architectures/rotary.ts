@@ -1,11 +1,14 @@
 import { bytesOf, type GraphBuilder, microsoft } from "../graph/builder.js";
+import { addSize } from "../graph/versions.js";
 import { isRecord, JsonFile } from "../json.js";
+import { plainFrequencies, type RopeType, readRopeType } from "./rope-types.js";
 
 /** Rotary position embedding: pairs of a head's floats are turned by an angle that grows with the token's position. */
-export interface Rotary {
-  readonly theta: number;
-  /** Every angle is divided by it. */
-  readonly factor: number;
+export type Rotary = RopeType;
+
+/** Turned by theta alone, every angle divided by the factor. */
+export function plainRotary(theta: number, factor = 1): Rotary {
+  return { frequencies: plainFrequencies(theta, factor), scale: 1 };
 }
 
 /**
@@ -16,17 +19,24 @@ export function readRotary(
   file: JsonFile,
   { kind, thetaField = "rope_theta", theta, isScaled = true }: RotaryPlace,
 ): Rotary {
-  const { rope_parameters: parameters, rope_scaling } = file.values;
+  const { rope_parameters: parameters, rope_scaling, partial_rotary_factor } = file.values;
   const scaling = isScaled ? rope_scaling : undefined;
   const own = isRecord(parameters) && kind !== undefined && kind in parameters ? parameters[kind] : parameters;
-  const values = { ...(isRecord(scaling) && scaling), ...(isRecord(own) && own) };
-  const settings = new JsonFile(file.path, { rope_type: values.type, ...values });
-  const type = settings.text("rope_type", "default");
-  if (type !== "default" && type !== "linear") throw settings.unsupported("rope_type", ["default", "linear"]);
-  return {
-    theta: settings.positive("rope_theta", file.positive(thetaField, theta)),
-    factor: type === "linear" ? settings.positive("factor", 1) : 1,
+  const values: Readonly<Record<string, unknown>> = {
+    partial_rotary_factor,
+    ...(isRecord(scaling) && scaling),
+    ...(isRecord(own) && own),
   };
+  const settings = new JsonFile(file.path, { rope_type: values.type, ...values });
+  if ((settings.values.partial_rotary_factor ?? 1) !== 1) throw settings.unsupported("partial_rotary_factor", ["1"]);
+  const positions = file.count("max_position_embeddings");
+  const trained = settings.positive("original_max_position_embeddings", positions);
+  return readRopeType({
+    settings,
+    theta: settings.positive("rope_theta", file.positive(thetaField, theta)),
+    positions,
+    original: file.positive("original_max_position_embeddings", trained),
+  });
 }
 
 /** Where a configuration says how positions are turned. */
@@ -61,35 +71,51 @@ export interface RotarySpec extends Rotary {
 
 /** Turns each head's floats by their token's position: [batch, sequence, heads × width] → the same. */
 export function addRotary(graph: GraphBuilder, name: string, input: string, spec: RotarySpec): string {
-  const inputs = [input, graph.integers("rotary.first", [0]), ...addRotaryTables(graph, spec)];
+  const inputs = [input, addFirstRow(graph, name, input, spec), ...addRotaryTables(graph, spec)];
   const attributes = { num_heads: { int: spec.heads } };
   return graph.node(name, "RotaryEmbedding", { domain: microsoft, inputs, attributes });
 }
 
+/** What the tables are made of. */
+export type RotaryTables = Omit<RotarySpec, "heads">;
+
 /** Cosines and sines of every position's angles: two tables of [positions, width / 2]. */
-export function addRotaryTables(graph: GraphBuilder, spec: Omit<RotarySpec, "heads">): readonly string[] {
-  const { table, width, positions } = spec;
+export function addRotaryTables(graph: GraphBuilder, spec: RotaryTables): readonly string[] {
+  const { table, width, positions, long } = spec;
+  const rows = long === undefined ? positions : long.after + positions;
   return (["cos", "sin"] as const).map((part) =>
     graph.constant({
       name: `${table}.${part}`,
       type: "float32",
-      shape: [positions, width / 2],
+      shape: [rows, width / 2],
       load: async () => bytesOf(turns(spec, Math[part])),
     }),
   );
 }
 
+/** The row of a text's first token: int64 [1]. Rows for long texts come after those for short ones. */
+function addFirstRow(graph: GraphBuilder, name: string, input: string, { long }: RotarySpec): string {
+  const first = graph.integers("rotary.first", [0]);
+  if (long === undefined) return first;
+  const length = addSize(graph, `${name}.length`, { input, axis: 1 });
+  const isLong = [length, graph.integers("rotary.least-long", [long.after + 1])];
+  const condition = graph.node(`${name}.is-long`, "GreaterOrEqual", { inputs: isLong });
+  const inputs = [condition, graph.integers("rotary.first-long", [long.after]), first];
+  return graph.node(`${name}.first`, "Where", { inputs });
+}
+
 /** In float32 at each step, as PyTorch computes them: at large positions the angles would differ otherwise. */
-function turns(
-  { theta, factor, width, positions }: Omit<RotarySpec, "heads">,
-  turn: (angle: number) => number,
-): Float32Array {
-  const half = width / 2;
-  const frequencies = Float32Array.from({ length: half }, (_, pair) => {
-    const frequency = Math.fround(1 / Math.fround(theta ** Math.fround((2 * pair) / width)));
-    return frequency / factor;
-  });
-  return Float32Array.from({ length: positions * half }, (_, at) =>
-    turn(Math.fround(Math.floor(at / half) * (frequencies[at % half] as number))),
-  );
+function turns(spec: RotaryTables, turn: (angle: number) => number): Float32Array {
+  const { width, positions, scale, frequencies, long } = spec;
+  const short = long === undefined ? positions : long.after;
+  const values = new Float32Array((short + (long === undefined ? 0 : positions)) * (width / 2));
+  const fill = (from: number, angles: Float32Array) => {
+    for (let at = from; at < values.length; at += 1) {
+      const position = Math.floor((at - from) / angles.length);
+      values[at] = scale * turn(Math.fround(position * (angles[at % angles.length] as number)));
+    }
+  };
+  fill(0, frequencies(width));
+  if (long !== undefined) fill(short * (width / 2), long.frequencies(width));
+  return values;
 }

@@ -11,7 +11,7 @@ export interface RotaryHeads {
 
 export interface CachedAttentionSpec {
   readonly layer: number;
-  /** [rows, tokens, heads × width]. */
+  /** [rows, tokens, heads × width]; keys and values follow it along the last axis where they are "". */
   readonly query: string;
   /** [rows, tokens, keyHeads × width]. */
   readonly key: string;

@@ -1,3 +1,4 @@
+import { MillraceError } from "@millrace/core";
 import {
   addGatedFeedForward,
   addLinear,
@@ -110,7 +111,7 @@ function readConfig(file: JsonFile, family: Family): LlamaConfig {
     vocabulary: file.count("vocab_size"),
     layers,
     window: layers.includes("sliding_attention") ? file.count("sliding_window") : Number.POSITIVE_INFINITY,
-    rotary: readRotary(file, { theta: 10_000 }),
+    rotary: readWholeRotary(file),
     isInterleaved: file.values.rope_interleaved === true,
     hasInputBias: family.hasInputBias ?? hasBias,
     hasOutputBias: hasBias,
@@ -118,6 +119,14 @@ function readConfig(file: JsonFile, family: Family): LlamaConfig {
     hasHeadNorms: family.hasHeadNorms ?? false,
     isTied: typeof file.values.tie_word_embeddings === "boolean" ? file.values.tie_word_embeddings : undefined,
   };
+}
+
+/** Keys lie in the cache as they were turned, so that a row cannot be turned otherwise once it is long. */
+function readWholeRotary(file: JsonFile): Rotary {
+  const rotary = readRotary(file, { theta: 10_000 });
+  if (rotary.long === undefined) return rotary;
+  const why = "its positions are turned otherwise in long texts, and keys are kept as they were turned";
+  throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${file.path}`, { why });
 }
 
 interface Build {

@@ -1,9 +1,11 @@
 import type { JsonFile } from "../json.js";
 import type { DecoderArchitecture, DecoderPlan } from "./decoder.js";
+import { planGpt2 } from "./gpt2.js";
 import { planLlama, planMistral, planQwen2, planQwen3Decoder } from "./llama.js";
 
 /** By the `model_type` of config.json. */
 const architectures: Readonly<Record<string, DecoderArchitecture>> = {
+  gpt2: planGpt2,
   llama: planLlama,
   mistral: planMistral,
   qwen2: planQwen2,

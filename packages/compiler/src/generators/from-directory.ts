@@ -25,7 +25,7 @@ export async function readDirectorySource(path: string): Promise<GeneratorSource
     defaults: defaultsOf(generation),
     chatTemplate: await readTemplate(path, tokenizer),
     specialTokens: specialTokensOf(tokenizer),
-    openWeights: () => openCheckpoint(path, ["model."]),
+    openWeights: (prefixes) => openCheckpoint(path, prefixes),
   };
 }
 

@@ -14,8 +14,8 @@ export interface GeneratorSource extends FilesPlace {
   readonly chatTemplate: string | undefined;
   /** Spellings of special tokens by transformers' names for them, such as `bos_token`, which templates refer to. */
   readonly specialTokens: Readonly<Record<string, string>>;
-  /** Opens the weights, named as transformers names them. */
-  openWeights(): Promise<Checkpoint>;
+  /** Opens the weights, named as transformers names them, less what their names may begin with. */
+  openWeights(prefixes: readonly string[]): Promise<Checkpoint>;
 }
 
 /** A tokenizer.json that is there, or what makes the content of one. */

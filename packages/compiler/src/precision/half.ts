@@ -1,7 +1,6 @@
-import { MillraceError } from "@millrace/core";
+import { largestHalf, MillraceError, toHalves } from "@millrace/core";
 import { bytesOf, type Constant, type Graph, type GraphNode } from "../graph/builder.js";
 import { elementTypes } from "../graph/schema.js";
-import { largestHalf, toHalves } from "../weights/dtypes.js";
 import { nodeOf } from "./rewrite.js";
 
 /**

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type GenerateJob, generateLayout, type TextsRef } from "@millrace/core";
 import { openTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob } from "../blobs/json.js";
@@ -17,7 +18,7 @@ export async function writeAnswers(
     await blobs.put(generateLayout.answers(shard, index), lines(rows.map((row) => answerLine(row, job.sequences))));
     return;
   }
-  const { responses, failures } = await openAiLines(rows, { model: job.model.reference, prompts });
+  const { responses, failures } = await openAiLines(rows, { model: basename(job.model.reference), prompts });
   await blobs.put(generateLayout.failures(shard, index), lines(failures));
   await blobs.put(generateLayout.answers(shard, index), lines(responses));
 }

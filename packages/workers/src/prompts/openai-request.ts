@@ -8,8 +8,9 @@ import {
   type Payload,
 } from "@millrace/core";
 import type { RowWishes } from "../arrow/prompt-file.js";
+import type { ChatMessage } from "../chat/chat-template.js";
 import { decodingProblem } from "../engines/decoding/check.js";
-import { type ChatMessage, messagesOf } from "./prompt-maker.js";
+import { messagesOf } from "./prompt-maker.js";
 
 /** One line of an OpenAI batch file: what to answer, and how. */
 export interface OpenAiRequest {

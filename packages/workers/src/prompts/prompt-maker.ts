@@ -1,13 +1,8 @@
 import { type Document, type Json, MillraceError, type PromptSpec, type Tokenizer } from "@millrace/core";
-import { compileTemplate, type Render } from "../templates/render-template.js";
+import { type ChatMessage, openChatTemplate } from "../chat/chat-template.js";
+import { compileTemplate, type Render } from "../chat/prompt-template.js";
 import { loadDetokenizer } from "../tokenize/load-detokenizer.js";
 import { loadTokenizer } from "../tokenize/load-tokenizer.js";
-
-/** One turn of a conversation, as OpenAI's API and chat templates have it. */
-export interface ChatMessage {
-  readonly role: string;
-  readonly content: string;
-}
 
 /** A prompt's text, and whether it holds the special tokens it begins with already. */
 export interface PromptText {
@@ -38,14 +33,17 @@ export interface PromptMaker {
 /** @throws E_CONFIG for a template that is none, E_USAGE where chats are asked for of a model without a chat template */
 export async function createPromptMaker(model: PromptModel, spec: PromptSpec): Promise<PromptMaker> {
   const { tokenizerPath, chatTemplate, specialTokens } = model;
-  const chat = chatTemplate === undefined ? undefined : compileTemplate(chatTemplate, "the model's chat template");
+  const chat =
+    chatTemplate === undefined
+      ? undefined
+      : openChatTemplate({ template: chatTemplate, specialTokens, now: new Date() });
   if (spec.isChat && chat === undefined) {
     throw new MillraceError("E_USAGE", "the model is no chat model", {
       why: "it has no chat template",
       fix: "Leave --chat and --system out, or name a model that was made for chats.",
     });
   }
-  const template = spec.template === undefined ? undefined : compileTemplate(spec.template, "the template");
+  const template = spec.template === undefined ? undefined : compileTemplate(spec.template);
   const plain = await loadTokenizer(tokenizerPath, { hasSpecialTokens: false });
   const special = await loadTokenizer(tokenizerPath);
   const detokenizer = await loadDetokenizer(tokenizerPath);
@@ -55,8 +53,7 @@ export async function createPromptMaker(model: PromptModel, spec: PromptSpec): P
         fix: "Give the whole prompt as text, or name a model that was made for chats.",
       });
     }
-    const values = { ...specialTokens, messages, add_generation_prompt: true };
-    return { text: chat(values), hasSpecialTokens: true };
+    return { text: chat.render(messages), hasSpecialTokens: true };
   };
   const ofText = (text: string): PromptText => {
     if (!spec.isChat) return { text, hasSpecialTokens: false };

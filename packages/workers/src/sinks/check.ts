@@ -1,10 +1,10 @@
-import { MillraceError, type PointBatch, type SearchQuery, type StoreSchema } from "@millrace/core";
+import { formOf, MillraceError, type PointBatch, type SearchQuery, type StoreSchema } from "@millrace/core";
 
 /** Compares what a store was made with to what is to be written. @throws E_STORE_SCHEMA, E_STORE_FINGERPRINT */
 export function checkSchema(stored: StoreSchema, wanted: StoreSchema, place: string): void {
-  if (stored.dimensions !== wanted.dimensions || stored.distance !== wanted.distance) {
+  if (kind(stored) !== kind(wanted)) {
     const why = `${place} has ${kind(stored)}, the model gives ${kind(wanted)}`;
-    const fix = `Use the model it was made with (${stored.model}), another --store, or reindex, which exchanges what it holds`;
+    const fix = `Use the model it was made with (${stored.model}) and its --vector-precision, another --store, or reindex, which exchanges what it holds`;
     throw new MillraceError("E_STORE_SCHEMA", "the store was made for other vectors", { why, fix });
   }
   if (stored.fingerprint !== wanted.fingerprint) {
@@ -42,5 +42,6 @@ export function opened<Value>(value: Value | undefined): Value {
   return value;
 }
 
-const kind = ({ dimensions, distance }: StoreSchema) => `${dimensions} dimensions (${distance})`;
+const kind = (schema: StoreSchema) =>
+  `${schema.dimensions} dimensions (${schema.distance}, ${formOf(schema).precision})`;
 const short = (fingerprint: string) => (fingerprint.length > 16 ? `${fingerprint.slice(0, 12)}…` : fingerprint);

@@ -1,5 +1,12 @@
 import { basename, resolve } from "node:path";
-import { type Generations, MillraceError, type Searcher, type Sink } from "@millrace/core";
+import {
+  formOf,
+  type Generations,
+  MillraceError,
+  type Searcher,
+  type Sink,
+  type VectorPrecision,
+} from "@millrace/core";
 import { exportSearcher, exportSink } from "./export/export.js";
 import { jsonlFormat } from "./export/jsonl.js";
 import { parquetFormat } from "./export/parquet.js";
@@ -27,8 +34,15 @@ interface Driver {
   readonly searcher: (place: GenerationPlace, options: StoreOptions) => Searcher;
   /** Undefined where a store holds one generation only. */
   readonly generations?: (place: string, options: StoreOptions) => Generations;
+  /** Forms of vectors that it cannot hold or search, each with the reason and what to do instead. */
+  readonly refused?: Partial<Record<VectorPrecision, Refusal>>;
   /** The place in full, so that one store has one name. */
   readonly fullPlace: (place: string) => string;
+}
+
+interface Refusal {
+  readonly why: string;
+  readonly fix: string;
 }
 
 const drivers: Readonly<Record<StoreDriver, Driver>> = {
@@ -36,6 +50,9 @@ const drivers: Readonly<Record<StoreDriver, Driver>> = {
     sink: ({ place, generation }) => lanceSink({ folder: resolve(place), generation }),
     searcher: ({ place, generation }) => lanceSearcher({ folder: resolve(place), generation }),
     generations: (place) => lanceGenerations(resolve(place)),
+    refused: {
+      int8: { why: "LanceDB's client cannot search vectors of int8", fix: "Use float16 or binary, or another store" },
+    },
     fullPlace: fullFolder,
   },
   jsonl: {
@@ -66,7 +83,22 @@ const drivers: Readonly<Record<StoreDriver, Driver>> = {
  */
 export function createSink(uri: string, options: StoreOptions = {}): Sink {
   const { driver, ...place } = parseStoreUri(uri);
-  return drivers[driver].sink(place, options);
+  const sink = drivers[driver].sink(place, options);
+  return {
+    ...sink,
+    open: async (schema) => {
+      checkVectorPrecision(uri, formOf(schema).precision);
+      return sink.open(schema);
+    },
+  };
+}
+
+/** @throws E_CONFIG where a store cannot hold vectors in this form, with the way out */
+export function checkVectorPrecision(uri: string, precision: VectorPrecision): void {
+  const { driver } = parseStoreUri(uri);
+  const refusal = drivers[driver].refused?.[precision];
+  if (refusal !== undefined)
+    throw new MillraceError("E_CONFIG", `a ${driver} store takes no ${precision} vectors`, refusal);
 }
 
 /** The searcher for the same uris. An export counts and scans but cannot be searched. @throws E_CONFIG */
@@ -147,5 +179,14 @@ function qdrantDriver(scheme: QdrantScheme): Driver {
     searcher: (place, options) => qdrantSearcher(storeAt(place), options),
     generations: (place, options) => qdrantGenerations(parseQdrantPlace(scheme, place), options),
     fullPlace: (place) => qdrantPlace(scheme, place),
+    refused: { int8: quantizedInQdrant("scalar"), binary: quantizedInQdrant("binary") },
+  };
+}
+
+/** Qdrant searches small vectors and scores the best with the whole ones, which it keeps beside them. */
+function quantizedInQdrant(quantization: "scalar" | "binary"): Refusal {
+  return {
+    why: "Qdrant makes these itself, of floats",
+    fix: `Use --qdrant-quantization ${quantization} with --vector-precision float16 or float32`,
   };
 }

@@ -1,4 +1,11 @@
-import { compareKeys, cosineSimilarity, type SearchHit, type StoredPoint } from "@millrace/core";
+import {
+  compareKeys,
+  cosineSimilarity,
+  type SearchHit,
+  type SearchQuery,
+  type StoredPoint,
+  type VectorForm,
+} from "@millrace/core";
 
 /**
  * Hits best first, equal scores by ascending id. The score is computed here in double precision for every store, so
@@ -11,4 +18,35 @@ export function rankHits(points: Iterable<StoredPoint>, query: Float32Array): Se
     if (!Number.isNaN(score)) hits.push({ record, score });
   }
   return hits.sort((a, b) => b.score - a.score || compareKeys(a.record.id, b.record.id));
+}
+
+/** Points fetched beyond those asked for, so that ties at the end are seen without asking again. */
+const pointsBeyondTop = 16;
+
+/** Points for each hit that are found by their signs, of which the query's floats choose: sentence-transformers' number. */
+const candidatesPerHit = 4;
+
+/** How many of the nearest points a store is asked for at first. */
+export function candidatesFor({ precision }: VectorForm, { top }: SearchQuery): number {
+  return (precision === "binary" ? candidatesPerHit * top : top) + pointsBeyondTop;
+}
+
+/** A store's own distances are of single precision, or of half: a point further behind than this cannot really be ahead. */
+const distanceErrors = { float32: 1e-5, float16: 2e-3, int8: 1e-5 };
+
+/**
+ * What no point that a store has not returned can score more than.
+ * @param farthest of those it has: one less the cosine, or for signs how many of them differ from the query's. That says
+ * little of the score: only an exact search waits for what could still come.
+ */
+export function mostOfUnseen({ precision }: VectorForm, query: SearchQuery, farthest: number): number {
+  if (precision !== "binary") return 1 - farthest + distanceErrors[precision];
+  return query.isExact === true ? mostBySigns(query.vector, farthest) : Number.NEGATIVE_INFINITY;
+}
+
+/** Cosine of the query and the best vector of signs that differs from its own in so many places: the smallest numbers'. */
+function mostBySigns(query: Float32Array, differing: number): number {
+  const magnitudes = query.map(Math.abs).sort();
+  const product = magnitudes.reduce((sum, value, place) => sum + (place < differing ? -value : value), 0);
+  return product / (Math.hypot(...magnitudes) * Math.sqrt(query.length));
 }

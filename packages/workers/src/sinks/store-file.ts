@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MillraceError, type StoredSchema, type StoreSchema } from "@millrace/core";
+import { MillraceError, type StoredSchema, type StoreSchema, vectorPrecisions } from "@millrace/core";
 import { writeAtomically } from "../blobs/atomic-file.js";
 import { fileError, hasCode } from "../blobs/file-errors.js";
 import { checkSchema } from "./check.js";
@@ -92,8 +92,8 @@ function schemaOfFile(place: StoreFolder, file: StoreFile): StoredSchema {
 /** The schema among other fields. @throws E_STORE where one is missing. */
 export function schemaOf(place: StoreFolder, content: unknown): StoredSchema {
   if (!isSchema(content)) throw damagedStore(place);
-  const { dimensions, distance, fingerprint, graph, model, identity } = content;
-  return { dimensions, distance, fingerprint, graph, model, identity };
+  const { dimensions, distance, form, fingerprint, graph, model, identity } = content;
+  return { dimensions, distance, ...(form && { form }), fingerprint, graph, model, identity };
 }
 
 export function damagedStore(place: StoreFolder): MillraceError {
@@ -121,11 +121,18 @@ function isStoreFile(content: unknown): content is StoreFile {
 
 function isSchema(content: unknown): content is StoredSchema {
   if (typeof content !== "object" || content === null) return false;
-  const { dimensions, distance, fingerprint, graph, model, identity } = content as Partial<
+  const { dimensions, distance, form, fingerprint, graph, model, identity } = content as Partial<
     Record<keyof StoredSchema, unknown>
   >;
+  if (form !== undefined && !isForm(form)) return false;
   const areTexts = [distance, fingerprint, graph, model, identity].every((value) => typeof value === "string");
   return areTexts && Number.isInteger(dimensions);
+}
+
+function isForm(form: unknown): boolean {
+  const { precision, step } = (form ?? {}) as { readonly precision?: unknown; readonly step?: unknown };
+  const isKnown = vectorPrecisions.some((known) => known === precision);
+  return isKnown && (precision !== "int8" || (typeof step === "number" && step > 0));
 }
 
 function parseJson(text: string): unknown {

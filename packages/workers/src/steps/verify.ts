@@ -1,10 +1,11 @@
 import {
   type BlobStore,
-  cosineSimilarity,
   diffListing,
   type Encoder,
   type FoundPoint,
   type FoundPoints,
+  formOf,
+  heldCosine,
   type Job,
   layout,
   MillraceError,
@@ -14,6 +15,7 @@ import {
   type Source,
   type StoredPoint,
   type Tokenizer,
+  type VectorForm,
   type VerifyOptions,
   type VerifyReport,
 } from "@millrace/core";
@@ -60,7 +62,7 @@ export async function verify(context: VerifyContext, job: Job, options: VerifyOp
     onStored: (id) => draw.offer(id),
   });
   const { missing, unexpected, doubled, points, digest } = compared;
-  const { sampled, worst } = await compareVectors(context, job, draw.ids());
+  const { sampled, worst } = await compareVectors(context, { job, form: formOf(schema) }, draw.ids());
   return {
     points,
     digest,
@@ -118,8 +120,18 @@ const sampledAtOnce = 256;
 
 type Sampled = Pick<VerifyReport, "sampled" | "worst">;
 
+/** What a sampled vector must be: the job's, in the store's form. */
+interface Expectation {
+  readonly job: Job;
+  readonly form: VectorForm;
+}
+
 /** Encodes the texts of some points again. A point that is stored twice is compared each time. */
-async function compareVectors(context: VerifyContext, job: Job, ids: readonly string[]): Promise<Sampled> {
+async function compareVectors(
+  context: VerifyContext,
+  expectation: Expectation,
+  ids: readonly string[],
+): Promise<Sampled> {
   const { model, searcher } = context;
   let result: Sampled = { sampled: 0 };
   if (model === undefined) return result;
@@ -127,19 +139,19 @@ async function compareVectors(context: VerifyContext, job: Job, ids: readonly st
   for await (const point of pointsOfIds(searcher, ids)) {
     points.push(point);
     if (points.length < sampledAtOnce) continue;
-    result = await compareSome(model, job, { points, before: result });
+    result = await compareSome(model, expectation, { points, before: result });
     points = [];
   }
-  return compareSome(model, job, { points, before: result });
+  return compareSome(model, expectation, { points, before: result });
 }
 
 async function compareSome(
   { tokenizer, encoder }: SamplingModel,
-  { chunking }: Job,
+  { job: { chunking }, form }: Expectation,
   { points, before }: { readonly points: readonly StoredPoint[]; readonly before: Sampled },
 ): Promise<Sampled> {
   const texts = points.map(({ record }) => record.text);
-  // A text that was cut at a token may have more of them by itself: the first are those that were encoded.
+  // A text that was cut at a token may have more of them by itself: those that are not cut off were encoded.
   const rows = (await tokenizer.encode(texts)).map((ids) => cutTo(chunking.maxTokens, ids, tokenizer));
   const { vectors, failed } = await encodeRows(encoder, rows);
   let { sampled, worst } = before;
@@ -147,7 +159,7 @@ async function compareSome(
     const error = failed.get(row);
     if (error !== undefined) throw error;
     const expected = vectors.subarray(row * encoder.dimensions, (row + 1) * encoder.dimensions);
-    const cosine = cosineOrNone(vector, expected);
+    const cosine = cosineOrNone(form, vector, expected);
     sampled += 1;
     if (worst === undefined || cosine < worst.cosine) worst = { ...placeOf(record), cosine };
   }
@@ -155,16 +167,17 @@ async function compareSome(
 }
 
 /** A vector of nothing but zeros, or of another length, is like none: −1. */
-function cosineOrNone(stored: Float32Array, expected: Float32Array): number {
-  const cosine = stored.length === expected.length ? cosineSimilarity(stored, expected) : Number.NaN;
+function cosineOrNone(form: VectorForm, stored: Float32Array, expected: Float32Array): number {
+  const cosine = stored.length === expected.length ? heldCosine(form, stored, expected) : Number.NaN;
   return Number.isNaN(cosine) ? -1 : cosine;
 }
 
-/** Special tokens stand at the end, too: they are kept. */
-function cutTo(maxTokens: number, ids: Int32Array, { specialTokens }: Tokenizer): Int32Array {
+/** Special tokens stand at the other end, too: they are kept. */
+function cutTo(maxTokens: number, ids: Int32Array, { specialTokens, truncationSide }: Tokenizer): Int32Array {
   if (ids.length <= maxTokens) return ids;
-  const after = specialTokens > 1 ? 1 : 0;
-  return Int32Array.from([...ids.subarray(0, maxTokens - after), ...ids.subarray(ids.length - after)]);
+  const kept = specialTokens > 1 ? 1 : 0;
+  const first = truncationSide === "left" ? kept : maxTokens - kept;
+  return Int32Array.from([...ids.subarray(0, first), ...ids.subarray(ids.length - (maxTokens - first))]);
 }
 
 /** Lists the source against the manifest. A source that cannot be listed says nothing about the store. */

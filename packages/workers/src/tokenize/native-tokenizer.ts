@@ -20,13 +20,18 @@ const textsPerCall = 256;
 /** UTF-16 units in one native call, because an encoding holds about 600 bytes per token until it is read. */
 const unitsPerCall = 1 << 20;
 
+/** What a native tokenizer does not say of itself. */
+export interface TokenizerFacts extends Pick<Tokenizer, "digest" | "truncationSide"> {
+  readonly hasSpecialTokens: boolean;
+}
+
 /**
  * Puts the contract over a native tokenizer. One text is never divided, whatever its length: 10 MB of words take about
  * ten seconds and 1 GB of memory, so callers bring long texts in pieces.
  */
 export async function nativeTokenizer(
   native: NativeTokenizer,
-  { digest, hasSpecialTokens }: { readonly digest: string; readonly hasSpecialTokens: boolean },
+  { digest, hasSpecialTokens, truncationSide }: TokenizerFacts,
 ): Promise<Tokenizer> {
   const withSpecial = await native.encodeBatch(["a"], { addSpecialTokens: hasSpecialTokens });
   const without = await native.encodeBatch(["a"], { addSpecialTokens: false });
@@ -50,6 +55,7 @@ export async function nativeTokenizer(
   return {
     digest: hasSpecialTokens ? digest : `${digest}-plain`,
     specialTokens,
+    truncationSide,
     encode: (texts) => inCalls(texts, hasSpecialTokens, (encoding) => Int32Array.from(encoding.getIds())),
     count: (texts) => inCalls(texts, false, (encoding) => encoding.getLength()),
     spans: (texts) =>

@@ -13,6 +13,7 @@ export async function withPrompt(tokenizer: Tokenizer, text: string): Promise<To
       .update(JSON.stringify([tokenizer.digest, text]))
       .digest("hex"),
     specialTokens: (letter?.length ?? 0) - (alone ?? 0),
+    truncationSide: tokenizer.truncationSide,
     prompt: { text, without: tokenizer },
     encode: (texts) => tokenizer.encode(texts.map((each) => text + each)),
     count: tokenizer.count,

@@ -50,10 +50,10 @@ export function exportSink<Content>(folder: string, format: PartFormat<Content>)
       }),
     upsert: (batch) =>
       write(async (writer) => {
-        const { dimensions } = writer.schema;
-        checkBatch(batch, dimensions);
+        const { schema } = writer;
+        checkBatch(batch, schema.dimensions);
         if (batch.records.length === 0) return;
-        await writePoints(folder, writer.nextPart, { format, rows: format.encode(batch, dimensions) });
+        await writePoints(folder, writer.nextPart, { format, schema, rows: format.encode(batch, schema) });
         writer.nextPart += 1;
       }),
     delete: (ids) =>
@@ -62,7 +62,7 @@ export function exportSink<Content>(folder: string, format: PartFormat<Content>)
         await writeDeleted(folder, writer.nextPart, ids);
         writer.nextPart += 1;
       }),
-    finish: () => write(() => compact(folder, format)),
+    finish: () => write(({ schema }) => compact(folder, format, schema)),
     close: () =>
       serially(async () => {
         writer = undefined;
@@ -85,8 +85,7 @@ export function exportSearcher<Content>(folder: string, format: PartFormat<Conte
       throw new MillraceError("E_CONFIG", "an export cannot be searched", { why: `${format.name}:${folder}`, fix });
     },
     async *scan() {
-      await readStoreSchema(place);
-      yield* scanExport(folder, format);
+      yield* scanExport(folder, format, await readStoreSchema(place));
     },
     close: async () => undefined,
   };
@@ -102,23 +101,28 @@ async function openWriter(folder: string, extension: string, schema: StoreSchema
  * Parts are removed in ascending order: those that a kill leaves are the last ones, and applying them once more to the
  * compacted file changes nothing.
  */
-async function compact<Content>(folder: string, format: PartFormat<Content>): Promise<void> {
+async function compact<Content>(folder: string, format: PartFormat<Content>, schema: StoreSchema): Promise<void> {
   const parts = await listParts(folder, format.name);
   const isCompacted = parts.length === 1 && parts[0]?.number === 0;
   if (isCompacted) return;
   const rows = liveRows(parts, format, await livePoints(parts, format));
-  await writeAtomically({ path: compactedPath(folder, format.name), write: (file) => format.write(file, rows) });
+  const path = compactedPath(folder, format.name);
+  await writeAtomically({ path, write: (file) => format.write(file, rows, schema) });
   for (const { number, path } of parts) if (number > 0) await rm(path, { force: true });
 }
 
 /** Holds the ids and one page of points. */
-async function* scanExport<Content>(folder: string, format: PartFormat<Content>): AsyncGenerator<StoredPoint> {
+async function* scanExport<Content>(
+  folder: string,
+  format: PartFormat<Content>,
+  schema: StoreSchema,
+): AsyncGenerator<StoredPoint> {
   const parts = await guarded("cannot read the export", folder, () => listParts(folder, format.name));
   const partById = await guarded("cannot read the export", folder, () => livePoints(parts, format));
   for (const ids of inPieces([...partById.keys()].sort(compareKeys), pointsPerPage)) {
     const page = new Map(ids.map((id) => [id, partById.get(id) ?? 0]));
     const points: StoredPoint[] = [];
-    for await (const row of liveRows(parts, format, page)) points.push(format.decode(row));
+    for await (const row of liveRows(parts, format, page)) points.push(format.decode(row, schema));
     yield* points.sort((a, b) => compareKeys(a.record.id, b.record.id));
   }
 }

@@ -1,7 +1,18 @@
 import type { FileHandle } from "node:fs/promises";
-import type { Payload, PointBatch, StoredPoint } from "@millrace/core";
+import {
+  formOf,
+  fromHalves,
+  type HeldNumbers,
+  type Payload,
+  type PointBatch,
+  packVectors,
+  type StoreSchema,
+  unpackVector,
+  type VectorForm,
+  type VectorPrecision,
+} from "@millrace/core";
 import type { SchemaElement } from "hyparquet";
-import { type PartFormat, pointsOf, type Row } from "./part-format.js";
+import { type HeldPoint, heldPoints, type PartFormat, type Row, type Rows } from "./part-format.js";
 
 /** Rows in one group: what a reader must decode at once, and what a writer encodes without a pause, some 50 ms. */
 const rowsPerGroup = 512;
@@ -16,8 +27,16 @@ const list = (name: string, element: SchemaElement): readonly SchemaElement[] =>
   element,
 ];
 
+/** What the column `vector` is a list of: the narrowest type that Parquet has for it. */
+const numberTypes: Readonly<Record<VectorPrecision, Omit<SchemaElement, "name">>> = {
+  float32: { type: "FLOAT" },
+  float16: { type: "FIXED_LEN_BYTE_ARRAY", type_length: 2, logical_type: { type: "FLOAT16" } },
+  int8: { type: "INT32", converted_type: "INT_8" },
+  binary: { type: "INT32", converted_type: "UINT_8" },
+};
+
 /** Columns as in a LanceDB store; `payload` is JSON. */
-const schema: readonly SchemaElement[] = [
+const columnsIn = ({ precision }: VectorForm): SchemaElement[] => [
   { name: "schema", num_children: 12 },
   text("id"),
   text("corpus"),
@@ -30,16 +49,22 @@ const schema: readonly SchemaElement[] = [
   ...list("headings", text("element")),
   text("text"),
   text("payload"),
-  ...list("vector", { name: "element", type: "FLOAT", repetition_type: "REQUIRED" }),
+  ...list("vector", { name: "element", ...numberTypes[precision], repetition_type: "REQUIRED" }),
 ];
 
-/** Apache Parquet. A row's content is its point. */
-export const parquetFormat: PartFormat<StoredPoint> = {
+/** Apache Parquet. A row's content is its record, with its vector's numbers as the file has them. */
+export const parquetFormat: PartFormat<ParquetPoint> = {
   name: "parquet",
-  *encode(batch: PointBatch, dimensions: number) {
-    for (const point of pointsOf(batch, dimensions)) yield { id: point.record.id, content: point };
+  *encode(batch: PointBatch, schema: StoreSchema) {
+    for (const { record, held } of heldPoints(batch, schema)) {
+      yield { id: record.id, content: { record, numbers: held instanceof Uint16Array ? fromHalves(held) : held } };
+    }
   },
-  decode: ({ content }) => content,
+  decode: ({ content: { record, numbers } }, schema) => {
+    const [form, { dimensions }] = [formOf(schema), schema];
+    const held = form.precision === "float16" ? packVectors(form, Float32Array.from(numbers), dimensions) : numbers;
+    return { record, vector: unpackVector(form, held, dimensions) };
+  },
   write: writeFile,
   async *read(path) {
     for await (const group of rowGroups(path)) yield* group.map(objectToRow);
@@ -49,18 +74,20 @@ export const parquetFormat: PartFormat<StoredPoint> = {
   },
 };
 
-async function writeFile(
-  file: FileHandle,
-  rows: AsyncIterable<Row<StoredPoint>> | Iterable<Row<StoredPoint>>,
-): Promise<void> {
+interface ParquetPoint extends Pick<HeldPoint, "record"> {
+  /** Halves as floats. */
+  readonly numbers: HeldNumbers;
+}
+
+async function writeFile(file: FileHandle, rows: Rows<ParquetPoint>, schema: StoreSchema): Promise<void> {
   const { ByteWriter, ParquetWriter } = await import("hyparquet-writer");
   const bytes = new ByteWriter();
-  const writer = new ParquetWriter({ writer: bytes, schema: [...schema], createdBy: "millrace" });
+  const writer = new ParquetWriter({ writer: bytes, schema: columnsIn(formOf(schema)), createdBy: "millrace" });
   const flush = async () => {
     await file.writeFile(bytes.getBytes());
     bytes.index = 0;
   };
-  let group: StoredPoint[] = [];
+  let group: ParquetPoint[] = [];
   const writeGroup = async () => {
     await writer.write({ columnData: columnsOf(group), rowGroupSize: rowsPerGroup });
     await flush();
@@ -76,7 +103,7 @@ async function writeFile(
 }
 
 /** Vectors and texts are hardly ever equal: a dictionary, statistics or compressing floats would only cost time. */
-function columnsOf(points: readonly StoredPoint[]) {
+function columnsOf(points: readonly ParquetPoint[]) {
   const records = points.map(({ record }) => record);
   return [
     { name: "id", data: records.map(({ id }) => id), encoding: "PLAIN" as const },
@@ -92,7 +119,7 @@ function columnsOf(points: readonly StoredPoint[]) {
     { name: "payload", data: records.map(({ payload }) => JSON.stringify(payload)) },
     {
       name: "vector",
-      data: points.map(({ vector }) => Array.from(vector)),
+      data: points.map(({ numbers }) => Array.from(numbers)),
       encoding: "PLAIN" as const,
       codec: "UNCOMPRESSED" as const,
       statistics: false,
@@ -129,7 +156,7 @@ async function* rowGroups(path: string, columns?: string[]): AsyncGenerator<read
   }
 }
 
-function objectToRow({ vector, payload, headings, ...fields }: ParquetObject): Row<StoredPoint> {
+function objectToRow({ vector, payload, headings, ...fields }: ParquetObject): Row<ParquetPoint> {
   const record = { ...fields, headings: [...headings], payload: JSON.parse(payload) as Payload };
-  return { id: record.id, content: { record, vector: Float32Array.from(vector) } };
+  return { id: record.id, content: { record, numbers: Float32Array.from(vector) } };
 }

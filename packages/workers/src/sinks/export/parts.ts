@@ -1,5 +1,6 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { StoreSchema } from "@millrace/core";
 import { isTemporary, writeAtomically } from "../../blobs/atomic-file.js";
 import { hasCode } from "../../blobs/file-errors.js";
 import type { PartFormat, Row } from "./part-format.js";
@@ -36,14 +37,20 @@ export async function sweepTemporaries(folder: string): Promise<void> {
   }
 }
 
+export interface PointsPart<Content> {
+  readonly format: PartFormat<Content>;
+  readonly rows: Iterable<Row<Content>>;
+  readonly schema: StoreSchema;
+}
+
 /** Writes the next part of points. */
 export async function writePoints<Content>(
   folder: string,
   number: number,
-  { format, rows }: { readonly format: PartFormat<Content>; readonly rows: Iterable<Row<Content>> },
+  { format, rows, schema }: PointsPart<Content>,
 ): Promise<void> {
   const path = join(partsFolder(folder), `${padded(number)}.${format.name}`);
-  await writeAtomically({ path, write: (file) => format.write(file, rows) });
+  await writeAtomically({ path, write: (file) => format.write(file, rows, schema) });
 }
 
 /** Writes the next part of deleted ids. */

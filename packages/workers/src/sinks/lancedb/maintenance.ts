@@ -1,4 +1,5 @@
 import type { Table } from "@lancedb/lancedb";
+import { formOf, type StoreSchema } from "@millrace/core";
 import { loadVendor } from "./vendor.js";
 
 /**
@@ -25,6 +26,7 @@ const partitionsPerRoot = 0.5;
 /** What is known of a table that is being written. */
 export interface WrittenTable {
   readonly table: Table;
+  readonly schema: StoreSchema;
   /** Fragments added since the table was opened. */
   readonly writes: number;
   /** Rows replaced or deleted since the last compaction. */
@@ -33,13 +35,13 @@ export interface WrittenTable {
 
 /** Compacts where that pays, and builds the vector index once the table is large enough to need one. */
 export async function compactAfterJob(written: WrittenTable): Promise<void> {
-  const { table } = written;
+  const { table, schema } = written;
   const rows = await table.countRows();
   const { numSmallFragments } = (await table.stats()).fragmentStats;
   const indices = await table.listIndices();
   if (numSmallFragments >= toleratedFragments || written.deleted > rows * toleratedDeletedShare)
     await compactNow(written);
-  if (rows >= rowsWorthIndexing && indices.length === 0) await indexVectors(table, rows);
+  if (rows >= rowsWorthIndexing && indices.length === 0) await indexVectors(table, rows, distanceIn(schema));
 }
 
 /** Rewrites small fragments as large ones, adds what is new to the index, and removes old versions with their files. */
@@ -49,8 +51,13 @@ export async function compactNow(written: WrittenTable): Promise<void> {
 }
 
 /** Partitions of whole vectors: scores stay exact, only what is looked at shrinks. */
-async function indexVectors(table: Table, rows: number): Promise<void> {
+async function indexVectors(table: Table, rows: number, distanceType: "cosine" | "hamming"): Promise<void> {
   const numPartitions = Math.round(Math.sqrt(rows) * partitionsPerRoot);
-  const config = loadVendor().lancedb.Index.ivfFlat({ distanceType: "cosine", numPartitions });
+  const config = loadVendor().lancedb.Index.ivfFlat({ distanceType, numPartitions });
   await table.createIndex("vector", { config });
+}
+
+/** What LanceDB compares a store's vectors by: for signs, how many of them differ. */
+export function distanceIn(schema: StoreSchema): "cosine" | "hamming" {
+  return formOf(schema).precision === "binary" ? "hamming" : "cosine";
 }

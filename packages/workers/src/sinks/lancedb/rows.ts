@@ -1,25 +1,25 @@
-import type { Payload, PointBatch, PointRecord, StoredPoint } from "@millrace/core";
-import type {
-  Data,
-  DataType,
-  Field,
-  FixedSizeList,
-  Float32,
-  List,
-  RecordBatch,
-  Schema,
-  Table,
-  Utf8,
-} from "apache-arrow";
+import {
+  formOf,
+  type HeldNumbers,
+  heldLength,
+  type Payload,
+  type PointBatch,
+  type PointRecord,
+  packVectors,
+  type StoredPoint,
+  type StoreSchema,
+  unpackVector,
+} from "@millrace/core";
+import type { Data, DataType, Field, FixedSizeList, List, RecordBatch, Schema, Table, Utf8 } from "apache-arrow";
 import type { Vendor } from "./vendor.js";
 
 type Arrow = Vendor["arrow"];
 
 /** Columns of the table `points`, in order. `payload` is JSON; a list's items are nullable because Lance wants that. */
-export function pointsSchema(arrow: Arrow, dimensions: number): Schema {
+export function pointsSchema(arrow: Arrow, store: StoreSchema): Schema {
   const text = new arrow.Utf8();
   const integer = new arrow.Int32();
-  const vector = new arrow.FixedSizeList(dimensions, new arrow.Field("item", new arrow.Float32(), true));
+  const vector = vectorType(arrow, store);
   const headings = new arrow.List(new arrow.Field("item", text, true));
   const columns: readonly (readonly [string, DataType])[] = [
     ["id", text],
@@ -38,6 +38,14 @@ export function pointsSchema(arrow: Arrow, dimensions: number): Schema {
   return new arrow.Schema(columns.map(([name, type]) => new arrow.Field(name, type, false)));
 }
 
+/** Signs are bytes of eight, which LanceDB compares bit by bit. */
+function vectorType(arrow: Arrow, store: StoreSchema): FixedSizeList {
+  const form = formOf(store);
+  const numbers = { float32: arrow.Float32, float16: arrow.Float16, int8: arrow.Int8, binary: arrow.Uint8 };
+  const item = new arrow.Field("item", new numbers[form.precision](), true);
+  return new arrow.FixedSizeList(heldLength(form, store.dimensions), item);
+}
+
 /** Names of the columns that make a point. */
 export const pointColumns = [
   "id",
@@ -54,15 +62,23 @@ export const pointColumns = [
   "payload",
 ] as const;
 
-/** One record batch for the points; the vectors' memory is used as it is. */
-export function pointsToTable(arrow: Arrow, schema: Schema, { records, vectors }: PointBatch): Table {
+/** Where points are written: the columns are those of `pointsSchema`. */
+export interface PointColumns {
+  readonly columns: Schema;
+  readonly schema: StoreSchema;
+}
+
+/** One record batch for the points; the memory of float32 vectors is used as it is. */
+export function pointsToTable(arrow: Arrow, target: PointColumns, { records, vectors }: PointBatch): Table {
+  const schema = target.columns;
+  const held = packVectors(formOf(target.schema), vectors, target.schema.dimensions);
   const texts = (pick: (record: PointRecord) => string) => textColumn(arrow, records.map(pick));
   const integers = (pick: (record: PointRecord) => number) => {
     return arrow.makeData({ type: new arrow.Int32(), data: Int32Array.from(records, pick) });
   };
   const columns: Record<(typeof pointColumns)[number], Data> = {
     id: texts(({ id }) => id),
-    vector: vectorColumn(arrow, typeOf<FixedSizeList<Float32>>(schema, "vector"), records.length, vectors),
+    vector: vectorColumn(arrow, typeOf<FixedSizeList>(schema, "vector"), held),
     corpus: texts(({ corpus }) => corpus),
     path: texts(({ path }) => path),
     document: texts(({ document }) => document),
@@ -85,11 +101,11 @@ export function pointsToTable(arrow: Arrow, schema: Schema, { records, vectors }
 }
 
 /** Points of a record batch that has all of `pointColumns`. */
-export function batchToPoints(batch: RecordBatch): StoredPoint[] {
+export function batchToPoints(batch: RecordBatch, schema: StoreSchema): StoredPoint[] {
   const vectors = batch.getChild("vector");
   return Array.from({ length: batch.numRows }, (_, row) => ({
     record: recordAt(batch, row),
-    vector: Float32Array.from(vectors?.get(row).toArray() as Float32Array),
+    vector: unpackVector(formOf(schema), vectors?.get(row).toArray() as HeldNumbers, schema.dimensions),
   }));
 }
 
@@ -124,9 +140,9 @@ function textColumn(arrow: Arrow, texts: readonly string[]): Data<Utf8> {
   return arrow.makeData({ type: new arrow.Utf8(), length: texts.length, nullCount: 0, valueOffsets, data });
 }
 
-function vectorColumn(arrow: Arrow, type: FixedSizeList<Float32>, length: number, data: Float32Array): Data {
-  const child = arrow.makeData({ type: new arrow.Float32(), length: data.length, nullCount: 0, data });
-  return arrow.makeData({ type, length, nullCount: 0, child });
+function vectorColumn(arrow: Arrow, type: FixedSizeList, data: HeldNumbers): Data {
+  const child = arrow.makeData({ type: type.valueType, length: data.length, nullCount: 0, data });
+  return arrow.makeData({ type, length: data.length / type.listSize, nullCount: 0, child });
 }
 
 function listColumn(arrow: Arrow, type: List<Utf8>, lists: readonly (readonly string[])[]): Data {

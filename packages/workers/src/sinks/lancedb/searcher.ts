@@ -1,28 +1,27 @@
 import type { Connection, Table } from "@lancedb/lancedb";
 import {
   compareKeys,
+  formOf,
   inPieces,
+  queryInForm,
   type Searcher,
   type SearchHit,
   type SearchQuery,
   type StoredPoint,
+  type StoreSchema,
+  signsOf,
 } from "@millrace/core";
 import { checkQuery } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
-import { rankHits } from "../ranking.js";
+import { candidatesFor, mostOfUnseen, rankHits } from "../ranking.js";
 import { storeMissing } from "../store-file.js";
 import { foundIn, type LanceGeneration, nameOf, readCatalog } from "./catalog.js";
 import { guarded, isCompactedAway } from "./errors.js";
+import { distanceIn } from "./maintenance.js";
 import { hasTable, type LancePlace } from "./place.js";
 import { batchToPoints, pointColumns } from "./rows.js";
 import { filtersToSql, quoted } from "./sql.js";
 import { loadVendor } from "./vendor.js";
-
-/** Rows fetched beyond those asked for, so that ties at the end are seen without asking again. */
-const rowsBeyondTop = 16;
-
-/** LanceDB's distances are of single precision; a row further behind than this cannot really be ahead. */
-const distanceError = 1e-5;
 
 /** Partitions of the vector index that a query looks into. */
 const probedPartitions = 32;
@@ -65,17 +64,20 @@ export function lanceSearcher(place: LancePlace): Searcher {
       checkQuery(query, found.schema);
       checkFilters(query.filters);
       if (query.top <= 0) return [];
-      const search = async () => searchTable(await tableOf(found), query);
+      const search = async () => searchTable(await tableOf(found), found.schema, query);
       const attempt = () => guarded("cannot search the store", folder, search);
       return attempt().catch((error: unknown) => {
         if (isCompactedAway(error)) return attempt();
         throw error;
       });
     },
-    scan: () => readApart(folder, stored, (table) => scanTable(folder, table)),
+    scan: () => readApart(folder, stored, (table, schema) => scanTable(folder, table, schema)),
     ids: (corpus) => readApart(folder, stored, (table) => corpusIds(folder, table, corpus)),
     points: (ids) =>
-      guarded("cannot read the store", folder, async () => pointsById(await tableOf(await stored()), ids)),
+      guarded("cannot read the store", folder, async () => {
+        const found = await stored();
+        return pointsById(await tableOf(found), found.schema, ids);
+      }),
     async close() {
       const open = await reader?.catch(() => undefined);
       open?.table.close();
@@ -95,15 +97,21 @@ async function openReader(folder: string, table: string): Promise<Reader> {
  * Asks for more rows until no row that was not returned could be among the best: LanceDB breaks ties as it likes, and
  * conditions on the payload are only decided here. An index that finds too few is passed by.
  */
-async function searchTable(table: Table, query: SearchQuery): Promise<readonly SearchHit[]> {
+async function searchTable(
+  table: Table,
+  schema: StoreSchema,
+  { vector, ...request }: SearchQuery,
+): Promise<readonly SearchHit[]> {
+  const form = formOf(schema);
+  const query = { ...request, vector: queryInForm(form, vector) };
   let bypassIndex = query.isExact === true || (await table.listIndices()).length === 0;
-  for (let limit = query.top + rowsBeyondTop; ; limit *= 4) {
-    const { points, farthest } = await nearest({ table, query, limit, bypassIndex });
+  for (let limit = candidatesFor(form, query); ; limit *= 4) {
+    const { points, farthest } = await nearest({ table, schema, query, limit, bypassIndex });
     const matching = points.filter(({ record }) => query.filters.every((filter) => matchesFilter(record, filter)));
     const hits = rankHits(matching, query.vector);
     const last = hits[query.top - 1];
     const isExhausted = points.length < limit;
-    if (last !== undefined && (isExhausted || 1 - farthest + distanceError < last.score))
+    if (last !== undefined && (isExhausted || mostOfUnseen(form, query, farthest) < last.score))
       return hits.slice(0, query.top);
     if (isExhausted && bypassIndex) return hits;
     bypassIndex ||= isExhausted;
@@ -112,13 +120,18 @@ async function searchTable(table: Table, query: SearchQuery): Promise<readonly S
 
 interface NearestRequest {
   readonly table: Table;
+  readonly schema: StoreSchema;
   readonly query: SearchQuery;
   readonly limit: number;
   readonly bypassIndex: boolean;
 }
 
-async function nearest({ table, query, limit, bypassIndex }: NearestRequest) {
-  const request = table.query().nearestTo(query.vector).column("vector").distanceType("cosine").limit(limit);
+async function nearest({ table, schema, query, limit, bypassIndex }: NearestRequest) {
+  const distance = distanceIn(schema);
+  const vector = distance === "hamming" ? signsOf(query.vector) : query.vector;
+  const nearest = table.query().nearestTo(vector).column("vector");
+  // The client's types know no hamming distance for queries; it hands any name on, and the engine knows it.
+  const request = nearest.distanceType(distance as "cosine").limit(limit);
   // Without `_distance` among the columns LanceDB prints a warning.
   request.select([...pointColumns, "_distance"]).nprobes(probedPartitions);
   const condition = filtersToSql(query.filters);
@@ -127,7 +140,7 @@ async function nearest({ table, query, limit, bypassIndex }: NearestRequest) {
   const points: StoredPoint[] = [];
   let farthest = 0;
   for await (const batch of request) {
-    points.push(...batchToPoints(batch));
+    points.push(...batchToPoints(batch, schema));
     for (const distance of batch.getChild("_distance") ?? []) farthest = Math.max(farthest, distance as number);
   }
   return { points, farthest };
@@ -137,14 +150,14 @@ async function nearest({ table, query, limit, bypassIndex }: NearestRequest) {
 async function* readApart<Item>(
   folder: string,
   stored: () => Promise<LanceGeneration>,
-  read: (table: Table) => AsyncIterable<Item>,
+  read: (table: Table, schema: StoreSchema) => AsyncIterable<Item>,
 ): AsyncGenerator<Item> {
   const generation = await stored();
   const { connection, table } = await guarded("cannot open the store", folder, () =>
     openReader(folder, generation.table),
   );
   try {
-    yield* read(table);
+    yield* read(table, generation.schema);
   } finally {
     table.close();
     connection.close();
@@ -152,11 +165,11 @@ async function* readApart<Item>(
 }
 
 /** Every point, by id. Holds the ids and one page of points. */
-async function* scanTable(folder: string, table: Table): AsyncGenerator<StoredPoint> {
+async function* scanTable(folder: string, table: Table, schema: StoreSchema): AsyncGenerator<StoredPoint> {
   const rows = await guarded("cannot read the store", folder, () => sortedRows(table));
   for (let start = 0; start < rows.length; start += pointsPerPage) {
     const rowIds = rows.slice(start, start + pointsPerPage).map(({ rowId }) => rowId);
-    yield* await guarded("cannot read the store", folder, () => readPage(table, rowIds));
+    yield* await guarded("cannot read the store", folder, () => readPage(table, schema, rowIds));
   }
 }
 
@@ -175,11 +188,11 @@ async function* corpusIds(folder: string, table: Table, corpus: string): AsyncGe
   }
 }
 
-async function pointsById(table: Table, ids: readonly string[]): Promise<readonly StoredPoint[]> {
+async function pointsById(table: Table, schema: StoreSchema, ids: readonly string[]): Promise<readonly StoredPoint[]> {
   const points: StoredPoint[] = [];
   for (const piece of inPieces(ids, pointsPerPage)) {
     const query = table.query().where(`id IN (${piece.map(quoted).join(", ")})`);
-    for await (const batch of query.select([...pointColumns])) points.push(...batchToPoints(batch));
+    for await (const batch of query.select([...pointColumns])) points.push(...batchToPoints(batch, schema));
   }
   return points;
 }
@@ -195,8 +208,9 @@ async function sortedRows(table: Table): Promise<{ readonly id: string; readonly
   return rows.sort((a, b) => compareKeys(a.id, b.id));
 }
 
-async function readPage(table: Table, rowIds: readonly bigint[]): Promise<readonly StoredPoint[]> {
+async function readPage(table: Table, schema: StoreSchema, rowIds: readonly bigint[]): Promise<readonly StoredPoint[]> {
   const points: StoredPoint[] = [];
-  for await (const batch of table.takeRowIds(rowIds).select([...pointColumns])) points.push(...batchToPoints(batch));
+  for await (const batch of table.takeRowIds(rowIds).select([...pointColumns]))
+    points.push(...batchToPoints(batch, schema));
   return points.sort((a, b) => compareKeys(a.record.id, b.record.id));
 }

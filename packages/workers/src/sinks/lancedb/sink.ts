@@ -67,7 +67,7 @@ export function lanceSink(place: LancePlace): Sink {
 
 async function openWriter(folder: string, { schema, table: name }: LanceGeneration): Promise<Writer> {
   const { lancedb, arrow } = loadVendor();
-  const columns = pointsSchema(arrow, schema.dimensions);
+  const columns = pointsSchema(arrow, schema);
   const connection = await lancedb.connect(folder, { session: new lancedb.Session(cacheBytes, cacheBytes) });
   const table = await connection.createEmptyTable(name, columns, { existOk: true });
   const knownIds = await readKnownIds(table);
@@ -93,7 +93,7 @@ async function readKnownIds(table: Table): Promise<KnownIds | undefined> {
 async function upsertBatch(writer: Writer, batch: PointBatch): Promise<void> {
   checkBatch(batch, writer.schema.dimensions);
   if (batch.records.length === 0) return;
-  const rows = pointsToTable(loadVendor().arrow, writer.columns, batch);
+  const rows = pointsToTable(loadVendor().arrow, writer, batch);
   if (noteAsKnown(writer, batch)) {
     await writer.table.add(rows);
   } else {

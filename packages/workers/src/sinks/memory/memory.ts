@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { compareKeys, type Searcher, type Sink } from "@millrace/core";
+import { compareKeys, formOf, heldVector, queryInForm, type Searcher, type Sink } from "@millrace/core";
 import { checkBatch, checkQuery, checkSchema, opened } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
 import { type GenerationPlace, generationName, joinGeneration } from "../generation.js";
@@ -29,7 +29,7 @@ export function memorySink({ place, generation }: GenerationPlace): Sink {
       checkBatch(batch, schema.dimensions);
       batch.records.forEach((record, row) => {
         const vector = batch.vectors.slice(row * schema.dimensions, (row + 1) * schema.dimensions);
-        points.set(record.id, { record, vector });
+        points.set(record.id, { record, vector: heldVector(formOf(schema), vector) });
       });
     },
     async delete(ids) {
@@ -65,7 +65,7 @@ export function memorySearcher({ place, generation }: GenerationPlace): Searcher
       const found = [...points.values()].filter(({ record }) => {
         return query.filters.every((filter) => matchesFilter(record, filter));
       });
-      return rankHits(found, query.vector).slice(0, Math.max(0, query.top));
+      return rankHits(found, queryInForm(formOf(schema), query.vector)).slice(0, Math.max(0, query.top));
     },
     async *scan() {
       yield* [...store().points.values()].sort((a, b) => compareKeys(a.record.id, b.record.id));

@@ -4,7 +4,7 @@ import { type CollectionSettings, MillraceError, type PayloadIndex, type StoreSc
 import type { Schemas } from "@qdrant/js-client-rest";
 import { checkSchema } from "../check.js";
 import type { QdrantConnection } from "./client.js";
-import { creationRequest, missingIndexes } from "./collection-settings.js";
+import { creationRequest, datatypeOf, missingIndexes } from "./collection-settings.js";
 import { vectorName } from "./payload.js";
 import {
   findStorePoint,
@@ -88,10 +88,10 @@ export function findCollection(connection: QdrantConnection): Promise<Collection
 /** @returns false where it is there by now. */
 async function createCollection(
   connection: QdrantConnection,
-  { dimensions }: StoreSchema,
+  schema: StoreSchema,
   settings: CollectionSettings,
 ): Promise<boolean> {
-  const request = creationRequest(dimensions, settings);
+  const request = creationRequest(schema, settings);
   return connection.read("cannot create the store", (client, collection) =>
     client.createCollection(collection, request).catch(falseWhenThere),
   );
@@ -121,10 +121,12 @@ async function createIndex(connection: QdrantConnection, { field, type }: Payloa
 
 function checkVectors({ place }: QdrantConnection, info: CollectionInfo, schema: StoreSchema): void {
   const vector = (info.config.params.vectors as { [name: string]: Schemas["VectorParams"] } | undefined)?.[vectorName];
-  if (vector?.size === schema.dimensions && vector.distance === "Cosine") return;
-  const found =
-    vector === undefined ? `no vector named ${vectorName}` : `${vector.size} dimensions (${vector.distance})`;
-  const why = `${place.name} has ${found}, the model gives ${schema.dimensions} dimensions (Cosine)`;
+  const kindOf = ({ size, distance, datatype }: Schemas["VectorParams"]) =>
+    `${size} dimensions (${distance}, ${datatype ?? "float32"})`;
+  const wanted = kindOf({ size: schema.dimensions, distance: "Cosine", ...datatypeOf(schema) });
+  const found = vector === undefined ? `no vector named ${vectorName}` : kindOf(vector);
+  if (found === wanted) return;
+  const why = `${place.name} has ${found}, the model gives ${wanted}`;
   throw new MillraceError("E_STORE_SCHEMA", "the collection was made for other vectors", { why, fix: otherStore });
 }
 

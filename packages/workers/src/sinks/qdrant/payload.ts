@@ -1,11 +1,19 @@
-import type { Json, Payload, PointRecord, StoredPoint } from "@millrace/core";
+import { heldVector, type Json, type Payload, type PointRecord, type StoredPoint } from "@millrace/core";
 import { asUuid } from "../../identity/point-id.js";
 
 /** Name of the vector in the collection: others can be added beside it. */
 export const vectorName = "text";
 
-/** How far a squared length may be from 1 for Qdrant to leave a vector as it is, halved: Qdrant sums in single precision. */
-const unitTolerance = 5e-7;
+/**
+ * How far a squared length may be from 1 for Qdrant to leave a vector as it is, halved: Qdrant sums in single precision. A
+ * half is left as it is by all that changes it by less than half a step, 2⁻¹² of its size.
+ */
+const unitTolerances = { float32: 5e-7, float16: 2 ** -12 };
+
+/** Of the forms, those a collection has a type for. */
+export interface QdrantForm {
+  readonly precision: keyof typeof unitTolerances;
+}
 
 /** A record as Qdrant keeps it, beside its vector. */
 interface StoredPayload extends Omit<PointRecord, "id"> {
@@ -28,10 +36,11 @@ export interface QdrantPoint {
  * Under Cosine distance Qdrant makes every vector one of unit length, and JSON knows no −0. Where that would change a
  * bit, the vector is kept in the payload as well. Encoders give unit vectors, so that this costs nothing.
  */
-export function toQdrantPoint(record: PointRecord, vector: Float32Array): QdrantPoint {
+export function toQdrantPoint({ record, vector: given }: StoredPoint, form: QdrantForm): QdrantPoint {
   const { id, ...rest } = record;
+  const vector = heldVector(form, given);
   const { values, squares, hasNegativeZero } = readVector(vector);
-  const isKept = Math.abs(squares - 1) <= unitTolerance && !hasNegativeZero;
+  const isKept = Math.abs(squares - 1) <= unitTolerances[form.precision] && !hasNegativeZero;
   const payload: StoredPayload = {
     ...rest,
     ...(asUuid(id) === id ? {} : { id }),

@@ -1,27 +1,24 @@
 import {
   compareKeys,
+  formOf,
   inPieces,
+  queryInForm,
   type Searcher,
   type SearchHit,
   type SearchQuery,
   type StoredPoint,
+  type VectorForm,
 } from "@millrace/core";
 import { asUuid } from "../../identity/point-id.js";
 import { checkQuery } from "../check.js";
 import { checkFilters, matchesFilter } from "../filter.js";
-import { rankHits } from "../ranking.js";
+import { candidatesFor, mostOfUnseen, rankHits } from "../ranking.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
 import { toQdrantFilter } from "./conditions.js";
 import { findGeneration } from "./generation.js";
 import { type AnsweredPoint, fromQdrantPoint, vectorName } from "./payload.js";
 import type { QdrantStore } from "./place.js";
 import { readStorePoint, withoutStorePoint } from "./store-point.js";
-
-/** Points fetched beyond those asked for, so that ties at the end are seen without asking again. */
-const pointsBeyondTop = 16;
-
-/** Qdrant's scores are of single precision; a point further behind than this cannot really be ahead. */
-const scoreError = 1e-5;
 
 const pointsPerPage = 256;
 const idsPerPage = 4096;
@@ -45,7 +42,9 @@ export function qdrantSearcher({ place, generation }: QdrantStore, options: Qdra
       const { collection, schema } = await stored();
       checkQuery(query, schema);
       checkFilters(query.filters);
-      return query.top <= 0 ? [] : searchPoints(collection, query);
+      const form = formOf(schema);
+      const wanted = { ...query, vector: queryInForm(form, query.vector) };
+      return query.top <= 0 ? [] : searchPoints(collection, form, wanted);
     },
     async *scan() {
       yield* scanPoints((await stored()).collection);
@@ -71,15 +70,20 @@ export function qdrantSearcher({ place, generation }: QdrantStore, options: Qdra
  * Asks for more points until none that was not returned could be among the best: Qdrant breaks ties as it likes, and
  * decides only some conditions. Where the index finds too few, every vector is compared.
  */
-async function searchPoints(connection: QdrantConnection, query: SearchQuery): Promise<readonly SearchHit[]> {
+async function searchPoints(
+  connection: QdrantConnection,
+  form: VectorForm,
+  query: SearchQuery,
+): Promise<readonly SearchHit[]> {
   let isExact = query.isExact ?? false;
-  for (let limit = query.top + pointsBeyondTop; ; limit *= 4) {
+  for (let limit = candidatesFor(form, query); ; limit *= 4) {
     const { points, lowest } = await nearest(connection, { query, limit, isExact });
     const matching = points.filter(({ record }) => query.filters.every((filter) => matchesFilter(record, filter)));
     const hits = rankHits(matching, query.vector);
     const last = hits[query.top - 1];
     const isExhausted = points.length < limit;
-    if (last !== undefined && (isExhausted || lowest + scoreError < last.score)) return hits.slice(0, query.top);
+    if (last !== undefined && (isExhausted || mostOfUnseen(form, query, 1 - lowest) < last.score))
+      return hits.slice(0, query.top);
     if (isExhausted && isExact) return hits;
     isExact ||= isExhausted;
   }

@@ -3,9 +3,9 @@ import { asUuid } from "../../identity/point-id.js";
 import { checkBatch, opened } from "../check.js";
 import { connectQdrant, type QdrantConnection, type QdrantOptions } from "./client.js";
 import { buildGraph } from "./collection.js";
-import { defaultCollection } from "./collection-settings.js";
+import { defaultCollection, qdrantFormOf } from "./collection-settings.js";
 import { type OpenGeneration, openGeneration } from "./generation.js";
-import { jsonBytes, type QdrantPoint, toQdrantPoint } from "./payload.js";
+import { jsonBytes, type QdrantForm, type QdrantPoint, toQdrantPoint } from "./payload.js";
 import type { QdrantStore } from "./place.js";
 
 /** Points in one request, and requests at once: measured best against a server on the same machine. */
@@ -38,7 +38,7 @@ export function qdrantSink({ place, generation }: QdrantStore, options: QdrantSi
     async upsert(batch) {
       const { collection, schema } = opened(store);
       checkBatch(batch, schema.dimensions);
-      await atOnce(pointPieces(batch), (points) => upsertPoints(collection, points));
+      await atOnce(pointPieces(batch, qdrantFormOf(schema)), (points) => upsertPoints(collection, points));
     },
     async delete(ids) {
       const { collection } = opened(store);
@@ -68,12 +68,13 @@ async function deletePoints(connection: QdrantConnection, ids: readonly string[]
 }
 
 /** Made while they are sent, so that no more than a few requests are in memory. */
-function* pointPieces({ records, vectors }: PointBatch): Generator<QdrantPoint[]> {
+function* pointPieces({ records, vectors }: PointBatch, form: QdrantForm): Generator<QdrantPoint[]> {
   const dimensions = vectors.length / records.length;
   let points: QdrantPoint[] = [];
   let bytes = 0;
   for (const [row, record] of records.entries()) {
-    const point = toQdrantPoint(record, vectors.subarray(row * dimensions, (row + 1) * dimensions));
+    const vector = vectors.subarray(row * dimensions, (row + 1) * dimensions);
+    const point = toQdrantPoint({ record, vector }, form);
     const size = jsonBytes(point);
     if (points.length === pointsPerRequest || (points.length > 0 && bytes + size > maxRequestBytes)) {
       yield points;

@@ -40,8 +40,9 @@ export async function findStorePoint(connection: QdrantConnection): Promise<Stor
     const why = `${connection.place.name} is of format ${content.format}, this version knows ${storeFormat}`;
     throw new MillraceError("E_STORE", "the store was made by another version", { why });
   }
-  const { dimensions, distance, fingerprint, graph, model, identity, generation, graphEdges } = content;
-  return { schema: { dimensions, distance, fingerprint, graph, model, identity }, generation, graphEdges };
+  const { dimensions, distance, form, fingerprint, graph, model, identity, generation, graphEdges } = content;
+  const schema = { dimensions, distance, ...(form && { form }), fingerprint, graph, model, identity };
+  return { schema, generation, graphEdges };
 }
 
 interface StorePointFields {
