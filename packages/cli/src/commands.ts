@@ -58,6 +58,38 @@ const documents = [
   "allowEmpty",
 ] as const satisfies readonly SettingKey[];
 
+/** Where a generator is brought from. */
+const generator = [
+  "model",
+  "precision",
+  "device",
+  "modelsDirectory",
+  "cacheDirectory",
+  "hubEndpoint",
+  "python",
+  "offline",
+] as const satisfies readonly SettingKey[];
+/** How answers are generated. */
+const decoding = [
+  "maxNewTokens",
+  "minNewTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repetitionPenalty",
+  "frequencyPenalty",
+  "presencePenalty",
+  "distinctNgramSize",
+  "badWords",
+  "stop",
+  "seed",
+  "logprobs",
+  "batchRows",
+  "batchTokens",
+  "kvMemory",
+] as const satisfies readonly SettingKey[];
+
 /** Of commands that take a job which was run before. */
 const byDefaultTheJobs = "by default the job's";
 const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
@@ -105,6 +137,59 @@ export const commands: readonly CommandFacts[] = [
     settings: ["store", "qdrantTimeout", "top", "filter", "queryPrompt", ...model, ...output],
     defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
     load: () => import("./commands/search.js"),
+  },
+  {
+    name: "ask",
+    parameters: "<question>",
+    summary: "answer a question from the passages of a store, and name them",
+    settings: [
+      "store",
+      "qdrantTimeout",
+      "top",
+      "filter",
+      "queryPrompt",
+      "showContext",
+      ...decoding,
+      ...generator,
+      ...output,
+    ],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/ask.js"),
+  },
+  {
+    name: "generate",
+    parameters: "[prompts]",
+    summary: "answer a file of prompts, each once however often it is interrupted, or one prompt",
+    settings: [
+      "prompt",
+      "out",
+      "work",
+      "include",
+      "exclude",
+      "idField",
+      "payloadFields",
+      "template",
+      "chat",
+      "system",
+      "maxRowBytes",
+      "maxObjectBytes",
+      "maxQuarantined",
+      "numReturnSequences",
+      ...decoding,
+      ...generator,
+      "on",
+      ...output,
+    ],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/generate.js"),
+  },
+  {
+    name: "batch",
+    parameters: "<requests>",
+    summary: "answer a file of requests as OpenAI's batch API takes them, for chat completions and completions",
+    settings: ["out", "errors", "work", "maxRowBytes", "maxQuarantined", ...decoding, ...generator, "on", ...output],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/batch.js"),
   },
   {
     name: "plan",

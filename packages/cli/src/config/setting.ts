@@ -7,6 +7,7 @@ export const settingGroups = [
   "chunking",
   "running",
   "searching",
+  "generating",
   "checking",
   "watching",
   "output",

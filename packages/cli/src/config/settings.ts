@@ -7,6 +7,7 @@ import {
   vectorPrecisions,
 } from "@millrace/core";
 import { z } from "zod";
+import { generatingSettings } from "./generating-settings.js";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
 
@@ -604,6 +605,8 @@ export const settings = {
     flag: "--filter <field:pattern>",
     env: ["MILLRACE_FILTER"],
   }),
+
+  ...generatingSettings,
 
   sample: setting({
     group: "checking",

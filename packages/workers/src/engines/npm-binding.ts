@@ -24,10 +24,10 @@ export const npmBinding: SessionBinding = {
 };
 
 /**
- * Spinning is off and the optimiser is kept at `basic`: the graph is written the way the kernels want it, and 'extended'
+ * A session of npm's binding and its tensors. Spinning is off and the optimiser is kept at `basic`: the graph is written the way the kernels want it, and 'extended'
  * fuses it into slower ones.
  */
-async function createSession(
+export async function createSession(
   graph: Uint8Array,
   { threads, placement, optimization = "basic" }: SessionShape,
   weights: readonly LoadedWeights[] = [],
