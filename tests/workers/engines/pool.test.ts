@@ -125,7 +125,7 @@ describe("a pool of encoder hosts", () => {
         expect(bits(await pool.encode(good))).toEqual(bits((await directly(model, [good]))[0] as Float32Array));
       }
       // A run ends between two nodes of its graph, and of such a batch each takes a while.
-    expect(Math.min(...waits)).toBeLessThan(whole / 2);
+      expect(Math.min(...waits)).toBeLessThan(whole / 2);
       expect(pool.pids()).toEqual(pids);
     },
   );
