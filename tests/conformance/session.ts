@@ -1,8 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { CompiledModel } from "@millrace/compiler";
+import { type CompiledModel, compileModel } from "@millrace/compiler";
 import { openSession, type Session, type SessionBinding } from "@millrace/workers";
+import { tinyModel } from "../compiler/support.ts";
 import { temporaryFolder } from "../support/command-line.ts";
 import { batchOf, compileTiny, directly, randomRows } from "../support/tiny-encoder.ts";
 
@@ -58,6 +59,24 @@ export function sessionConformance(binding: SessionBinding): void {
     await expect(open({ graphPath: path })).rejects.toMatchObject({ code: "E_MODEL_DIGEST" });
     await expect(binding.open(bytes.subarray(0, bytes.length / 2), { threads: 1, lanes: 1 })).rejects.toThrow();
     await expect(binding.open(new Uint8Array(100), { threads: 1, lanes: 1 })).rejects.toThrow();
+  });
+
+  test("takes weights from what it is given, and from no file of the same name", async () => {
+    const options = { precision: "fp32", cacheDirectory: await temporaryFolder(), graphBytes: 20_000 } as const;
+    const { graphPath, weights } = await compileModel(tinyModel("mean-normalized"), options);
+    const graph = await readFile(graphPath);
+    const files = weights.map(async ({ name, path }) => ({ path: name, data: new Uint8Array(await readFile(path)) }));
+    const former = process.cwd();
+    process.chdir(dirname(graphPath));
+    try {
+      await expect(binding.open(graph, { threads: 1, lanes: 1 })).rejects.toThrow(/weights-1\.bin/);
+      const other = await binding.open(graph, { threads: 1, lanes: 1 }, await Promise.all(files));
+      const batch = batchOf(randomRows(model, 1, 3));
+      expect(bits(await other.run(batch))).toBe(bits(await session.run(batch)));
+      await other.close();
+    } finally {
+      process.chdir(former);
+    }
   });
 
   test("is of no use once it is closed", async () => {

@@ -92,7 +92,9 @@ impl Lanes {
         let own = self.clone();
         self.state.lock().unwrap().living += 1;
         let lane = move || {
-            begin(&own);
+            if catch_unwind(AssertUnwindSafe(|| begin(&own))).is_err() {
+                own.close();
+            }
             own.work();
         };
         let builder = thread::Builder::new().name("ort-lane".into()).stack_size(STACK_BYTES);

@@ -43,13 +43,15 @@ export class Session {
   ) {}
 
   /**
-   * Loads a model from its bytes, which are copied, or from a path.
+   * Loads a model from its bytes, which are copied and can take weights from no file but those given, or from a path.
    * @throws what ONNX Runtime says of a model or a device that it cannot use.
    */
   static async create(model: Uint8Array | string, options: CreateOptions = {}): Promise<Session> {
     const { weights = [], ...shape } = options;
     const { addon } = Runtime.open();
-    const plan = planOf(shape);
+    const plan = planOf(
+      typeof model === "string" ? shape : { ...shape, entries: { ...readNothing, ...shape.entries } },
+    );
     const owned = weights.map(({ name, data }) => ({ name, data: takeOver(data) }));
     try {
       return new Session(await addon.createModel(model, plan, owned), shape);
@@ -104,6 +106,9 @@ export class Session {
     return this.model.close();
   }
 }
+
+/** A graph from bytes would look for weights in the folder the process happens to be in: below a device there are no files. */
+const readNothing = { "session.model_external_initializers_file_folder_path": "/dev/null/given-as-bytes" };
 
 /** The bytes in a buffer that nobody else has: it is read on another thread, and must stay where it is. */
 function takeOver(data: Uint8Array): Uint8Array<ArrayBuffer> {
