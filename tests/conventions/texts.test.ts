@@ -39,6 +39,10 @@ describe("every rule can fail", () => {
     expect(forbiddenWords("a.ts", line)).toEqual([]);
   });
 
+  test("a container has its own folder for temporary files", () => {
+    expect(forbiddenWords("infra/compose.yaml", `tmpfs: [${temporary}]`)).toEqual([]);
+  });
+
   test("links and scripts", () => {
     const page = "[a](b.md#part) [c](https://example.org) [d](#e) `npm run nothing` npm test";
     expect(relativeLinks("docs/a.md", page)).toEqual(["docs/b.md"]);

@@ -3,7 +3,7 @@
  * work with what these functions open.
  */
 export { type Answered, type OpenAsk, openAsk } from "./compose/ask.js";
-export { engineOf, hostsAtWork, installGpu } from "./compose/device.js";
+export { deviceKind, engineOf, hostsAtWork, installGpu } from "./compose/device.js";
 export { examineMachine } from "./compose/doctor.js";
 export { openDryRun } from "./compose/dry-run.js";
 export {

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { printGraph } from "@millrace/compiler";
+import { encodeQueue } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
-import { engineOf, type OpenModel, openModel } from "../compose.js";
+import { deviceKind, engineOf, type OpenModel, openModel } from "../compose.js";
 import { formatBytes, formatCount } from "../report/format.js";
 
 /** `millrace models inspect`: what a model is, and the graph it is compiled to. */
@@ -11,9 +12,10 @@ export async function run(
 ): Promise<number> {
   const { installed, compiled } = await openModel(settings, reference ?? settings.model, say);
   const engine = engineOf(settings);
+  const queue = encodeQueue({ graph: compiled.graphDigest, precision: compiled.precision }, deviceKind(settings));
   const graph = printGraph(await readFile(compiled.graphPath));
   if (settings.json) {
-    reporter.event("result", { ok: true, exitCode: 0, ...installed, ...compiled, ...engine, graph });
+    reporter.event("result", { ok: true, exitCode: 0, ...installed, ...compiled, ...engine, queue, graph });
     return 0;
   }
   const values = (list: typeof compiled.inputs) =>
@@ -30,6 +32,7 @@ export async function run(
     `outputs       ${values(compiled.outputs)}`,
     `precision     ${compiled.precision}${fidelityOf(compiled)}`,
     `runs on       ${engine.device}, ${engine.provider}`,
+    `queue         ${queue}`,
     `graph         ${compiled.graphPath}`,
     `graph sha256  ${compiled.graphDigest}`,
     ...compiled.files.map(({ name, bytes, sha256 }) => `file          ${sha256}  ${name} (${formatBytes(bytes)})`),
