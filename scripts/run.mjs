@@ -20,7 +20,9 @@ async function run(name, args) {
   if (target === undefined) fail("E_USAGE", `there is no "${name}"; choose one of ${[...targets.keys()].join(", ")}`);
   await installPackages(root);
   const node = await provideNode();
-  const env = { ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter) };
+  // Tests and benchmarks run ONNX Runtime in their own process, too: it is not to report on them.
+  const silence = { ORT_DISABLE_TELEMETRY: "1" };
+  const env = { ...silence, ...process.env, PATH: [dirname(node), process.env.PATH].join(delimiter) };
   if (target.isBuilt) await build(root, env, { mayCompile: name !== "demo" });
   for (const command of target.commands(root, args)) {
     const code = await runChild(node, command, { cwd: root, env });

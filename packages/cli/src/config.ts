@@ -51,8 +51,12 @@ export function readEnvironment(): NodeJS.ProcessEnv {
   return process.env;
 }
 
-/** LanceDB writes notes about its indexes to stderr, and takes no other word against it than this variable. */
+/**
+ * LanceDB writes notes about its indexes to stderr. ONNX Runtime reports to its makers what it runs and for how long, and
+ * leaves the id of the machine in the folder for temporary files. Neither takes any other word against it than a variable.
+ */
 export function silenceVendors(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= "1";
   process.env.LANCEDB_LOG ??= "error";
 }
 
