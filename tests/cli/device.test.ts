@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { run, temporaryFolder, tinyModel } from "../support/command-line.ts";
@@ -75,7 +75,12 @@ describe("--device", () => {
     const options = { cwd, environment };
     const installed = await run(["gpu", "install", "--from", provider, "--json"], options);
     expect(installed.result).toMatchObject({ ok: true, version: "1.30.0", license: "MIT", isPinned: false });
-    const examined = await run(["doctor", "--gpu", "--model", tinyModel], options);
+    // As in the image for GPUs: the cache is a volume, and the provider lies outside of it.
+    const volume = join(folder, "volume");
+    await mkdir(volume);
+    await symlink(join(folder, "own-cache", "gpu"), join(volume, "gpu"));
+    const fromVolume = { cwd, environment: { MILLRACE_CACHE: volume } };
+    const examined = await run(["doctor", "--gpu", "--model", tinyModel], fromVolume);
     expect(examined.stdout).toMatch(/^warn {2}gpu: provider +1\.30\.0 \(MIT\) from .* — /m);
     const lines = examined.stdout.split("\n").filter((line) => line.includes("gpu: lib"));
     expect(lines.length).toBe(8);

@@ -174,7 +174,7 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
     expect(workers.map(({ image }) => image)).toEqual(["", "", "-cuda"].map((kind) => `millrace:${version}${kind}`));
   });
 
-  test("scale what encodes by variables that it has", () => {
+  test("scale what encodes by variables that it has", async () => {
     const targets = scaled.map(({ spec }) => spec.scaleTargetRef.name);
     expect(targets).toEqual(["worker-encode-cpu", "worker-encode-gpu"]);
     const free = deployments.filter(({ spec }) => spec.replicas === undefined).map(({ metadata }) => metadata.name);
@@ -186,6 +186,9 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
       const variables = fields.filter(([name]) => name.endsWith("FromEnv"));
       expect(variables.map(([, name]) => name).filter((name) => !(name in (config?.data ?? {})))).toEqual([]);
       expect(variables).toHaveLength(3);
+      // Else the number of workers swings: see there.
+      const { concurrency } = await settingsOf([], config?.data ?? {});
+      expect(Number(spec.triggers[0]?.metadata.targetQueueSize)).toBeGreaterThan(concurrency);
     }
   });
 
