@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { asMillraceError, type ErrorCode } from "@millrace/core";
 import { digestFile } from "./digest.js";
 import { readJsonOrNothing } from "./json.js";
+import { digestModelFiles, stampOf } from "./model-files.js";
 
 /**
  * A compiled graph on disk, below the cache directory:
@@ -11,7 +12,8 @@ import { readJsonOrNothing } from "./json.js";
  * <key>/graph.onnx      key: digest over the compiler's version, the precision, what it is calibrated with, the head, and the
  *                       model files' names and sha256
  * <key>/weights-1.bin   weights of a graph that is too large for one file
- * <key>/model.json      what `compileModel` returned, less the places
+ * <key>/…               other files, such as a tokenizer.json that was made of what the model brings
+ * <key>/model.json      what `compileModel` or `compileGenerator` returned, less the places
  * ```
  */
 export interface CacheEntry {
@@ -24,23 +26,37 @@ export async function findEntry(cacheDirectory: string, key: string): Promise<Ca
   const graphPath = join(cacheDirectory, key, graphName);
   const model = await readJsonOrNothing(join(cacheDirectory, key, modelName));
   if (typeof model !== "object" || model === null || !("graphDigest" in model)) return undefined;
-  const digest = await digestFile(graphPath).catch(() => undefined);
+  const digest = await graphDigest(cacheDirectory, join(cacheDirectory, key)).catch(() => undefined);
   if (digest !== model.graphDigest || !(await areThere(join(cacheDirectory, key), model))) return undefined;
   return { graphPath, model };
 }
 
-/** True where files of weights are as long as they were; who loads them compares their digests. */
+/** Read once: from then on its stamp says that it is untouched, and who loads it compares the digest of the very bytes. */
+async function graphDigest(cacheDirectory: string, path: string): Promise<string | undefined> {
+  const graph = { path, files: [graphName] };
+  const [file] = await digestModelFiles(cacheDirectory, graph, await stampOf(graph));
+  return file?.sha256;
+}
+
+/**
+ * True where files of weights are as long as they were, which who loads them compares by their digests, and others are
+ * those that were written.
+ */
 async function areThere(folder: string, model: object): Promise<boolean> {
-  const files = "weights" in model && Array.isArray(model.weights) ? (model.weights as readonly StoredFile[]) : [];
+  const { weights = [], others = [] } = model as { weights?: readonly StoredFile[]; others?: readonly StoredFile[] };
   const sizes = await Promise.all(
-    files.map(({ name }) =>
+    weights.map(({ name }) =>
       stat(join(folder, name)).then(
         ({ size }) => size,
         () => -1,
       ),
     ),
   );
-  return files.every(({ bytes }, index) => bytes === sizes[index]);
+  const digests = await Promise.all(others.map(({ name }) => digestFile(join(folder, name)).catch(() => "")));
+  return (
+    weights.every(({ bytes }, index) => bytes === sizes[index]) &&
+    others.every(({ sha256 }, index) => sha256 === digests[index])
+  );
 }
 
 /** A file of an entry. */
@@ -55,13 +71,21 @@ const graphName = "graph.onnx";
 const modelName = "model.json";
 const unfinishedPrefix = "unfinished-";
 
+/** A file of an entry that is to be written. */
+export interface NewFile {
+  readonly name: string;
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
 export interface NewEntry {
   readonly key: string;
   /** Files that the graph takes weights from; they are written before it. */
-  readonly weights: readonly { readonly name: string; readonly content: AsyncIterable<Uint8Array> }[];
+  readonly weights: readonly NewFile[];
   readonly graph: (weights: readonly StoredFile[]) => AsyncIterable<Uint8Array>;
+  /** Files beside the graph that it takes nothing from; they are written first. */
+  readonly others?: readonly NewFile[];
   /** Makes model.json's content of the digest of the graph that was written, and of those files. */
-  readonly describe: (graphDigest: string, weights: readonly StoredFile[]) => unknown;
+  readonly describe: (graphDigest: string, weights: readonly StoredFile[], others: readonly StoredFile[]) => unknown;
 }
 
 /**
@@ -69,16 +93,15 @@ export interface NewEntry {
  * same key means the same bytes. @throws E_STORE_READ_ONLY or E_DISK_FULL when the cache cannot be written
  */
 export async function writeEntry(cacheDirectory: string, entry: NewEntry): Promise<void> {
-  const { key, weights, graph, describe } = entry;
+  const { key, weights, graph, others = [], describe } = entry;
   const unfinished = join(cacheDirectory, `${unfinishedPrefix}${randomUUID()}`);
   try {
     await mkdir(unfinished, { recursive: true });
     await removeAbandoned(cacheDirectory);
-    const stored: StoredFile[] = [];
-    for (const { name, content } of weights)
-      stored.push({ name, ...(await writeHashed(join(unfinished, name), content)) });
+    const beside = await writeFiles(unfinished, others);
+    const stored = await writeFiles(unfinished, weights);
     const { sha256 } = await writeHashed(join(unfinished, graphName), graph(stored));
-    const model = `${JSON.stringify(describe(sha256, stored), null, 2)}\n`;
+    const model = `${JSON.stringify(describe(sha256, stored, beside), null, 2)}\n`;
     await writeFile(join(unfinished, modelName), model, { flush: true });
     await moveInto(unfinished, join(cacheDirectory, key));
   } catch (error) {
@@ -86,6 +109,12 @@ export async function writeEntry(cacheDirectory: string, entry: NewEntry): Promi
   } finally {
     await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+async function writeFiles(folder: string, files: readonly NewFile[]): Promise<readonly StoredFile[]> {
+  const stored: StoredFile[] = [];
+  for (const { name, content } of files) stored.push({ name, ...(await writeHashed(join(folder, name), content)) });
+  return stored;
 }
 
 /** Nobody compiles for a day: what is older was left by a process that was killed. */

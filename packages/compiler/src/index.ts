@@ -4,7 +4,19 @@
  * a float graph into an int8 one, `graph/` writes the file.
  */
 
-export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
+export {
+  type CompiledModel,
+  type CompileOptions,
+  compileModel,
+  findCompiledModel,
+  type WeightsPlace,
+} from "./compile.js";
+export {
+  type CompiledGenerator,
+  type CompileGeneratorOptions,
+  compileGenerator,
+} from "./compile-generator.js";
+export type { TokenIds } from "./generators/generator-source.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";
@@ -19,5 +31,6 @@ export { type Matrix, type QuantizedWeight, quantizeWeight } from "./precision/w
 export { probeGraph } from "./probe.js";
 export { choosePrompt, type Prompts, type TextRole } from "./prompts.js";
 export type { Dtype } from "./weights/dtypes.js";
+export { type GeneratorPrecision, generatorPrecisions } from "./weights/in-precision.js";
 export { readSafetensors, type SafetensorsFile } from "./weights/safetensors.js";
 export type { TensorEntry } from "./weights/safetensors-header.js";

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { asMillraceError, MillraceError } from "@millrace/core";
 import { digestFile, digestOf } from "./digest.js";
 import { readJsonOrNothing } from "./json.js";
-import type { ModelDirectory } from "./model-directory.js";
 
 /** A model file that went into a compiled model. */
 export interface ModelFile {
@@ -15,11 +14,19 @@ export interface ModelFile {
   readonly sha256: string;
 }
 
+/** Files that something is made of, in one directory. */
+export interface FilesPlace {
+  /** Absolute. */
+  readonly path: string;
+  /** Relative to `path`. */
+  readonly files: readonly string[];
+}
+
 /**
  * Digest over what the file system says about every file of a model: place, size, inode, times of modification and of
  * change. Equal stamps mean untouched files: no ordinary tool replaces content and leaves the time of change.
  */
-export async function stampOf({ path, files }: ModelDirectory): Promise<string> {
+export async function stampOf({ path, files }: FilesPlace): Promise<string> {
   const facts = await Promise.all(
     files.map(async (name) => {
       const { ino, size, mtimeNs, ctimeNs } = await stat(join(path, name), { bigint: true });
@@ -36,12 +43,11 @@ export async function stampOf({ path, files }: ModelDirectory): Promise<string> 
  */
 export async function digestModelFiles(
   cacheDirectory: string,
-  directory: ModelDirectory,
+  directory: FilesPlace,
   stamp: string,
 ): Promise<readonly ModelFile[]> {
-  const place = join(cacheDirectory, "lookups", `${stamp}.json`);
-  const known = await readJsonOrNothing(place);
-  if (isModelFiles(known)) return known;
+  const known = await knownModelFiles(cacheDirectory, stamp);
+  if (known !== undefined) return known;
   const files: ModelFile[] = [];
   try {
     for (const name of directory.files) {
@@ -52,12 +58,25 @@ export async function digestModelFiles(
     throw asMillraceError(error, "E_MODEL_INVALID", `cannot read ${directory.path}`);
   }
   await requireUntouched(directory, stamp);
-  await writeLookup(place, files);
+  await writeLookup(lookupPlace(cacheDirectory, stamp), files);
   return files;
 }
 
+/** The files that an earlier call of `digestModelFiles` found under the stamp. */
+export async function knownModelFiles(
+  cacheDirectory: string,
+  stamp: string,
+): Promise<readonly ModelFile[] | undefined> {
+  const known = await readJsonOrNothing(lookupPlace(cacheDirectory, stamp));
+  return isModelFiles(known) ? known : undefined;
+}
+
+function lookupPlace(cacheDirectory: string, stamp: string): string {
+  return join(cacheDirectory, "lookups", `${stamp}.json`);
+}
+
 /** @throws E_MODEL_INVALID when the directory's stamp is no longer `stamp` */
-export async function requireUntouched(directory: ModelDirectory, stamp: string): Promise<void> {
+export async function requireUntouched(directory: FilesPlace, stamp: string): Promise<void> {
   if ((await stampOf(directory)) === stamp) return;
   const why = "a file changed while it was read";
   throw new MillraceError("E_MODEL_INVALID", `cannot compile ${directory.path}`, { why, fix: "Start again." });

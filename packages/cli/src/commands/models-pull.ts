@@ -1,5 +1,5 @@
 import type { CommandContext } from "../command.js";
-import { openModel } from "../compose.js";
+import { bringModel } from "../compose.js";
 import { formatBytes } from "../report/format.js";
 
 /** `millrace models pull`: brings a model here and compiles it. */
@@ -7,7 +7,7 @@ export async function run(
   { settings, say, reporter }: CommandContext,
   [reference]: readonly string[],
 ): Promise<number> {
-  const { installed, compiled } = await openModel(settings, reference ?? settings.model, say);
+  const { installed, compiled } = await bringModel(settings, reference ?? settings.model, say);
   const { name, directory, origin, license, files } = installed;
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   say(

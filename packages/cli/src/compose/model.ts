@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
-import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
+import { type CompiledModel, choosePrompt, compileGenerator, type Fidelity, type TextRole } from "@millrace/compiler";
+import { deviceText, type EngineFacts, type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
   createLazyEncoder,
@@ -10,7 +10,9 @@ import {
   type LazyEncoder,
   listModels,
   loadTokenizer,
+  type Metrics,
   type ModelStoreOptions,
+  observeEngine,
   openVectorCache,
   pullModel,
   type StoreOptions,
@@ -46,9 +48,27 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer;
 }
 
+/** A model that was brought here, and what it is compiled to. */
+export interface PulledModel {
+  readonly installed: InstalledModel;
+  readonly compiled: Pick<CompiledModel, "graphDigest"> & { readonly precision: string };
+}
+
+/** Brings a model here, and compiles it for what it is: a GGUF file holds one that generates text. */
+export async function bringModel(settings: Settings, reference: string, say: Say): Promise<PulledModel> {
+  const installed = await pullModel(reference, modelStore(settings, say));
+  if (!installed.files.some(({ name }) => name.endsWith(".gguf")))
+    return { installed, compiled: (await openInstalled(settings, installed, say)).compiled };
+  const cacheDirectory = resolve(settings.cacheDirectory, "compiled");
+  return { installed, compiled: await compileGenerator(installed.directory, { precision: "auto", cacheDirectory }) };
+}
+
 /** Brings a model here if it is not, and compiles it if it was not. */
 export async function openModel(settings: Settings, reference: string, say: Say): Promise<OpenModel> {
-  const installed = await pullModel(reference, modelStore(settings, say));
+  return openInstalled(settings, await pullModel(reference, modelStore(settings, say)), say);
+}
+
+async function openInstalled(settings: Settings, installed: InstalledModel, say: Say): Promise<OpenModel> {
   const compiled = await compileInHost({
     directory: installed.directory,
     precision: precisionOf(settings),
@@ -106,15 +126,31 @@ export function checkModel({ model }: Job, { compiled }: OpenModel): void {
 }
 
 /** The encoder on the device that is set, which must be usable; its hosts start when they are needed. @throws E_DEVICE, E_CONFIG */
-export async function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): Promise<LazyEncoder> {
+export async function openEncoder(
+  model: OpenModel,
+  settings: Settings,
+  { say, metrics }: { readonly say: Say; readonly metrics?: Metrics | undefined },
+): Promise<LazyEncoder> {
+  const { compiled } = model;
   checkPrecision(compiled.precision, settings);
-  return createLazyEncoder({
+  const device = await readyDevice(settings);
+  const encoder = createLazyEncoder({
     model: compiled,
-    device: await readyDevice(settings),
+    device,
+    ...(metrics && { observer: observeEngine(metrics, { device: deviceText(device) }) }),
     hosts: settings.hosts,
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+  if (metrics !== undefined) tellModel(metrics, model, encoder.engine);
+  return encoder;
+}
+
+/** Says which model runs on what. */
+function tellModel(metrics: Metrics, { installed, compiled }: OpenModel, { device, provider }: EngineFacts): void {
+  const { precision, dimensions } = compiled;
+  const labels = { model: installed.name, precision, device, provider, dimensions: String(dimensions) };
+  metrics.set("millrace_model_info", labels, 1);
 }
 
 /** What a run of this model need not encode again. */

@@ -2,6 +2,7 @@ import { bytesOf, type GraphBuilder, microsoft, type NodeSpec } from "../graph/b
 import type { JsonFile } from "../json.js";
 import type { LazyTensor } from "../weights/checkpoint.js";
 import { concatenated, transposed } from "../weights/transforms.js";
+import { addBlockProduct, blockWeight } from "./block-product.js";
 
 /** A linear layer as PyTorch stores it: weight [outputs, inputs], bias [outputs]. */
 export interface Linear {
@@ -47,6 +48,8 @@ export function addSelfAttention(graph: GraphBuilder, name: string, spec: Attent
 
 export interface ProductSpec {
   readonly input: string;
+  /** Of the input; 3 by default. */
+  readonly rank?: number;
   readonly weight: LazyTensor;
   /** The weight's name in the graph. */
   readonly name: string;
@@ -56,7 +59,10 @@ export interface ProductSpec {
  * x · weightᵀ, the weight as PyTorch stores it: [outputs, inputs]; the kernel wants it transposed. Every product of
  * states with a weight goes through here.
  */
-export function addProduct(graph: GraphBuilder, output: string, { input, weight, name }: ProductSpec): string {
+export function addProduct(graph: GraphBuilder, output: string, { weight, name, ...spec }: ProductSpec): string {
+  const { input } = spec;
+  const inBlocks = blockWeight(name, weight);
+  if (inBlocks !== undefined) return addBlockProduct(graph, output, { ...spec, weight: inBlocks });
   return graph.node(output, "MatMul", { inputs: [input, addWeight(graph, name, transposed(weight))] });
 }
 
@@ -163,6 +169,7 @@ const activationOperators: Readonly<Record<string, Omit<NodeSpec, "inputs"> & { 
   quick_gelu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1.702 } } },
   relu: { op: "Relu" },
   silu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1 } } },
+  swish: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1 } } },
 };
 export const activations: readonly string[] = Object.keys(activationOperators);
 

@@ -52,7 +52,7 @@ export function addRotaryAttention(graph: GraphBuilder, name: string, spec: Rota
   return graph.node(name, "MultiHeadAttention", { domain: microsoft, inputs, attributes });
 }
 
-interface HeadNorm {
+export interface HeadNorm {
   /** [width]. */
   readonly weight: LazyTensor;
   readonly epsilon: number;
@@ -60,7 +60,13 @@ interface HeadNorm {
   readonly width: number;
 }
 
-function addHeadNorm(graph: GraphBuilder, name: string, input: string, { heads, width, ...norm }: HeadNorm): string {
+/** A root mean square norm over each head's floats alone: [batch, sequence, heads × width] → the same. */
+export function addHeadNorm(
+  graph: GraphBuilder,
+  name: string,
+  input: string,
+  { heads, width, ...norm }: HeadNorm,
+): string {
   const apart = addReshape(graph, `${name}.apart`, input, [0, 0, heads, width]);
   const normed = addRootMeanSquareNorm(graph, name, { input: apart, ...norm });
   return addReshape(graph, `${name}.together`, normed, [0, 0, heads * width]);

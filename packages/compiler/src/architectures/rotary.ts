@@ -71,9 +71,19 @@ export interface RotarySpec extends Rotary {
 
 /** Turns each head's floats by their token's position: [batch, sequence, heads × width] → the same. */
 export function addRotary(graph: GraphBuilder, name: string, input: string, spec: RotarySpec): string {
-  const { table, heads, width, positions, long } = spec;
+  const inputs = [input, addFirstRow(graph, name, input, spec), ...addRotaryTables(graph, spec)];
+  const attributes = { num_heads: { int: spec.heads } };
+  return graph.node(name, "RotaryEmbedding", { domain: microsoft, inputs, attributes });
+}
+
+/** What the tables are made of. */
+export type RotaryTables = Omit<RotarySpec, "heads">;
+
+/** Cosines and sines of every position's angles: two tables of [positions, width / 2]. */
+export function addRotaryTables(graph: GraphBuilder, spec: RotaryTables): readonly string[] {
+  const { table, width, positions, long } = spec;
   const rows = long === undefined ? positions : long.after + positions;
-  const tables = (["cos", "sin"] as const).map((part) =>
+  return (["cos", "sin"] as const).map((part) =>
     graph.constant({
       name: `${table}.${part}`,
       type: "float32",
@@ -81,8 +91,6 @@ export function addRotary(graph: GraphBuilder, name: string, input: string, spec
       load: async () => bytesOf(turns(spec, Math[part])),
     }),
   );
-  const inputs = [input, addFirstRow(graph, name, input, spec), ...tables];
-  return graph.node(name, "RotaryEmbedding", { domain: microsoft, inputs, attributes: { num_heads: { int: heads } } });
 }
 
 /** The row of a text's first token: int64 [1]. Rows for long texts come after those for short ones. */
@@ -97,7 +105,7 @@ function addFirstRow(graph: GraphBuilder, name: string, input: string, { long }:
 }
 
 /** In float32 at each step, as PyTorch computes them: at large positions the angles would differ otherwise. */
-function turns(spec: RotarySpec, turn: (angle: number) => number): Float32Array {
+function turns(spec: RotaryTables, turn: (angle: number) => number): Float32Array {
   const { width, positions, scale, frequencies, long } = spec;
   const short = long === undefined ? positions : long.after;
   const values = new Float32Array((short + (long === undefined ? 0 : positions)) * (width / 2));

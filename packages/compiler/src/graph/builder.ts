@@ -73,6 +73,7 @@ const ownOpsets: readonly Opset[] = [
 export class GraphBuilder {
   readonly #inputs: GraphValue[] = [];
   readonly #nodes: GraphNode[] = [];
+  readonly #names = new Set<string>();
   readonly #constants = new Map<string, Constant>();
 
   constructor(readonly opsets: readonly Opset[] = ownOpsets) {}
@@ -115,7 +116,13 @@ export class GraphBuilder {
     const outputs = spec.outputs ?? [name];
     const { inputs, domain = "", attributes = {} } = spec;
     this.#nodes.push({ name, op, domain, inputs, outputs, attributes });
+    this.#names.add(name);
     return outputs[0] ?? name;
+  }
+
+  /** True where a node is called so. */
+  has(name: string): boolean {
+    return this.#names.has(name);
   }
 
   /** Adds the nodes of another graph, whose values have none of this one's names. */

@@ -1,6 +1,7 @@
 import { access, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { MillraceError } from "@millrace/core";
+import type { LazyBlocks } from "./blocks.js";
 import { isFloatDtype } from "./dtypes.js";
 import { readSafetensors, requireFloatDtype, type SafetensorsFile } from "./safetensors.js";
 import type { TensorEntry } from "./safetensors-header.js";
@@ -9,6 +10,8 @@ import type { TensorEntry } from "./safetensors-header.js";
 export interface LazyTensor {
   readonly shape: readonly number[];
   readonly load: () => Promise<Float32Array>;
+  /** The same values as the file has them, where it has them in blocks of a row. */
+  readonly blocks?: LazyBlocks;
 }
 
 /** Whole numbers that have been found, such as an index into the rows of a table. */

@@ -1,6 +1,6 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { asMillraceError, MillraceError } from "@millrace/core";
 import { type FloatDtype, floatDtypes, isFloatDtype, toFloat32 } from "./dtypes.js";
+import { openFile, readAt } from "./read-at.js";
 import { damaged, headerLength, parseHeader, type TensorEntry } from "./safetensors-header.js";
 
 /** An open safetensors file whose header has been checked. */
@@ -47,27 +47,4 @@ export function requireFloatDtype({ name, dtype }: TensorEntry, path: string): F
   const why = `tensor ${JSON.stringify(name)} holds ${dtype}`;
   const fix = `Supported: ${floatDtypes.join(", ")}.`;
   throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot use the weights in ${path}`, { why, fix });
-}
-
-async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "r");
-  } catch (error) {
-    throw asMillraceError(error, "E_MODEL_INVALID", `cannot open ${path}`);
-  }
-}
-
-/** One read call takes at most this much: the operating system ends one at 2 GiB. */
-const readPiece = 2 ** 30;
-
-/** Reads `length` bytes, or fewer where the file ends. */
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, Math.min(readPiece, length - filled), position + filled);
-    if (bytesRead === 0) return bytes.subarray(0, filled);
-    filled += bytesRead;
-  }
-  return bytes;
 }

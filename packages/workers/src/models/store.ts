@@ -57,7 +57,7 @@ async function readDirectory(reference: string): Promise<InstalledModel | undefi
   const directory = expandPath(reference);
   const names = await readdir(directory).catch(() => undefined);
   if (names === undefined) return undefined;
-  const looksLikeModel = names.includes("config.json") || names.includes("modules.json");
+  const looksLikeModel = names.some((name) => ["config.json", "modules.json"].includes(name) || name.endsWith(".gguf"));
   if (!looksLikeModel && !isPathLike(reference)) return undefined;
   if (!looksLikeModel) checkComplete(directory, names);
   const files = await readModelFiles(directory);

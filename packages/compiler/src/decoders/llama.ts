@@ -1,0 +1,228 @@
+import { MillraceError } from "@millrace/core";
+import {
+  addGatedFeedForward,
+  addLinear,
+  addRootMeanSquareNorm,
+  addSum,
+  type LayerKind,
+  type Linear,
+  readActivation,
+  readLayerKinds,
+} from "../architectures/layers.js";
+import { addRotaryTables, type Rotary, readKeyHeads, readRotary } from "../architectures/rotary.js";
+import { addHeadNorm } from "../architectures/rotary-attention.js";
+import type { GraphBuilder } from "../graph/builder.js";
+import type { JsonFile } from "../json.js";
+import type { Weights } from "../weights/checkpoint.js";
+import { addCachedAttention } from "./attention.js";
+import type { DecoderInputs, DecoderPlan, DecoderStates } from "./decoder.js";
+import { addWordHead, addWords, type Words } from "./words.js";
+
+/** What tells the families apart whose layers are Llama's. */
+interface Family {
+  /** Biases of queries, keys and values, where no field of config.json says it. */
+  readonly hasInputBias?: boolean;
+  /** Norms over each head of queries and keys, before they are turned. */
+  readonly hasHeadNorms?: boolean;
+  /** From which layer on attention is limited to a window. */
+  readonly firstSliding?: (file: JsonFile) => number;
+}
+
+interface LlamaConfig {
+  readonly hidden: number;
+  readonly heads: number;
+  readonly keyHeads: number;
+  /** Floats of one head; heads × width need not be the hidden size. */
+  readonly width: number;
+  readonly intermediate: number;
+  readonly activation: string;
+  readonly epsilon: number;
+  readonly positions: number;
+  readonly vocabulary: number;
+  readonly layers: readonly LayerKind[];
+  /** Tokens a sliding layer's token attends to, itself included. */
+  readonly window: number;
+  readonly rotary: Rotary;
+  /** Pairs of neighbours are turned, as Meta's and GGUF's weights are arranged, not floats half a head apart. */
+  readonly isInterleaved: boolean;
+  readonly hasInputBias: boolean;
+  readonly hasOutputBias: boolean;
+  readonly hasInnerBias: boolean;
+  readonly hasHeadNorms: boolean;
+  /** Whether words and head share a table, where config.json says so. */
+  readonly isTied: boolean | undefined;
+}
+
+/** Llama: root mean square norms before attention and a gated feed-forward, rotary positions, grouped queries. */
+export function planLlama(file: JsonFile): DecoderPlan {
+  return planFamily(file, {});
+}
+
+/** Mistral: Llama, perhaps with a sliding window in every layer. */
+export function planMistral(file: JsonFile): DecoderPlan {
+  const hasWindow = (file.values.sliding_window ?? null) !== null;
+  return planFamily(file, { firstSliding: () => (hasWindow ? 0 : Number.POSITIVE_INFINITY) });
+}
+
+/** Qwen2: Llama with biases of queries, keys and values. */
+export function planQwen2(file: JsonFile): DecoderPlan {
+  return planFamily(file, { hasInputBias: true, firstSliding: firstSlidingOfQwen });
+}
+
+/** Qwen3: Llama with norms over each head of queries and keys. */
+export function planQwen3Decoder(file: JsonFile): DecoderPlan {
+  return planFamily(file, { hasHeadNorms: true, firstSliding: firstSlidingOfQwen });
+}
+
+function firstSlidingOfQwen(file: JsonFile): number {
+  return file.values.use_sliding_window === true ? file.positive("max_window_layers", 28) : Number.POSITIVE_INFINITY;
+}
+
+function planFamily(file: JsonFile, family: Family): DecoderPlan {
+  const config = readConfig(file, family);
+  return {
+    layers: config.layers.length,
+    keyHeads: config.keyHeads,
+    headWidth: config.width,
+    vocabularySize: config.vocabulary,
+    contextLength: config.positions,
+    prefixes: ["model."],
+    build: (graph, weights, inputs) => buildLlama({ graph, weights, config, inputs }),
+  };
+}
+
+function readConfig(file: JsonFile, family: Family): LlamaConfig {
+  const hidden = file.count("hidden_size");
+  const { heads, keyHeads } = readKeyHeads(file);
+  const width = (file.values.head_dim ?? null) === null ? Math.floor(hidden / heads) : file.count("head_dim");
+  if (width % 2 !== 0) throw file.invalid("head_dim", "it must be even");
+  const firstSliding = family.firstSliding?.(file) ?? Number.POSITIVE_INFINITY;
+  const layers = readLayerKinds(file, (layer) => layer >= firstSliding);
+  const hasBias = file.values.attention_bias === true;
+  return {
+    hidden,
+    heads,
+    keyHeads,
+    width,
+    intermediate: file.count("intermediate_size"),
+    activation: readActivation(file, "hidden_act", "silu"),
+    epsilon: file.positive("rms_norm_eps", 1e-6),
+    positions: file.count("max_position_embeddings"),
+    vocabulary: file.count("vocab_size"),
+    layers,
+    window: layers.includes("sliding_attention") ? file.count("sliding_window") : Number.POSITIVE_INFINITY,
+    rotary: readWholeRotary(file),
+    isInterleaved: file.values.rope_interleaved === true,
+    hasInputBias: family.hasInputBias ?? hasBias,
+    hasOutputBias: hasBias,
+    hasInnerBias: file.values.mlp_bias === true,
+    hasHeadNorms: family.hasHeadNorms ?? false,
+    isTied: typeof file.values.tie_word_embeddings === "boolean" ? file.values.tie_word_embeddings : undefined,
+  };
+}
+
+/** Keys lie in the cache as they were turned, so that a row cannot be turned otherwise once it is long. */
+function readWholeRotary(file: JsonFile): Rotary {
+  const rotary = readRotary(file, { theta: 10_000 });
+  if (rotary.long === undefined) return rotary;
+  const why = "its positions are turned otherwise in long texts, and keys are kept as they were turned";
+  throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${file.path}`, { why });
+}
+
+interface Build {
+  readonly graph: GraphBuilder;
+  readonly weights: Weights;
+  readonly config: LlamaConfig;
+  readonly inputs: DecoderInputs;
+}
+
+function buildLlama(build: Build): DecoderStates {
+  const { graph, config, inputs } = build;
+  const words = findWords(build);
+  let states = addWords(graph, inputs.ids, words);
+  for (const [layer, kind] of config.layers.entries()) states = addLayer(build, states, { layer, kind });
+  return {
+    states: norm(build, "states", states, "norm"),
+    addHead: (name, wanted) => addWordHead(graph, name, wanted, words),
+  };
+}
+
+function findWords({ weights, config: { vocabulary, hidden, isTied } }: Build): Words {
+  const hasHead = isTied === undefined ? weights.shapeOf("lm_head.weight") !== undefined : !isTied;
+  return {
+    table: weights.tensor("embed_tokens.weight", [vocabulary, hidden]),
+    head: hasHead ? weights.tensor("lm_head.weight", [vocabulary, hidden]) : undefined,
+  };
+}
+
+interface Layer {
+  readonly layer: number;
+  readonly kind: LayerKind;
+}
+
+function addLayer(build: Build, states: string, { layer, kind }: Layer): string {
+  const { graph, config } = build;
+  const { hidden, heads, width, intermediate, activation, hasOutputBias, hasInnerBias } = config;
+  const [source, name] = [`layers.${layer}`, `layer.${layer}`];
+  const input = norm(build, `${name}.attention.norm`, states, `${source}.input_layernorm`);
+  const mixed = addAttention(build, input, { layer, kind });
+  const output = linear(build, `${source}.self_attn.o_proj`, {
+    shape: [hidden, heads * width],
+    hasBias: hasOutputBias,
+  });
+  const attention = addLinear(graph, `${name}.attention.output`, { input: mixed, ...output });
+  const attended = addSum(graph, `${name}.attention`, states, attention);
+  const inner = (part: string, shape: readonly [number, number]) =>
+    linear(build, `${source}.mlp.${part}`, { shape, hasBias: hasInnerBias });
+  const narrowed = addGatedFeedForward(graph, `${name}.feed-forward`, {
+    input: norm(build, `${name}.feed-forward.norm`, attended, `${source}.post_attention_layernorm`),
+    gate: inner("gate_proj", [intermediate, hidden]),
+    inner: inner("up_proj", [intermediate, hidden]),
+    outer: inner("down_proj", [hidden, intermediate]),
+    activation,
+  });
+  return addSum(graph, name, attended, narrowed);
+}
+
+function addAttention(build: Build, input: string, { layer, kind }: Layer): string {
+  const { graph, weights, config, inputs } = build;
+  const { hidden, heads, keyHeads, width, hasInputBias, hasHeadNorms, epsilon, positions } = config;
+  const [source, name] = [`layers.${layer}.self_attn`, `layer.${layer}.attention.heads`];
+  const project = (part: "query" | "key" | "value", count: number) => {
+    const from = `${source}.${part[0]}`;
+    const spec = linear(build, `${from}_proj`, { shape: [count * width, hidden], hasBias: hasInputBias });
+    const projected = addLinear(graph, `${name}.${part}`, { input, ...spec });
+    if (!hasHeadNorms || part === "value") return projected;
+    const weight = weights.tensor(`${from}_norm.weight`, [width]);
+    return addHeadNorm(graph, `${name}.${part}.norm`, projected, { weight, epsilon, heads: count, width });
+  };
+  const tables = addRotaryTables(graph, { ...config.rotary, table: "rotary", width, positions });
+  return addCachedAttention(graph, name, {
+    layer,
+    query: project("query", heads),
+    key: project("key", keyHeads),
+    value: project("value", keyHeads),
+    heads,
+    keyHeads,
+    width,
+    rotary: { tables, isInterleaved: config.isInterleaved },
+    ...(kind === "sliding_attention" && config.window < positions && { window: config.window }),
+    inputs,
+  });
+}
+
+interface LinearShape {
+  /** Outputs and inputs. */
+  readonly shape: readonly [number, number];
+  readonly hasBias: boolean;
+}
+
+function linear({ weights }: Build, name: string, { shape, hasBias }: LinearShape): Linear {
+  const weight = weights.tensor(`${name}.weight`, shape);
+  return { weight, ...(hasBias && { bias: weights.tensor(`${name}.bias`, [shape[0]]) }) };
+}
+
+function norm({ graph, weights, config }: Build, name: string, input: string, source: string): string {
+  const weight = weights.tensor(`${source}.weight`, [config.hidden]);
+  return addRootMeanSquareNorm(graph, name, { input, weight, epsilon: config.epsilon });
+}
