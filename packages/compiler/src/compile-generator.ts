@@ -30,8 +30,9 @@ import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js"
  * copies nothing; where they are not, the present is as long as the longer of `capacity` and `total_sequence_length`.
  *
  * A decoder beside an encoder takes `cross_key.N`, `cross_value.N` float32 [rows, keyHeads, sources, headWidth] as well, and
- * `source_lengths` int32 [rows], how many of the `sources` are a row's. The encoder's graph makes those of `ids` int32
- * [rows, sources], all rows equally long.
+ * `source_lengths` int32 [rows], how many of the `sources` are a row's. The encoder's graph makes the first two of `ids`
+ * int32 [rows, tokens], all rows equally long, and fills them up with zeros to a multiple of 16 sources: what a longer row
+ * needs besides must be a multiple of 16, too, or else a row's bits depend on it.
  *
  * A run is one of two kinds: tokens = 1 with any rows of any lengths, or rows = 1 with any number of tokens behind any
  * past. ONNX Runtime's CPU kernel refuses several tokens behind the pasts of several rows.
