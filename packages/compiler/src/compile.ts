@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
-import { findEntry, type StoredFile, writeEntry } from "./cache.js";
+import { ensureEntry, type StoredFile, writeEntry } from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
@@ -129,16 +129,9 @@ async function compileAs(
   const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
   const recipe = recipeOf(precision, attention);
   const key = digestOf([compilerVersion, entryVersion, ...recipe, graphBytes, directory.head, files]);
-  let entry = await findEntry(cacheDirectory, key);
-  if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
-    entry = await findEntry(cacheDirectory, key);
-  }
-  if (entry === undefined)
-    throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
-      fix: "Check the disk, or name another cache directory.",
-    });
-  const { graphPath, model } = entry;
+  const { graphPath, model } = await ensureEntry(cacheDirectory, key, () =>
+    compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime }),
+  );
   const { weights, ...facts } = model as StoredModel;
   const placed = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
   return { ...facts, graphPath, weights: placed, tokenizerPath: directory.tokenizerPath };
