@@ -61,13 +61,13 @@ const cases: readonly Case[] = [
     name: "another architecture",
     damage: config((values) => ({ ...values, model_type: "mamba" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ["config.json", 'model_type "mamba" is not supported', "Supported: bert, "],
+    says: ["config.json", 'model_type "mamba" is not supported', "Supported: albert, bert, "],
   },
   {
     name: "an architecture of Object.prototype",
     damage: config((values) => ({ ...values, model_type: "constructor" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ['model_type "constructor"', "Supported: bert, "],
+    says: ['model_type "constructor"', "Supported: albert, bert, "],
   },
   {
     name: "another activation",
@@ -79,7 +79,7 @@ const cases: readonly Case[] = [
     name: "relative positions",
     damage: config((values) => ({ ...values, position_embedding_type: "relative_key" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ['position_embedding_type "relative_key"', "Supported: absolute."],
+    says: ['position_embedding_type "relative_key"', "Supported: absolute, alibi."],
   },
   {
     name: "a decoder",
