@@ -34,6 +34,8 @@ const model = [
 const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
 /** Of commands that make vectors to keep. */
 const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfies readonly SettingKey[];
+/** Who hears what a process does. */
+const watching = ["metricsPort", "metricsHost", "metricsPush"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
@@ -54,6 +56,38 @@ const documents = [
   "vectorPrecision",
   "full",
   "allowEmpty",
+] as const satisfies readonly SettingKey[];
+
+/** Where a generator is brought from. */
+const generator = [
+  "model",
+  "precision",
+  "device",
+  "modelsDirectory",
+  "cacheDirectory",
+  "hubEndpoint",
+  "python",
+  "offline",
+] as const satisfies readonly SettingKey[];
+/** How answers are generated. */
+const decoding = [
+  "maxNewTokens",
+  "minNewTokens",
+  "temperature",
+  "topK",
+  "topP",
+  "minP",
+  "repetitionPenalty",
+  "frequencyPenalty",
+  "presencePenalty",
+  "distinctNgramSize",
+  "badWords",
+  "stop",
+  "seed",
+  "logprobs",
+  "batchRows",
+  "batchTokens",
+  "kvMemory",
 ] as const satisfies readonly SettingKey[];
 
 /** Of commands that take a job which was run before. */
@@ -91,6 +125,7 @@ export const commands: readonly CommandFacts[] = [
       "maxQuarantined",
       "keepVectors",
       ...fleet,
+      ...watching,
       ...output,
     ],
     load: () => import("./commands/index.js"),
@@ -102,6 +137,59 @@ export const commands: readonly CommandFacts[] = [
     settings: ["store", "qdrantTimeout", "top", "filter", "queryPrompt", ...model, ...output],
     defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
     load: () => import("./commands/search.js"),
+  },
+  {
+    name: "ask",
+    parameters: "<question>",
+    summary: "answer a question from the passages of a store, and name them",
+    settings: [
+      "store",
+      "qdrantTimeout",
+      "top",
+      "filter",
+      "queryPrompt",
+      "showContext",
+      ...decoding,
+      ...generator,
+      ...output,
+    ],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/ask.js"),
+  },
+  {
+    name: "generate",
+    parameters: "[prompts]",
+    summary: "answer a file of prompts, each once however often it is interrupted, or one prompt",
+    settings: [
+      "prompt",
+      "out",
+      "work",
+      "include",
+      "exclude",
+      "idField",
+      "payloadFields",
+      "template",
+      "chat",
+      "system",
+      "maxRowBytes",
+      "maxObjectBytes",
+      "maxQuarantined",
+      "numReturnSequences",
+      ...decoding,
+      ...generator,
+      "on",
+      ...output,
+    ],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/generate.js"),
+  },
+  {
+    name: "batch",
+    parameters: "<requests>",
+    summary: "answer a file of requests as OpenAI's batch API takes them, for chat completions and completions",
+    settings: ["out", "errors", "work", "maxRowBytes", "maxQuarantined", ...decoding, ...generator, "on", ...output],
+    defaults: { model: "must be given" },
+    load: () => import("./commands/batch.js"),
   },
   {
     name: "plan",
@@ -190,6 +278,7 @@ export const commands: readonly CommandFacts[] = [
       ...temporal,
       ...model,
       ...encoding,
+      ...watching,
       ...output,
     ],
     load: () => import("./commands/worker.js"),

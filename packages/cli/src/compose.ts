@@ -2,6 +2,7 @@
  * The composition root: here and in `compose/`, and nowhere else, concrete drivers are named and put together. Commands
  * work with what these functions open.
  */
+export { type Answered, type OpenAsk, openAsk } from "./compose/ask.js";
 export { engineOf, hostsAtWork, installGpu } from "./compose/device.js";
 export { examineMachine } from "./compose/doctor.js";
 export { openDryRun } from "./compose/dry-run.js";
@@ -14,8 +15,11 @@ export {
   submitJob,
   submitReindex,
 } from "./compose/fleet.js";
+export { type GenerationRequest, type OpenGeneration, openGeneration, promptSpecOf } from "./compose/generate.js";
+export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
+export { type OpenMetrics, openMetrics } from "./compose/metrics.js";
 export { bringModel, installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";

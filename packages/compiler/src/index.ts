@@ -5,7 +5,13 @@
  */
 
 export type { ClassifierTask } from "./classifiers/classifier.js";
-export { type CompiledModel, type CompileOptions, compileModel, type WeightsPlace } from "./compile.js";
+export {
+  type CompiledModel,
+  type CompileOptions,
+  compileModel,
+  findCompiledModel,
+  type WeightsPlace,
+} from "./compile.js";
 export { type CompileClassifierOptions, type CompiledClassifier, compileClassifier } from "./compile-classifier.js";
 export {
   type CompiledEncoder,

@@ -35,6 +35,7 @@ export const errorTable = {
   E_MODEL_UNSUPPORTED: preflight("The model's architecture or pooling is not one the compiler knows."),
   E_MODEL_DIGEST: preflight("A model file is not the one that was pinned: its sha256 differs."),
   E_MODEL_GOLDEN: preflight("The model does not reproduce the vectors recorded when it was compiled."),
+  E_MODEL_TOO_LARGE: preflight("The model and the memory of one answer do not fit into this machine."),
   E_SAFETENSORS: preflight("A safetensors file is damaged."),
   E_DEVICE: preflight("The device asked for is not usable on this machine."),
   E_STORE_MISSING: preflight("There is no store at the given place."),
@@ -81,6 +82,8 @@ export const errorTable = {
   E_ROW_DUPLICATE: badRow("Another row of the same object has the same document key."),
   E_ROW_ENCODING: badRow("The text is not valid UTF-8."),
   E_ROW_CHUNK: badRow("The document could not be split into chunks."),
+  E_ROW_PROMPT: badRow("The row makes no prompt, or one that leaves no room for an answer."),
+  E_ROW_GENERATE: badRow("The engine fails on this prompt each time, alone."),
   E_ROW_CHAT: badRow("The model's chat template makes no prompt of the messages."),
   E_ROW_ENCODE: badRow("The engine fails on this chunk each time, alone."),
 } as const satisfies Record<string, ErrorFacts>;

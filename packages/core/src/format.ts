@@ -8,6 +8,8 @@ export interface FieldMapping {
   readonly id?: string;
   /** Fields joined by one space, in this order, to make the text; absent or null ones are left out. */
   readonly text: readonly string[];
+  /** A row without any of them has no text, instead of being an error; where none is named either, all fields are payload. */
+  readonly isTextOptional?: boolean;
   readonly title?: string;
   /** Fields kept as payload; `["*"]` keeps every field that is not part of the text. */
   readonly payload: readonly string[];

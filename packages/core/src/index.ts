@@ -62,6 +62,17 @@ export {
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
+export { type DecodingOptions, greedyDecoding, mostTopLogprobs } from "./decoding.js";
+
+export type {
+  Detokenizer,
+  FinishReason,
+  GeneratedRow,
+  GenerateRequest,
+  Generator,
+  TokenLogprob,
+} from "./generator.js";
+
 export { fromHalves, largestHalf, toHalves } from "./halves.js";
 
 export { cosineSimilarity } from "./similarity.js";
@@ -165,8 +176,22 @@ export type {
   Summary,
 } from "./steps.js";
 
+export {
+  type GenerateFormat,
+  type GenerateJob,
+  generateFormats,
+  type GeneratePlan,
+  type GenerateSteps,
+  type GenerateSummary,
+  type PromptBatchRef,
+  type PromptShard,
+  type PromptSpec,
+  type PromptSplit,
+  type TextsRef,
+} from "./generate-steps.js";
+
 export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes } from "./counts.js";
 
-export { layout } from "./layout.js";
+export { generateLayout, layout } from "./layout.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";

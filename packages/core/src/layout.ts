@@ -40,6 +40,25 @@ export const layout = {
   digestOfManifestPage: (key: string) => key.slice("manifest/pages/".length, -".jsonl".length),
 } as const;
 
+/** Where everything lies in the work folder of a generation job, beside what `layout` says of plans and batches. */
+export const generateLayout = {
+  plan: "plan/plan.json",
+  /** What is answered of a batch that is being worked on; a line for each answer. */
+  journal: (shard: string, index: number) => `journal/${shard}-${padded(index)}.jsonl`,
+  texts: (shard: string, index: number) => `texts/${shard}/${padded(index)}.arrow`,
+  textsIndex: (shard: string, index: number) => `texts/${shard}/${padded(index)}.json`,
+  /** A batch's answers as they will stand in the output. */
+  answersPrefix: "answers/",
+  answers: (shard: string, index: number) => `answers/${shard}/${padded(index)}.jsonl`,
+  /** Of an OpenAI batch, what goes into the file of failures. */
+  failuresPrefix: "failures/",
+  failures: (shard: string, index: number) => `failures/${shard}/${padded(index)}.jsonl`,
+  /** What the finished job did, and what its output is. */
+  done: "done/job.json",
+  /** What is of no use any more once a job is done. */
+  passing: ["plan/", "batches/", "journal/", "texts/", "answers/", "failures/"],
+} as const;
+
 function padded(index: number): string {
   return String(index).padStart(6, "0");
 }

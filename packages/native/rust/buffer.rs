@@ -1,159 +1,132 @@
-use std::{
-    ptr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use ort::sys::{OrtAllocator, OrtAllocatorType, OrtMemType};
+use napi::{
+    Env,
+    bindgen_prelude::{BigInt, Object, Uint8Array},
+};
+use napi_derive::napi;
 
 use crate::{
-    cuda,
-    failure::{Failure, Result, check},
-    lanes::NativeSession,
+    delivery::promised,
+    failure::{Failure, Result},
+    lanes::Lanes,
+    memory::{Kind, Memory, Part, Place, Use},
     tensor::{Format, Value},
 };
 
-/// Where a buffer lies.
-#[derive(Clone, Copy)]
-pub enum Place {
-    Cpu,
-    Cuda(i32),
+/// A tensor that stays where it is, outside JavaScript's memory, so that a graph may read it as past and write it as
+/// present. It stands on the whole of a memory, which it then owns, or on a part of another's. Offsets are in bytes.
+#[napi]
+pub struct NativeBuffer {
+    lanes: Arc<Lanes>,
+    format: Format,
+    part: Part,
+    memory: Arc<Memory>,
+    is_owner: bool,
+    is_open: AtomicBool,
+    /// Points to the part; never read once the memory is closed.
+    value: Arc<Value>,
 }
 
-/// A tensor in memory of the processor or of a GPU, made by a session's own allocator. It stays where it is until it is
-/// closed, so that a graph may read it as past and write it as present.
-pub struct Buffer {
-    pub format: Format,
-    pub bytes: usize,
-    place: Place,
-    memory: Mutex<Option<Memory>>,
-    /// Runs that wait or are under way with it.
-    users: AtomicUsize,
-}
-
-/// In the order in which they must be freed.
-struct Memory {
-    value: Value,
-    _allocator: Allocator,
-    _session: Arc<NativeSession>,
-}
-
-struct Allocator(*mut OrtAllocator);
-// SAFETY: ONNX Runtime's allocators lock for themselves.
-unsafe impl Send for Allocator {}
-
-impl Drop for Allocator {
-    fn drop(&mut self) {
-        unsafe { (ort::api().ReleaseAllocator)(self.0) }
-    }
-}
-
-/// A part of a buffer, in bytes.
-#[derive(Clone, Copy)]
-pub struct Part {
-    pub offset: usize,
-    pub bytes: usize,
-}
-
-impl Buffer {
+impl NativeBuffer {
     /// Zeroed.
-    pub fn create(session: Arc<NativeSession>, place: Place, format: Format, shape: (Vec<i64>, usize)) -> Result<Self> {
-        let (dims, bytes) = shape;
-        let allocator = allocator(&session, place)?;
-        let mut raw = ptr::null_mut();
-        let (data, rank) = (dims.as_ptr(), dims.len());
-        check(unsafe { (ort::api().CreateTensorAsOrtValue)(allocator.0, data, rank, format.onnx, &mut raw) })?;
-        let value = Value::from_raw(raw);
-        if bytes > 0 {
-            match place {
-                Place::Cpu => unsafe { ptr::write_bytes(value.data()?, 0, bytes) },
-                Place::Cuda(device) => cuda::zero(device, value.data()?, bytes)?,
-            }
-        }
-        let memory = Memory { value, _allocator: allocator, _session: session };
-        Ok(Self { format, bytes, place, memory: Mutex::new(Some(memory)), users: AtomicUsize::new(0) })
+    pub fn create(lanes: Arc<Lanes>, place: Place, format: u32, dims: &[i64]) -> Result<Self> {
+        let format = Format::of(format)?;
+        let part = Part { offset: 0, bytes: format.bytes(dims)? };
+        let memory = Arc::new(Memory::create(lanes.session()?, place, part.bytes)?);
+        lanes.keep(&memory)?;
+        Self::over((lanes, memory, part), (format, dims), true)
     }
 
-    /// Gives the memory back. Only where no run uses it.
-    pub fn close(&self) {
-        self.memory.lock().unwrap().take();
+    fn over(
+        (lanes, memory, part): (Arc<Lanes>, Arc<Memory>, Part),
+        (format, dims): (Format, &[i64]),
+        is_owner: bool,
+    ) -> Result<Self> {
+        let info = memory.place.info()?;
+        let value = unsafe { Value::over(&info, (memory.address(part)?, part.bytes), (format, dims)) }?;
+        Ok(Self { lanes, format, part, memory, is_owner, is_open: AtomicBool::new(true), value: Arc::new(value) })
     }
 
-    pub fn is_in_use(&self) -> bool {
-        self.users.load(Ordering::Acquire) > 0
+    fn require_open(&self) -> Result<()> {
+        let is_open = self.is_open.load(Ordering::Acquire);
+        is_open.then_some(()).ok_or_else(|| Failure::closed("buffer"))
     }
 
-    pub fn with<T>(&self, use_value: impl FnOnce(&Value) -> Result<T>) -> Result<T> {
-        let memory = self.memory.lock().unwrap();
-        use_value(&memory.as_ref().ok_or_else(|| Failure::closed("buffer"))?.value)
+    /// Begins to use all of it in a run.
+    pub fn begin(&self) -> Result<(Use, Arc<Value>)> {
+        self.require_open()?;
+        Ok((self.memory.begin(self.part, Kind::Run)?, self.value.clone()))
     }
 
-    /// Copies from the processor's memory into a part of the buffer.
-    pub fn write(&self, source: *const u8, part: Part) -> Result<()> {
-        self.copy(part, |data, bytes| match self.place {
-            Place::Cpu => {
-                unsafe { ptr::copy_nonoverlapping(source, data, bytes) };
-                Ok(())
-            }
-            Place::Cuda(device) => cuda::copy(device, data, source, bytes, cuda::Way::In),
-        })
-    }
-
-    /// Copies a part of the buffer into the processor's memory.
-    pub fn read(&self, target: *mut u8, part: Part) -> Result<()> {
-        self.copy(part, |data, bytes| match self.place {
-            Place::Cpu => {
-                unsafe { ptr::copy_nonoverlapping(data, target, bytes) };
-                Ok(())
-            }
-            Place::Cuda(device) => cuda::copy(device, target, data, bytes, cuda::Way::Out),
-        })
-    }
-
-    fn copy(&self, part: Part, copy: impl FnOnce(*mut u8, usize) -> Result<()>) -> Result<()> {
-        if self.is_in_use() {
-            return Err(Failure::busy("buffer"));
-        }
-        if part.offset.checked_add(part.bytes).is_none_or(|end| end > self.bytes) {
-            return Err(Failure::invalid(format!("bytes {} + {} of {}", part.offset, part.bytes, self.bytes)));
-        }
-        self.with(
-            |value| if part.bytes == 0 { Ok(()) } else { copy(unsafe { value.data()?.add(part.offset) }, part.bytes) },
-        )
+    fn begin_copy(&self, offset: i64, bytes: i64) -> Result<Use> {
+        self.require_open()?;
+        self.memory.begin(self.part.within(offset, bytes)?, Kind::Copy)
     }
 }
 
-/// Marks buffers as used by a run until it is dropped.
-pub struct Users(Vec<Arc<Buffer>>);
-
-impl Users {
-    pub fn of(buffers: Vec<Arc<Buffer>>) -> Self {
-        buffers.iter().for_each(|buffer| _ = buffer.users.fetch_add(1, Ordering::AcqRel));
-        Self(buffers)
+#[napi]
+impl NativeBuffer {
+    /// Where it lies: an address of the processor's memory or of the GPU's.
+    #[napi(getter)]
+    pub fn address(&self) -> napi::Result<BigInt, String> {
+        Ok(BigInt::from(self.memory.address(self.part)? as u64))
     }
-}
 
-impl Drop for Users {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|buffer| _ = buffer.users.fetch_sub(1, Ordering::AcqRel));
+    /// A buffer on a part of this one's memory.
+    #[napi]
+    pub fn view(&self, offset: i64, dims: Vec<i64>) -> napi::Result<Self, String> {
+        self.require_open()?;
+        let part = self.part.within(offset, self.format.bytes(&dims)? as i64)?;
+        Ok(Self::over((self.lanes.clone(), self.memory.clone(), part), (self.format, &dims), false)?)
     }
-}
 
-fn allocator(session: &NativeSession, place: Place) -> Result<Allocator> {
-    let api = ort::api();
-    let (name, device) = match place {
-        Place::Cpu => (c"Cpu", 0),
-        Place::Cuda(device) => (c"Cuda", device),
-    };
-    let (mut info, mut allocator) = (ptr::null_mut(), ptr::null_mut());
-    unsafe {
-        let (kind, memory) = (OrtAllocatorType::OrtArenaAllocator, OrtMemType::OrtMemTypeDefault);
-        check((api.CreateMemoryInfo)(name.as_ptr(), kind, device, memory, &mut info))?;
-        let made = (api.CreateAllocator)(session.0, info, &mut allocator);
-        (api.ReleaseMemoryInfo)(info);
-        check(made)?;
+    /// Copies bytes into the buffer.
+    #[napi]
+    pub fn write(&self, data: Uint8Array, offset: i64) -> napi::Result<(), String> {
+        Ok(self.begin_copy(offset, data.len() as i64)?.write(&data)?)
     }
-    Ok(Allocator(allocator))
+
+    /// Copies bytes out of the buffer.
+    #[napi]
+    pub fn read(&self, offset: i64, bytes: i64) -> napi::Result<Uint8Array, String> {
+        Ok(self.begin_copy(offset, bytes)?.read()?.into())
+    }
+
+    /// Copies bytes out of the buffer on a lane, after the runs that wait there.
+    #[napi(ts_return_type = "Promise<Uint8Array<ArrayBuffer>>")]
+    pub fn read_async<'env>(&self, env: &'env Env, offset: i64, bytes: i64) -> napi::Result<Object<'env>, String> {
+        let used = self.begin_copy(offset, bytes)?;
+        promised(env, |promise| self.lanes.submit(None, promise, move |_, _| Ok(Uint8Array::new(used.read()?))))
+    }
+
+    /// Copies bytes of another buffer into this one on a lane, after the runs that wait there.
+    #[napi(ts_return_type = "Promise<void>")]
+    pub fn copy<'env>(
+        &self,
+        env: &'env Env,
+        source: &NativeBuffer,
+        source_offset: i64,
+        offset: i64,
+        bytes: i64,
+    ) -> napi::Result<Object<'env>, String> {
+        let (target, source) = (self.begin_copy(offset, bytes)?, source.begin_copy(source_offset, bytes)?);
+        promised(env, |promise| self.lanes.submit(None, promise, move |_, _| target.copy(&source)))
+    }
+
+    /// Gives the memory back; of a part of another's memory, only the right to use it.
+    #[napi]
+    pub fn close(&self) -> napi::Result<(), String> {
+        if self.require_open().is_ok() && self.memory.address(self.part).is_ok() {
+            self.memory.begin(self.part, Kind::Copy)?;
+        }
+        self.is_open.store(false, Ordering::Release);
+        if self.is_owner {
+            self.memory.close();
+        }
+        Ok(())
+    }
 }

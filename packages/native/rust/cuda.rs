@@ -1,22 +1,17 @@
-//! Explicit copies to and from a GPU, by the CUDA runtime that the provider has loaded.
+//! Explicit copies to, from and between GPUs, by the CUDA runtime that the provider has loaded.
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 use libloading::{Library, Symbol};
 
 use crate::failure::{Failure, Result};
 
-#[derive(Clone, Copy)]
-pub enum Way {
-    In = 1,
-    Out = 2,
-}
-
-/// Returns when the bytes have arrived.
-pub fn copy(device: i32, target: *mut u8, source: *const u8, bytes: usize, way: Way) -> Result<()> {
+/// Which of both is the GPU's, and of which GPU, CUDA finds out from the addresses. Returns when the bytes have arrived.
+pub fn copy(device: i32, target: *mut u8, source: *const u8, bytes: usize) -> Result<()> {
+    const BY_ADDRESS: c_int = 4;
     type Copy = unsafe extern "C" fn(*mut c_void, *const c_void, usize, c_int) -> c_int;
     on(device, |runtime| {
         let copy: Symbol<Copy> = symbol(runtime, c"cudaMemcpy")?;
-        succeed(runtime, unsafe { copy(target.cast(), source.cast(), bytes, way as c_int) })
+        succeed(runtime, unsafe { copy(target.cast(), source.cast(), bytes, BY_ADDRESS) })
     })
 }
 
@@ -57,5 +52,5 @@ fn succeed(runtime: &Library, code: c_int) -> Result<()> {
     }
     let describe: Symbol<Describe> = symbol(runtime, c"cudaGetErrorString")?;
     let text = unsafe { CStr::from_ptr(describe(code)) }.to_string_lossy().into_owned();
-    Err(Failure { code: "NATIVE_CUDA", text: format!("CUDA error {code}: {text}") })
+    Err(Failure::of("NATIVE_CUDA", format!("CUDA error {code}: {text}")))
 }

@@ -16,12 +16,20 @@ export {
   openChatTemplate,
   type RenderOptions,
 } from "./chat/chat-template.js";
+export { compileTemplate, type Render } from "./chat/prompt-template.js";
 export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-chunker.js";
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
+export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
+export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
+export { argMax, drawToken, keptTokens, likeliest, logprobOf } from "./engines/decoding/choose.js";
+export { modelDecoding } from "./engines/decoding/model-defaults.js";
+export { type History, isPlainGreedy, processLogits } from "./engines/decoding/processors.js";
+export { philox, uniform } from "./engines/decoding/random.js";
+export { type Operation, type ScheduledRow, Scheduler, type SchedulerLimits } from "./engines/decoding/scheduler.js";
 export { type EncodedRows, encodeRows } from "./engines/encode-rows.js";
 export { encodeTexts } from "./engines/encode-texts.js";
 export {
@@ -31,6 +39,19 @@ export {
   type EncoderPoolOptions,
   engineFacts,
 } from "./engines/encoder-pool.js";
+export { compileGeneratorInHost } from "./engines/generator/compile.js";
+export type { Arena, Decoder, RunScores, Wanted } from "./engines/generator/decoder.js";
+export type { GeneratorNote } from "./engines/generator/generator-host.js";
+export { defaultMaximumRows, GeneratorPool, type GeneratorPoolOptions } from "./engines/generator/generator-pool.js";
+export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";
+export { madeUpDecoder } from "./engines/generator/made-up-decoder.js";
+export { type MemoryWishes, planMemory } from "./engines/generator/memory.js";
+export {
+  type DecoderBinding,
+  decoderBindingFor,
+  decoderBindings,
+  openDecoder,
+} from "./engines/generator/open-decoder.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
@@ -40,6 +61,14 @@ export { type StepMeasurement, vectorStep } from "./engines/vector-step.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
+export { finishedSummary } from "./generate/commit.js";
+export {
+  type AnswerNote,
+  defaultGenerateLimits,
+  type GenerateContext,
+  type GenerateLimits,
+} from "./generate/context.js";
+export { createGenerateSteps } from "./generate-steps.js";
 export type { LibrarySearch } from "./gpu/find-libraries.js";
 export { installProvider, type ProviderInstallation } from "./gpu/install.js";
 export { type CudaLibrary, cudaLibraries } from "./gpu/libraries.js";
@@ -55,6 +84,14 @@ export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
 export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
 export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
+export { createMetrics } from "./metrics/create.js";
+export { observeEngine } from "./metrics/engine-observer.js";
+export { meteredSink } from "./metrics/metered-sink.js";
+export { meteredSteps } from "./metrics/metered-steps.js";
+export type { LabelsOf, Metrics } from "./metrics/metrics.js";
+export { pushMetrics } from "./metrics/push.js";
+export { type EndpointOptions, type MetricsEndpoint, serveMetrics } from "./metrics/serve.js";
+export { type MetricFacts, type MetricName, metricTable, type Stage } from "./metrics.js";
 export { knownModels } from "./models/known.js";
 export type {
   InstalledModel,
@@ -66,6 +103,14 @@ export type {
   TransferLimits,
 } from "./models/model.js";
 export { findModel, listModels, pullModel } from "./models/store.js";
+export { type GroundedPrompt, type GroundedQuestion, groundedPrompt, type Passage } from "./prompts/passages.js";
+export {
+  createPromptMaker,
+  messagesOf,
+  type PromptMaker,
+  type PromptModel,
+  type PromptText,
+} from "./prompts/prompt-maker.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
   checkVectorPrecision,
@@ -84,6 +129,7 @@ export {
 } from "./sinks/create.js";
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
 export { generationName } from "./sinks/generation.js";
+export type { RetryReason } from "./sinks/qdrant/client.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";
@@ -113,6 +159,7 @@ export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions, WorkerVersion } from "./temporal/worker.js";
 export { bundleWorkflows, openJobs, openSchedules, runWorkers, searchable, workflowsDigest } from "./temporal.js";
+export { loadDetokenizer } from "./tokenize/load-detokenizer.js";
 export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
 export { withPrompt } from "./tokenize/with-prompt.js";
 export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

@@ -3,6 +3,7 @@ export { embedCorpus, embedCorpusFrom, type Outcome } from "./embed-corpus.js";
 export { embedShard } from "./embed-shard.js";
 export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/runtime.js";
 export { Gate } from "./gate.js";
+export { type GenerateProgress, type GenerateRuntime, generateCorpus } from "./generate-corpus.js";
 export { createInTurn, type InTurn } from "./in-turn.js";
 export { beginning, type Position } from "./position.js";
 export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus } from "./reindex-corpus.js";

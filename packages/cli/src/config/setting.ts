@@ -7,7 +7,9 @@ export const settingGroups = [
   "chunking",
   "running",
   "searching",
+  "generating",
   "checking",
+  "watching",
   "output",
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];

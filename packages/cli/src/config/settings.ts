@@ -7,6 +7,7 @@ import {
   vectorPrecisions,
 } from "@millrace/core";
 import { z } from "zod";
+import { generatingSettings } from "./generating-settings.js";
 import { type Setting, setting } from "./setting.js";
 import { byteCount, payloadIndexes } from "./values.js";
 
@@ -605,6 +606,8 @@ export const settings = {
     env: ["MILLRACE_FILTER"],
   }),
 
+  ...generatingSettings,
+
   sample: setting({
     group: "checking",
     doc: "Stored vectors that verify compares with what the model gives for their text; 0 needs no model",
@@ -688,6 +691,33 @@ export const settings = {
     env: ["MILLRACE_GPU_FROM"],
     isPath: "always",
     isFileless: true,
+  }),
+
+  metricsPort: setting({
+    group: "watching",
+    doc: "Serve metrics for Prometheus on this port, at /metrics, and /healthz and /readyz; 0 means one that is free",
+    schema: z.number().int().min(0).max(65_535).optional(),
+    default: undefined,
+    example: 9464,
+    flag: "--metrics-port <n>",
+    env: ["MILLRACE_METRICS_PORT"],
+  }),
+  metricsHost: setting({
+    group: "watching",
+    doc: "Address that metrics are served on",
+    schema: text,
+    default: "127.0.0.1",
+    flag: "--metrics-host <address>",
+    env: ["MILLRACE_METRICS_HOST"],
+  }),
+  metricsPush: setting({
+    group: "watching",
+    doc: "Pushgateway that is handed the metrics when the command ends",
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    default: undefined,
+    example: "http://localhost:9091",
+    flag: "--metrics-push <url>",
+    env: ["MILLRACE_METRICS_PUSH"],
   }),
 
   json: setting({

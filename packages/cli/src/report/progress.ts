@@ -2,6 +2,8 @@ import { formatBytes, formatCount, formatCountOf, formatDuration } from "./forma
 
 /** How far a run is. Totals are absent while nobody knows them. */
 export interface ProgressState {
+  /** What is counted as documents where it is something else: `prompt`. */
+  readonly noun?: string;
   readonly documents: number;
   readonly documentsTotal?: number;
   readonly chunks: number;
@@ -94,10 +96,12 @@ export function readClock({ first, recent }: ProgressHistory, { atMs, state }: P
   };
 }
 
-/** Tokens say best how much work is left; before they are counted, bytes do. */
+/** Tokens say best how much work is left; before they are counted, bytes do, or documents where bytes say nothing. */
 function measureOf(state: ProgressState): { measure: (state: ProgressState) => number; total: number } {
-  const { tokensTotal, bytesTotal } = state;
+  const { tokensTotal, bytesTotal, documentsTotal } = state;
   if (tokensTotal !== undefined) return { measure: ({ tokens }) => tokens, total: tokensTotal };
+  if (bytesTotal === 0 && documentsTotal !== undefined)
+    return { measure: ({ documents }) => documents, total: documentsTotal };
   return { measure: ({ bytesDone }) => bytesDone, total: bytesTotal };
 }
 
@@ -143,14 +147,14 @@ function widthOf(parts: readonly ProgressPart[]): number {
 }
 
 function partsOf(state: ProgressState, clock: ProgressClock): ProgressPart[] {
-  const { documents, documentsTotal, unchanged, quarantined, bytesDone, bytesTotal } = state;
+  const { noun = "document", documents, documentsTotal, unchanged, quarantined, bytesDone, bytesTotal } = state;
   const part = (text: string, rank: number, style: ProgressStyle = "plain") => ({ text, rank, style });
   const { measure, total } = measureOf(state);
   const isRated = clock.tokensPerSecond !== undefined && state.tokens > 0;
   return [
     part(state.phase, 3, "phase"),
     ...(total > 0 ? [part(`${Math.min(100, Math.floor((measure(state) * 100) / total))}%`, 2)] : []),
-    part(documentsTotal === undefined ? formatCountOf(documents, "document") : ofTotal(documents, documentsTotal), 0),
+    part(documentsTotal === undefined ? formatCountOf(documents, noun) : ofTotal(documents, documentsTotal, noun), 0),
     ...(isRated ? [part(`${formatCount(clock.tokensPerSecond ?? 0)} tokens/s`, 4)] : []),
     ...(bytesTotal > 0 ? [part(`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`, 7)] : []),
     ...(clock.remainingMs !== undefined ? [part(`${formatDuration(clock.remainingMs)} left`, 1)] : []),
@@ -160,6 +164,6 @@ function partsOf(state: ProgressState, clock: ProgressClock): ProgressPart[] {
   ];
 }
 
-function ofTotal(documents: number, total: number): string {
-  return `${formatCount(documents)} of ${formatCountOf(total, "document")}`;
+function ofTotal(documents: number, total: number, noun: string): string {
+  return `${formatCount(documents)} of ${formatCountOf(total, noun)}`;
 }

@@ -8,7 +8,7 @@ export const npmBinding: SessionBinding = {
   name: "onnxruntime-node",
   maximumLanes: 1,
   hasGpus: true,
-  takesWeights: true,
+  endsRuns: false,
   async open(graph, shape, weights) {
     const { session, Tensor: InputTensor } = await createSession(graph, shape, weights);
     const [input] = session.inputNames;
@@ -24,10 +24,10 @@ export const npmBinding: SessionBinding = {
 };
 
 /**
- * Spinning is off and the optimiser is kept at `basic`: the graph is written the way the kernels want it, and 'extended'
+ * A session of npm's binding and its tensors. Spinning is off and the optimiser is kept at `basic`: the graph is written the way the kernels want it, and 'extended'
  * fuses it into slower ones.
  */
-async function createSession(
+export async function createSession(
   graph: Uint8Array,
   { threads, placement, optimization = "basic" }: SessionShape,
   weights: readonly LoadedWeights[] = [],
@@ -42,12 +42,15 @@ async function createSession(
     executionMode: "sequential",
     logSeverityLevel: 3,
     externalData: weights,
-    extra: { session: { intra_op: { allow_spinning: "0" }, ...sessionEntries } },
+    extra: { session: { intra_op: { allow_spinning: "0" }, ...readNothing, ...sessionEntries } },
   }).catch((error: unknown) => {
     throw placement === undefined ? error : sessionError(error, placement);
   });
   return { session, Tensor };
 }
+
+/** A graph from bytes would look for weights in the folder the process happens to be in: below a device there are no files. */
+const readNothing = { model_external_initializers_file_folder_path: "/dev/null/given-as-bytes" };
 
 /** Opens a graph that the compiler has just made, with any outputs. One thread: kernels then sum in the same order everywhere. */
 export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {

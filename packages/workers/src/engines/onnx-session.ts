@@ -1,32 +1,21 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
-import type { WeightsPlace } from "@millrace/compiler";
 import { MillraceError } from "@millrace/core";
-import { sha256 } from "../identity/digest.js";
 import { bestBinding } from "./bindings.js";
 import type { Session, SessionBinding, SessionShape } from "./session.js";
+import { type GraphPlace, withVerifiedGraph } from "./verified-graph.js";
 
-export interface SessionOptions extends SessionShape {
-  readonly graphPath: string;
-  /** sha256 the graph must have: a model file is code. */
-  readonly graphDigest: string;
-  /** Files that the graph takes weights from. */
-  readonly weights: readonly WeightsPlace[];
+export interface SessionOptions extends SessionShape, GraphPlace {
   /** By default the best one that can open such a session. */
   readonly binding?: SessionBinding;
 }
 
 /** Loads from verified bytes, never from the path: bytes cannot name other files. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { graphPath, graphDigest, binding = bestBinding(options) } = options;
-  const weights = await Promise.all(options.weights.map(verifiedWeights));
-  const graph = await verifiedBytes(graphPath, graphDigest);
-  const session = await binding.open(graph, options, weights);
-  free(graph);
+  const { placement } = options;
+  const { binding = bestBinding(placement === undefined ? "cpu" : "cuda") } = options;
+  const session = await withVerifiedGraph(options, (graph, weights) => binding.open(graph, options, weights));
   return {
-    async run(batch) {
-      const vectors = await session.run(batch);
+    async run(batch, signal) {
+      const vectors = await session.run(batch, signal);
       requireNumbers(vectors);
       return vectors;
     },
@@ -34,60 +23,10 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   };
 }
 
-/** The garbage collector does not feel how large these bytes are, and would keep them for as long as it has little to do. */
-function free({ buffer, byteLength }: Buffer<ArrayBuffer>): void {
-  if (buffer.byteLength === byteLength) buffer.transfer(0);
-}
-
-/** Read in pieces: files of weights may be larger than one read call takes. */
-async function verifiedWeights({ path, name, bytes, sha256: expected }: WeightsPlace) {
-  const data = new Uint8Array(bytes);
-  const hash = createHash("sha256");
-  let filled = 0;
-  try {
-    for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
-      if (filled + piece.length > bytes) break;
-      data.set(piece, filled);
-      hash.update(piece);
-      filled += piece.length;
-    }
-  } catch (cause) {
-    throw unreadable(path, cause);
-  }
-  const digest = hash.digest("hex");
-  if (digest === expected) return { path: name, data };
-  throw damaged(path, { digest, expected });
-}
-
 /** States that leave the range of their number format end as NaN or an infinity. @throws E_ROW_ENCODE */
 function requireNumbers(vectors: Float32Array): void {
   if (vectors.every(Number.isFinite)) return;
   throw new MillraceError("E_ROW_ENCODE", "a vector is not made of numbers", {
     why: "the model's states leave the range of its number format",
-  });
-}
-
-async function verifiedBytes(graphPath: string, graphDigest: string): Promise<Buffer<ArrayBuffer>> {
-  const bytes = await readFile(graphPath).catch((cause: unknown) => {
-    throw unreadable(graphPath, cause);
-  });
-  const digest = sha256(bytes);
-  if (digest === graphDigest) return bytes;
-  throw damaged(graphPath, { digest, expected: graphDigest });
-}
-
-function unreadable(path: string, cause: unknown): MillraceError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return new MillraceError("E_MODEL_DIGEST", `the compiled graph ${path} cannot be read`, {
-    why,
-    fix: "Run again: it is compiled anew.",
-    cause,
-  });
-}
-
-function damaged(path: string, { digest, expected }: { digest: string; expected: string }): MillraceError {
-  return new MillraceError("E_MODEL_DIGEST", `the compiled graph ${path} is damaged`, {
-    why: `its sha256 is ${digest.slice(0, 12)}…, not ${expected.slice(0, 12)}…`,
-    fix: "Delete its folder; it is compiled again on the next run.",
   });
 }

@@ -31,10 +31,12 @@ export function rowOf(fields: Fields, row: number, mapping: FieldMapping): Row {
  * @throws E_ROW_FIELD, E_ROW_ENCODING
  */
 export function documentOf(fields: Fields, defaultKey: string, mapping: FieldMapping): Document {
-  const textFields = mapping.text.length > 0 ? mapping.text : defaultTextFieldsOf(fields);
+  const { isTextOptional = false } = mapping;
+  const textFields = mapping.text.length > 0 || isTextOptional ? mapping.text : defaultTextFieldsOf(fields);
   const texts = textFields.map((name) => textOf(fields, name)).filter((text) => text !== undefined);
-  if (texts.length === 0) throw fieldError(`none of the text fields ${quoted(textFields)} is there`, fields);
-  const titleField = mapping.title ?? (mapping.text.length === 0 ? "title" : undefined);
+  if (texts.length === 0 && !isTextOptional)
+    throw fieldError(`none of the text fields ${quoted(textFields)} is there`, fields);
+  const titleField = mapping.title ?? (mapping.text.length === 0 && !isTextOptional ? "title" : undefined);
   const title =
     titleField === undefined || !isPresent(fields, titleField) ? "" : (textOf(fields, titleField) ?? "").trim();
   return {

@@ -1,0 +1,104 @@
+import { type GenerateSummary, MillraceError } from "@millrace/core";
+import { generateCorpus, Interrupted } from "@millrace/workflows";
+import type { CommandContext } from "./command.js";
+import { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose.js";
+import { endInterrupted, goOnLine } from "./ending.js";
+import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
+import { formatError } from "./report/errors.js";
+import { describeError } from "./report/failure.js";
+import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
+
+/** Answers a file of prompts or requests and says what came of it. @returns the process's exit code */
+export async function answerFile(
+  context: CommandContext,
+  { location, format }: Pick<GenerationRequest, "location" | "format">,
+): Promise<number> {
+  const { settings, say, standardInput } = context;
+  if (settings.on === "temporal") {
+    throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
+  }
+  const startedAt = performance.now();
+  const stop = interruptible(context.stop);
+  const tally = createGenerateTally((state) => context.reporter.update(state));
+  const { takeTokens: onTokens, takeAnswer: onAnswer } = tally;
+  const open = await openGeneration({ settings, say, location, format, standardInput, stop, onTokens, onAnswer });
+  try {
+    const summary = open.finished ?? (await answer(open, { tally, stop }));
+    context.reporter.finish();
+    return showResult(context, { open, summary, tally, milliseconds: performance.now() - startedAt });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    return endInterrupted(context, goOnLine(context));
+  } finally {
+    await open.close();
+  }
+}
+
+/** The model that texts are encoded with by default generates none. @throws E_USAGE */
+export function requireModel({ loaded }: CommandContext): void {
+  if (loaded.origins.model !== "default") return;
+  throw new MillraceError("E_USAGE", "there is no model to generate with", {
+    fix: "Name one with --model: a directory, a file, a hub id, or a known short name.",
+  });
+}
+
+interface Answering {
+  readonly tally: GenerateTally;
+  readonly stop: AbortSignal;
+}
+
+function answer({ job, steps }: OpenGeneration, { tally, stop }: Answering): Promise<GenerateSummary> {
+  const runtime = { steps, batches: 2, checkpoint: async () => stop.throwIfAborted(), report: tally.take };
+  return generateCorpus(runtime, job);
+}
+
+/** A signal whose reason is that the job was interrupted. */
+function interruptible(stop: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  stop.addEventListener("abort", () => controller.abort(new Interrupted("stopped before all was answered")));
+  return controller.signal;
+}
+
+interface Result {
+  readonly open: OpenGeneration;
+  readonly summary: GenerateSummary;
+  readonly tally: GenerateTally;
+  readonly milliseconds: number;
+}
+
+function showResult(context: CommandContext, { open, summary, tally, milliseconds }: Result): number {
+  const { say, settings, reporter, warn } = context;
+  const { rows, failed, promptTokens, generatedTokens, isUnchanged } = summary;
+  const { answers, generated, seconds } = tally.measured();
+  const rate = seconds > 0 ? Math.round(generated / seconds) : undefined;
+  say(`prompts    ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without an answer` : ""}`);
+  say(
+    `generated  ${formatCountOf(generatedTokens, "token")} to prompts of ${formatCount(promptTokens)}` +
+      `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s`}`,
+  );
+  say(`answers    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`);
+  const error =
+    failed <= settings.maxQuarantined
+      ? undefined
+      : new MillraceError("E_QUARANTINE", `${formatCountOf(failed, "prompt")} could not be answered`, {
+          why: `--max-quarantined allows ${settings.maxQuarantined}; the others are answered`,
+          fix: `Each one's reason is in its line of ${open.job.errors ?? open.job.out}.`,
+        });
+  if (error !== undefined) warn(formatError(error, false));
+  const exitCode = error?.facts.exit ?? 0;
+  reporter.event("result", {
+    ok: error === undefined,
+    exitCode,
+    ...(error === undefined ? {} : { error: describeError(error) }),
+    seconds: milliseconds / 1000,
+    ...summary,
+    newAnswers: answers,
+    ...(rate === undefined ? {} : { tokensPerSecond: rate }),
+    out: open.job.out,
+    ...(open.job.errors !== undefined && { errors: open.job.errors }),
+    ...open.open.generator.engine,
+    precision: open.open.compiled.precision,
+    graph: open.job.model.graph,
+  });
+  return exitCode;
+}

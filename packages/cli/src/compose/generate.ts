@@ -1,0 +1,159 @@
+import { readFile } from "node:fs/promises";
+import { join, parse, resolve } from "node:path";
+import {
+  type GenerateFormat,
+  type GenerateJob,
+  type GenerateSteps,
+  MillraceError,
+  type PromptSpec,
+  type Source,
+} from "@millrace/core";
+import {
+  type AnswerNote,
+  canonicalJson,
+  createGenerateSteps,
+  finishedSummary,
+  leaseWorkFolder,
+  openBlobs,
+  sha256,
+} from "@millrace/workers";
+import type { Settings } from "../config/settings.js";
+import { type OpenLocation, openLocation } from "./described-job.js";
+import { type GeneratorSurroundings, type OpenGenerator, openGenerator } from "./generator.js";
+
+/** Everything `generate` needs, opened. */
+export interface OpenGeneration {
+  readonly job: GenerateJob;
+  readonly steps: GenerateSteps;
+  readonly open: OpenGenerator;
+  /** What the job did, where it is done and its output is there. */
+  readonly finished: Awaited<ReturnType<typeof finishedSummary>>;
+  close(): Promise<void>;
+}
+
+export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
+  readonly format: GenerateFormat;
+  readonly location: string;
+  readonly standardInput: AsyncIterable<Uint8Array>;
+  /** When it fires, what is not answered is let go of. */
+  readonly stop: AbortSignal;
+  readonly onAnswer: (answer: AnswerNote) => void;
+}
+
+/** How settings say that prompts are made. */
+export async function promptSpecOf(settings: Settings): Promise<PromptSpec> {
+  const { idField, template, chat, system, payloadFields } = settings;
+  return {
+    ...(idField === undefined ? {} : { id: idField }),
+    ...(template === undefined ? {} : { template: await templateText(template) }),
+    isChat: chat || system !== undefined,
+    ...(system === undefined ? {} : { system }),
+    payload: payloadFields,
+  };
+}
+
+async function templateText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw new MillraceError("E_CONFIG", `the template ${path} cannot be read`, {
+      why: cause instanceof Error ? cause.message : String(cause),
+      fix: "Name a file with a Jinja template.",
+      cause,
+    });
+  }
+}
+
+/** Opens source, model and work folder, in the order in which they can fail without leaving anything behind. */
+export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+  const { settings } = request;
+  const out = outOf(settings);
+  if (settings.work.startsWith("s3://")) {
+    throw new MillraceError("E_CONFIG", "answers are kept in a local folder until all are there", {
+      fix: "Name a folder with --work.",
+    });
+  }
+  const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
+  try {
+    const spec = await promptSpecOf(settings);
+    const open = await openGenerator({ ...request, spec, isBatch: true });
+    const job = await describe(request, { opened, spec, open, out });
+    return await openDescribed(request, { opened, open, job }).catch(async (error: unknown) => {
+      await open.close();
+      throw error;
+    });
+  } catch (error) {
+    await opened.discard();
+    throw error;
+  }
+}
+
+function outOf({ out }: Settings): string {
+  if (out !== undefined) return out;
+  throw new MillraceError("E_USAGE", "there is no place for the answers", { fix: "Name a file with --out." });
+}
+
+interface Described {
+  readonly opened: OpenLocation;
+  readonly spec: PromptSpec;
+  readonly open: OpenGenerator;
+  readonly out: string;
+}
+
+/** `results.jsonl` → `results.errors.jsonl`. */
+function besideOut(out: string): string {
+  const { dir, name, ext } = parse(out);
+  return join(dir, `${name}.errors${ext}`);
+}
+
+/** The work folder's name follows from all that decides an answer, the versions of the prompts' files included. */
+async function describe(
+  { settings, format }: GenerationRequest,
+  { opened, spec, open, out }: Described,
+): Promise<GenerateJob> {
+  const job = {
+    format,
+    source: opened.spec,
+    prompts: spec,
+    model: { reference: open.reference, graph: open.compiled.graphDigest },
+    decoding: open.decoding,
+    sequences: settings.numReturnSequences,
+    limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
+    out,
+    ...(format === "openai" && { errors: settings.errors ?? besideOut(out) }),
+  };
+  const { source: _, ...decisive } = job;
+  const id = sha256(canonicalJson([opened.uri, await listingDigest(opened.source), decisive])).slice(0, 16);
+  return { ...job, work: resolve(settings.work, `generate-${id}`) };
+}
+
+async function listingDigest(source: Source): Promise<string> {
+  let digest = "";
+  for await (const { key, version } of source.list()) digest = sha256(JSON.stringify([digest, key, version]));
+  if (digest !== "") return digest;
+  throw new MillraceError("E_CORPUS_EMPTY", `there are no prompts in ${source.uri}`, {
+    fix: "Name a file of JSON lines, CSV or Parquet, or a folder that holds some.",
+  });
+}
+
+async function openDescribed(
+  { stop, onAnswer }: GenerationRequest,
+  { opened, open, job }: Pick<Described, "opened" | "open"> & { readonly job: GenerateJob },
+): Promise<OpenGeneration> {
+  const lease = await leaseWorkFolder(job.work);
+  const blobs = await openBlobs(job.work);
+  const { source } = opened;
+  const { prompts, generator } = open;
+  const context = { blobs, folder: job.work, source, prompts, generator, stop, onAnswer };
+  return {
+    job,
+    steps: createGenerateSteps(context),
+    open,
+    finished: await finishedSummary(blobs, job),
+    close: async () => {
+      await open.close();
+      await lease.release();
+      await opened.discard();
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
+import { type DecodingOptions, type Generator, MillraceError, type PromptSpec } from "@millrace/core";
+import {
+  checkDecoding,
+  compileGeneratorInHost,
+  createPromptMaker,
+  type GeneratorNote,
+  GeneratorPool,
+  loadTokenizer,
+  modelDecoding,
+  type PromptMaker,
+  pullModel,
+} from "@millrace/workers";
+import { resolvePath } from "../config/paths.js";
+import type { Settings } from "../config/settings.js";
+import { modelStore, type Say } from "./model.js";
+
+/** A generator with what makes its prompts, opened; its process starts with the first prompt. */
+export interface OpenGenerator {
+  /** What the model is brought by. */
+  readonly reference: string;
+  readonly compiled: CompiledGenerator;
+  readonly generator: Generator;
+  readonly prompts: PromptMaker;
+  readonly decoding: DecodingOptions;
+  close(): Promise<void>;
+}
+
+export interface GeneratorSurroundings {
+  readonly settings: Settings;
+  readonly say: Say;
+  readonly spec: PromptSpec;
+  /** Many prompts are to come. */
+  readonly isBatch?: boolean;
+  readonly onTokens?: (note: GeneratorNote) => void;
+}
+
+/** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
+export async function openGenerator(surroundings: GeneratorSurroundings): Promise<OpenGenerator> {
+  const { settings, say, spec, isBatch = false, onTokens } = surroundings;
+  if (settings.device !== "cpu") {
+    throw new MillraceError("E_DEVICE", "text is generated on a processor only", { fix: "Use --device cpu." });
+  }
+  const { reference, place } = await placeOf(settings, say);
+  const compiled = await compileGeneratorInHost({
+    place,
+    precision: generatorPrecision(settings),
+    cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
+  });
+  const decoding = await decodingOf(settings, compiled);
+  checkDecoding(decoding);
+  const prompts = await createPromptMaker(compiled, spec);
+  const generator = new GeneratorPool({
+    model: compiled,
+    maximumRows: settings.batchRows,
+    lanes: isBatch ? 0 : 1,
+    stepTokens: settings.batchTokens,
+    ...(settings.kvMemory !== undefined && { cacheBytes: settings.kvMemory }),
+    onRestart: (reason) => say(`a generator host ended (${reason}); its answers are begun again`),
+    ...(onTokens && { onTokens }),
+  });
+  return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
+}
+
+/** A directory or file that is there is taken as it is, whatever its format; anything else is a model's name. */
+async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ reference: string; place: string }> {
+  const path = resolve(resolvePath(model, {}));
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return { reference: path, place: path };
+  return { reference: model, place: (await pullModel(model, modelStore({ ...settings, model }, say))).directory };
+}
+
+/** By default weights of 4 bits stay what they are, and all else is fp32. @throws E_CONFIG */
+function generatorPrecision({ precision = "auto" }: Settings): GeneratorPrecision {
+  if (precision !== "fp16") return precision;
+  throw new MillraceError("E_CONFIG", "text is not generated in fp16", { fix: "Use --precision auto, fp32 or int8." });
+}
+
+/** What is set goes before what the model says. */
+async function decodingOf(settings: Settings, compiled: CompiledGenerator): Promise<DecodingOptions> {
+  const { badWords, stop, logprobs, seed, frequencyPenalty, presencePenalty } = settings;
+  const model = modelDecoding(compiled.defaults, compiled.tokens.end);
+  return {
+    ...model,
+    maxNewTokens: settings.maxNewTokens ?? model.maxNewTokens,
+    minNewTokens: settings.minNewTokens || model.minNewTokens,
+    temperature: settings.temperature ?? model.temperature,
+    topK: settings.topK ?? model.topK,
+    topP: settings.topP ?? model.topP,
+    minP: settings.minP ?? model.minP,
+    repetitionPenalty: settings.repetitionPenalty ?? model.repetitionPenalty,
+    noRepeatNgramSize: settings.distinctNgramSize ?? model.noRepeatNgramSize,
+    frequencyPenalty,
+    presencePenalty,
+    stopTexts: stop,
+    badWords: await idsOf(badWords, compiled.tokenizerPath),
+    seed,
+    ...(logprobs !== undefined && { topLogprobs: logprobs }),
+  };
+}
+
+/** A word stands at the beginning of a text or behind a space, which most tokenizers divide in two ways. */
+async function idsOf(words: readonly string[], tokenizerPath: string): Promise<readonly (readonly number[])[]> {
+  if (words.length === 0) return [];
+  const tokenizer = await loadTokenizer(tokenizerPath, { hasSpecialTokens: false });
+  const ids = await tokenizer.encode(words.flatMap((word) => [word, ` ${word}`]));
+  const distinct = new Map(ids.map((each) => [each.join(), [...each]]));
+  return [...distinct.values()].filter((each) => each.length > 0);
+}

@@ -1,0 +1,63 @@
+import type { AnswerNote } from "@millrace/workers";
+import type { GenerateProgress } from "@millrace/workflows";
+import type { ProgressState } from "./report/progress.js";
+
+/** Adds up what a generation job does, for its progress line and its result. */
+export interface GenerateTally {
+  take(progress: GenerateProgress): void;
+  /** Tokens since the last call, as soon as they are computed. */
+  takeTokens(note: { readonly generated: number }): void;
+  takeAnswer(answer: AnswerNote): void;
+  /** Answers and tokens of this run alone, and how long it took from its first token to its last. */
+  measured(): { readonly answers: number; readonly generated: number; readonly seconds: number };
+}
+
+export function createGenerateTally(
+  show: (state: ProgressState) => void,
+  now = () => performance.now(),
+): GenerateTally {
+  const sum = { rows: 0, answered: 0, failed: 0, generated: 0, answers: 0 };
+  let phase = "generating";
+  let isRead = false;
+  let firstAt: number | undefined;
+  let lastAt = 0;
+  const update = () =>
+    show({
+      phase,
+      noun: "prompt",
+      documents: sum.answered,
+      ...(isRead && { documentsTotal: sum.rows }),
+      chunks: 0,
+      tokens: sum.generated,
+      unchanged: 0,
+      quarantined: sum.failed,
+      bytesDone: 0,
+      bytesTotal: 0,
+    });
+  return {
+    take(progress) {
+      if (progress.kind === "split") sum.rows += progress.rows;
+      if (progress.kind === "generated") sum.failed += progress.failed;
+      if (progress.kind === "read") isRead = true;
+      if (progress.kind === "committing") phase = "writing";
+      update();
+    },
+    takeTokens({ generated }) {
+      lastAt = now();
+      firstAt ??= lastAt;
+      sum.generated += generated;
+      update();
+    },
+    takeAnswer({ sequence, isNew }) {
+      if (isNew) sum.answers += 1;
+      if (sequence > 0) return;
+      sum.answered += 1;
+      update();
+    },
+    measured: () => ({
+      answers: sum.answers,
+      generated: sum.generated,
+      seconds: (lastAt - (firstAt ?? lastAt)) / 1000,
+    }),
+  };
+}

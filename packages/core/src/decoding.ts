@@ -1,0 +1,57 @@
+/** How many ids of the likeliest tokens a log-probability may come with. */
+export const mostTopLogprobs = 20;
+
+/**
+ * How tokens are chosen; each field means what transformers' `GenerationConfig` means by it, and OpenAI's API by the two
+ * penalties it does not know. What is neutral changes nothing.
+ */
+export interface DecodingOptions {
+  /** Tokens to generate at most, at least 1. */
+  readonly maxNewTokens: number;
+  /** No stop id is taken before so many tokens; 0 is neutral. */
+  readonly minNewTokens: number;
+  /** 0 takes the likeliest token each time; else logits are divided by it and a token is drawn. */
+  readonly temperature: number;
+  /** Draws among so many of the likeliest tokens; 0 is neutral. */
+  readonly topK: number;
+  /** Draws among the likeliest tokens that together have this probability; 1 is neutral. */
+  readonly topP: number;
+  /** Draws among tokens of at least this share of the likeliest one's probability; 0 is neutral. */
+  readonly minP: number;
+  /** Divides positive logits, multiplies negative ones, of every token in prompt and answer; 1 is neutral. */
+  readonly repetitionPenalty: number;
+  /** Is taken from a token's logit for each time it was generated; 0 is neutral. */
+  readonly frequencyPenalty: number;
+  /** Is taken from the logit of each token that was generated; 0 is neutral. */
+  readonly presencePenalty: number;
+  /** No run of so many tokens comes twice in prompt and answer; 0 is neutral. */
+  readonly noRepeatNgramSize: number;
+  /** Runs of token ids that are never generated. */
+  readonly badWords: readonly (readonly number[])[];
+  /** Texts that end the answer, which goes up to where the first of them begins. */
+  readonly stopTexts: readonly string[];
+  /** Token ids that end the answer and are no part of it. */
+  readonly stopIds: readonly number[];
+  /** Decides what is drawn, with the sequence's number and the position: a whole number from 0 to 2⁵³ − 1. */
+  readonly seed: number;
+  /** Return the log-probability the model gives each token, with those of so many of the likeliest; undefined for none. */
+  readonly topLogprobs?: number;
+}
+
+/** Options of a greedy answer that no other option changes. */
+export const greedyDecoding: DecodingOptions = {
+  maxNewTokens: 256,
+  minNewTokens: 0,
+  temperature: 0,
+  topK: 0,
+  topP: 1,
+  minP: 0,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  noRepeatNgramSize: 0,
+  badWords: [],
+  stopTexts: [],
+  stopIds: [],
+  seed: 0,
+};

@@ -1,0 +1,162 @@
+/** How much a decoder holds and does at once. */
+export interface SchedulerLimits {
+  /** Rows that are decoded together. One more, the staging slot behind them, holds the row whose prompt is read. */
+  readonly slots: number;
+  /** Tokens a slot holds, prompt and answer together. */
+  readonly capacity: number;
+  /** Tokens of a prompt that one run reads; prompts are cut at its multiples, whatever else is going on. */
+  readonly chunkTokens: number;
+  /** Tokens that are computed between two tokens of a row, as far as chunks allow. */
+  readonly stepTokens: number;
+}
+
+/** A row on its way. */
+export interface ScheduledRow {
+  readonly promptIds: Int32Array;
+  /** Tokens of the prompt and the longest answer. */
+  readonly tokens: number;
+}
+
+/** What the decoder is to do next. */
+export type Operation<Row extends ScheduledRow> =
+  /** Keys and values of the first `tokens` tokens of one slot → another. */
+  | { readonly kind: "copy"; readonly from: number; readonly to: number; readonly tokens: number }
+  /** Reads tokens `from` to `to` (exclusive) of a prompt in the staging slot; after the last, the first token is chosen. */
+  | {
+      readonly kind: "prefill";
+      readonly row: Row;
+      readonly from: number;
+      readonly to: number;
+      readonly isLast: boolean;
+    }
+  /** One more token for each row; row `i` lies in slot `i`. */
+  | { readonly kind: "decode"; readonly rows: readonly Row[] };
+
+interface Staged<Row> {
+  readonly row: Row;
+  /** Tokens of the prompt whose keys and values are there. */
+  read: number;
+}
+
+/**
+ * Decides, without doing anything, in which order rows share a decoder. Rows that are decoded lie in the first slots
+ * without a gap, so that one run takes them all. A prompt is read in the staging slot, chunk by chunk between the others'
+ * tokens, and copied behind them; where a row ends, the last one takes its slot. Rows begin in the order they were added.
+ *
+ * The staging slot keeps what it held: a prompt that begins with the same tokens as the one before goes on behind those
+ * they share, in whole chunks, and so does one that shares them with a row being decoded. Chunks end at the same places
+ * either way, so that a row's runs, but for those left out, are the same whatever its neighbours are.
+ */
+export class Scheduler<Row extends ScheduledRow> {
+  private readonly waiting: Row[] = [];
+  /** By slot. */
+  private readonly decoding: Row[] = [];
+  private readonly moves: Operation<Row>[] = [];
+  private staged: Staged<Row> | undefined;
+  /** Tokens whose keys and values the staging slot holds as prompts leave them. */
+  private held = new Int32Array();
+  /** Tokens read since the last decode. */
+  private spent = 0;
+  /** Whether rows that wait may begin. */
+  admits = true;
+
+  constructor(private readonly limits: SchedulerLimits) {}
+
+  add(row: Row): void {
+    this.waiting.push(row);
+  }
+
+  /** Nothing is being read or decoded; what waits, if anything, does not fit. */
+  get isIdle(): boolean {
+    return this.staged === undefined && this.decoding.length === 0;
+  }
+
+  /** Rows that are not finished, those that wait included. */
+  get size(): number {
+    return this.waiting.length + (this.staged === undefined ? 0 : 1) + this.decoding.length;
+  }
+
+  /** Rows that have not begun, the next one first. */
+  get queue(): readonly Row[] {
+    return this.waiting;
+  }
+
+  /** What to do now; undefined where there is nothing, or the next row is longer than a slot. */
+  next(): Operation<Row> | undefined {
+    const { slots, capacity } = this.limits;
+    const move = this.moves.shift();
+    if (move !== undefined) return move;
+    const { staged } = this;
+    if (staged !== undefined && staged.read === staged.row.promptIds.length) return this.place(staged);
+    const mayRead = this.spent === 0 || this.spent + this.limits.chunkTokens <= this.budget();
+    const [first] = this.waiting;
+    const isRoom = this.admits && this.decoding.length < slots;
+    if (mayRead && staged === undefined && first !== undefined && isRoom && first.tokens <= capacity)
+      return this.stage(first);
+    if (mayRead && staged !== undefined) return this.read(staged);
+    this.spent = 0;
+    return this.decoding.length > 0 ? { kind: "decode", rows: [...this.decoding] } : undefined;
+  }
+
+  /** Takes a row out, whether it waits, is read, or is decoded. */
+  remove(row: Row): void {
+    const place = this.waiting.indexOf(row);
+    if (place >= 0) this.waiting.splice(place, 1);
+    if (this.staged?.row === row) this.staged = undefined;
+    const slot = this.decoding.indexOf(row);
+    if (slot < 0) return;
+    const last = this.decoding.pop() as Row;
+    const from = this.decoding.length;
+    if (slot === from) return;
+    this.decoding[slot] = last;
+    this.moves.push({ kind: "copy", from, to: slot, tokens: this.limits.capacity });
+  }
+
+  /** Tokens to read before the next decode, of which the row that is read may be one. While none is decoded nobody waits. */
+  private budget(): number {
+    const rows = this.decoding.length;
+    return rows === 0 ? Number.POSITIVE_INFINITY : this.limits.stepTokens - rows - 1;
+  }
+
+  private stage(row: Row): Operation<Row> {
+    this.waiting.shift();
+    const { promptIds } = row;
+    const own = this.shared(promptIds, this.held);
+    const best = this.decoding.reduce(
+      (found, other, slot) => {
+        const tokens = this.shared(promptIds, other.promptIds);
+        return tokens > found.tokens ? { slot, tokens } : found;
+      },
+      { slot: -1, tokens: own },
+    );
+    this.staged = { row, read: best.tokens };
+    this.held = promptIds.slice(0, best.tokens);
+    if (best.slot < 0) return this.read(this.staged);
+    return { kind: "copy", from: best.slot, to: this.limits.slots, tokens: best.tokens };
+  }
+
+  private read(staged: Staged<Row>): Operation<Row> {
+    const { row, read: from } = staged;
+    const { chunkTokens } = this.limits;
+    const to = Math.min(row.promptIds.length, (Math.floor(from / chunkTokens) + 1) * chunkTokens);
+    staged.read = to;
+    this.held = row.promptIds.slice(0, to);
+    this.spent += to - from;
+    return { kind: "prefill", row, from, to, isLast: to === row.promptIds.length };
+  }
+
+  private place({ row }: Staged<Row>): Operation<Row> {
+    this.staged = undefined;
+    this.decoding.push(row);
+    const to = this.decoding.length - 1;
+    return { kind: "copy", from: this.limits.slots, to, tokens: row.promptIds.length };
+  }
+
+  /** Tokens, in whole chunks, that a prompt shares with another; at least one of its own is left to be read. */
+  private shared(prompt: Int32Array, other: Int32Array): number {
+    const most = Math.min(prompt.length - 1, other.length);
+    let tokens = 0;
+    while (tokens < most && prompt[tokens] === other[tokens]) tokens += 1;
+    return tokens - (tokens % this.limits.chunkTokens);
+  }
+}

@@ -1,0 +1,158 @@
+import { type Binding, type DeviceBuffer, Session } from "@millrace/native";
+import type { ArenaShape } from "../decoding/arena.js";
+import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
+import { cacheNames, type DecoderFacts, type DecoderThreads, withLeastRows } from "./decoder-facts.js";
+
+/** Over our own binding: keys and values stay where they are, a run works on a view of them, and copies go past JavaScript. */
+export async function nativeDecoder(
+  graph: Uint8Array,
+  facts: DecoderFacts,
+  { threads, lanes }: DecoderThreads,
+): Promise<Decoder> {
+  const session = await Session.create(graph, {
+    optimization: "basic",
+    threads,
+    lanes,
+    entries: { "session.intra_op.allow_spinning": "0" },
+  });
+  return {
+    vocabularySize: facts.vocabularySize,
+    lanes,
+    openArena: async (shape) => new NativeArena(session, facts, shape),
+    close: () => session.close(),
+  };
+}
+
+class NativeArena implements Arena {
+  readonly slots: number;
+  readonly capacity: number;
+  /** Each layer's keys, then its values: [slots + 1, keyHeads, capacity, headWidth]. */
+  private readonly caches: readonly DeviceBuffer<"float32">[];
+  private readonly slotDims: readonly [number, number, number];
+  private readonly lengths: DeviceBuffer<"int32">;
+  private readonly longest: DeviceBuffer<"int32">;
+  private readonly positions: DeviceBuffer<"int32">;
+  private readonly best: DeviceBuffer<"int32">;
+  private ids: DeviceBuffer<"int32">;
+  /** Made when logits are first wanted. */
+  private logits: DeviceBuffer<"float32"> | undefined;
+
+  constructor(
+    private readonly session: Session,
+    private readonly facts: DecoderFacts,
+    { slots, capacity }: ArenaShape,
+  ) {
+    this.slots = slots;
+    this.capacity = capacity;
+    const { keyHeads, headWidth } = facts;
+    this.slotDims = [keyHeads, capacity, headWidth];
+    this.caches = cacheNames(facts).map(() => this.floats([slots + 1, ...this.slotDims]));
+    [this.lengths, this.positions, this.best, this.ids] = [slots, slots, slots, slots].map((count) =>
+      this.integers([count]),
+    ) as [DeviceBuffer<"int32">, DeviceBuffer<"int32">, DeviceBuffer<"int32">, DeviceBuffer<"int32">];
+    this.longest = this.integers([]);
+  }
+
+  /** The front part of each head. */
+  async copy(from: number, to: number, tokens: number): Promise<void> {
+    const [heads, capacity, width] = this.slotDims;
+    const slot = heads * capacity * width;
+    const copies = this.caches.flatMap((cache) => {
+      if (tokens === capacity)
+        return [cache.copy(cache, { sourceOffset: from * slot, offset: to * slot, length: slot })];
+      return Array.from({ length: heads }, (_, head) => {
+        const place = head * capacity * width;
+        return cache.copy(cache, {
+          sourceOffset: from * slot + place,
+          offset: to * slot + place,
+          length: tokens * width,
+        });
+      });
+    });
+    await Promise.all(copies);
+  }
+
+  async prefill(ids: Int32Array, past: number, wanted: Wanted): Promise<RunScores> {
+    return this.run({ ids, tokens: ids.length, pasts: Int32Array.of(past), first: this.slots }, wanted);
+  }
+
+  async decode(ids: Int32Array, pasts: Int32Array, wanted: Wanted): Promise<RunScores> {
+    const { best, logits } = await this.run({ ...withLeastRows(ids, pasts, this.facts), tokens: 1, first: 0 }, wanted);
+    const rows = pasts.length;
+    const own = logits?.subarray(0, rows * this.facts.vocabularySize);
+    return { best: best.subarray(0, rows), ...(own && { logits: own }) };
+  }
+
+  async close(): Promise<void> {
+    const others = [this.lengths, this.longest, this.positions, this.best, this.ids];
+    for (const buffer of [...this.caches, ...others]) buffer.close();
+    this.logits?.close();
+  }
+
+  private async run({ ids, tokens, pasts, first }: Run, wanted: Wanted): Promise<RunScores> {
+    const rows = pasts.length;
+    this.fill(ids, tokens, pasts);
+    const binding = this.bindingFor({ rows, tokens, first }, wanted);
+    await binding.run();
+    if (wanted === "nothing") return { best: new Int32Array(rows) };
+    const best = await this.best.readAsync(0, rows);
+    if (this.logits === undefined || wanted === "best") return { best };
+    return { best, logits: await this.logits.readAsync(0, rows * this.facts.vocabularySize) };
+  }
+
+  private fill(ids: Int32Array, tokens: number, pasts: Int32Array): void {
+    if (ids.length > this.ids.length) {
+      this.ids.close();
+      this.ids = this.integers([ids.length]);
+    }
+    this.ids.write(ids);
+    this.lengths.write(pasts.map((past) => past + tokens - 1));
+    this.longest.write(Int32Array.of(pasts.reduce((most, past) => Math.max(most, past)) + tokens));
+    this.positions.write(new Int32Array(pasts.length).fill(tokens - 1));
+  }
+
+  private bindingFor({ rows, tokens, first }: RunPlace, wanted: Wanted): Binding {
+    const { vocabularySize } = this.facts;
+    const binding = this.session
+      .createBinding()
+      .bindInput("ids", this.ids.view(0, [rows, tokens]))
+      .bindInput("seqlens_k", this.lengths.view(0, [rows]))
+      .bindInput("total_sequence_length", this.longest)
+      .bindInput("logit_positions", this.positions.view(0, [rows]));
+    const offset = first * this.slotDims.reduce((product, dim) => product * dim);
+    for (const [index, { past, present }] of cacheNames(this.facts).entries()) {
+      const view = (this.caches[index] as DeviceBuffer<"float32">).view(offset, [rows, ...this.slotDims]);
+      binding.bindInput(past, view).bindOutput(present, view);
+    }
+    if (wanted !== "nothing") binding.bindOutput("best", this.best.view(0, [rows]));
+    if (wanted === "logits") {
+      this.logits ??= this.floats([this.slots, vocabularySize]);
+      binding.bindOutput("logits", this.logits.view(0, [rows, vocabularySize]));
+    }
+    return binding;
+  }
+
+  private floats(dims: readonly number[]): DeviceBuffer<"float32"> {
+    return this.session.createBuffer("float32", dims) as DeviceBuffer<"float32">;
+  }
+
+  private integers(dims: readonly number[]): DeviceBuffer<"int32"> {
+    return this.session.createBuffer("int32", dims) as DeviceBuffer<"int32">;
+  }
+}
+
+/** Which slots a run works on, and how many tokens of each. */
+interface RunPlace {
+  readonly rows: number;
+  readonly tokens: number;
+  readonly first: number;
+}
+
+interface Run {
+  /** `rows × tokens`. */
+  readonly ids: Int32Array;
+  readonly tokens: number;
+  /** Tokens of each row that are there. */
+  readonly pasts: Int32Array;
+  readonly first: number;
+}

@@ -1,0 +1,123 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  asMillraceError,
+  type DecodingOptions,
+  type GenerateJob,
+  generateLayout,
+  MillraceError,
+  type PromptBatchRef,
+  type TextsRef,
+} from "@millrace/core";
+import { openPromptFile, type PromptRow } from "../arrow/prompt-file.js";
+import { encodeTextsFile, type TextRow } from "../arrow/texts-file.js";
+import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
+import { toPlainError } from "../hosts/messages.js";
+import { sha256 } from "../identity/digest.js";
+import type { GenerateContext } from "./context.js";
+import { Journal, type JournalEntry } from "./journal.js";
+
+/** Answers a batch's prompts, but for those that the journal has; what it then holds becomes the batch's answers. */
+export async function answerBatch(
+  context: GenerateContext,
+  job: GenerateJob,
+  batch: PromptBatchRef,
+): Promise<TextsRef> {
+  const { blobs, folder } = context;
+  const { shard, index } = batch;
+  const indexKey = generateLayout.textsIndex(shard, index);
+  const known = await readJson<TextsRef>(blobs, indexKey);
+  if (known !== undefined) return known;
+  const prompts = openPromptFile(await getBlob(blobs, batch));
+  const path = join(folder, generateLayout.journal(shard, index));
+  const journal = await Journal.open(path);
+  const entries = new Map<string, JournalEntry>();
+  for (const entry of journal.entries) {
+    entries.set(nameOf(entry), entry);
+    context.onAnswer?.({ ...entry, isNew: false });
+  }
+  try {
+    const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
+    const outcomes = await Promise.allSettled(
+      wanted.map(async (each) => {
+        const entry = await answer(context, job, each);
+        await journal.add(entry);
+        entries.set(nameOf(entry), entry);
+        context.onAnswer?.({ ...entry, isNew: true });
+      }),
+    );
+    const failure = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failure !== undefined) throw failure.reason;
+  } finally {
+    await journal.close();
+  }
+  const rows = wantedOf(prompts, job).map((each) => textRow(each.prompt, entries.get(nameOf(each)) as JournalEntry));
+  const blob = await putBlob(blobs, generateLayout.texts(shard, index), encodeTextsFile(rows));
+  const failed = new Set([...entries.values()].flatMap(({ place, error }) => (error === undefined ? [] : [place])))
+    .size;
+  const texts = { ...blob, shard, index, rows: prompts.length, failed, ...tokensOf(rows) };
+  await writeJson(blobs, indexKey, texts);
+  await rm(path, { force: true });
+  return texts;
+}
+
+/** One answer that a batch wants. */
+interface Wanted {
+  readonly prompt: PromptRow;
+  readonly place: number;
+  readonly sequence: number;
+}
+
+/** All answers a batch wants, in the order they will have. A prompt that is none gets one answer: why. */
+function wantedOf(prompts: readonly PromptRow[], job: GenerateJob): readonly Wanted[] {
+  return prompts.flatMap((prompt, place) => {
+    const length = prompt.error === undefined ? (prompt.wishes?.sequences ?? job.sequences) : 1;
+    return Array.from({ length }, (_, sequence) => ({ prompt, place, sequence }));
+  });
+}
+
+function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): string {
+  return `${place}.${sequence}`;
+}
+
+async function answer(
+  { generator, stop }: GenerateContext,
+  { decoding }: GenerateJob,
+  { prompt, place, sequence }: Wanted,
+): Promise<JournalEntry> {
+  const base = { place, sequence };
+  const none = { ...base, text: "", generatedTokens: 0 };
+  if (prompt.error !== undefined) return { ...none, error: prompt.error };
+  try {
+    const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt), sequence };
+    const { text, ids, finishReason, logprobs } = await generator.generate(request, stop);
+    return { ...base, text, generatedTokens: ids.length, finishReason, ...(logprobs && { logprobs }) };
+  } catch (cause) {
+    stop?.throwIfAborted();
+    const error = asMillraceError(cause, "E_INTERNAL", "the generator failed");
+    if (!(error instanceof MillraceError) || error.facts.scope !== "row") throw error;
+    return { ...none, error: toPlainError(error) };
+  }
+}
+
+/** Rows of equal prompts draw other tokens, and each the same in every run; a seed that a row names is taken as it is. */
+function ofRow(job: DecodingOptions, { id, wishes }: PromptRow): DecodingOptions {
+  const decoding = { ...job, ...wishes?.decoding };
+  if (decoding.temperature === 0 || wishes?.decoding.seed !== undefined) return decoding;
+  const digest = sha256(JSON.stringify([decoding.seed, id]));
+  return { ...decoding, seed: Number.parseInt(digest.slice(0, 13), 16) };
+}
+
+function textRow({ id, tokenIds, payload, wishes }: PromptRow, entry: JournalEntry): TextRow {
+  const { place: _, ...answered } = entry;
+  return { id, promptTokens: tokenIds.length, payload, ...(wishes && { endpoint: wishes.endpoint }), ...answered };
+}
+
+function tokensOf(rows: readonly TextRow[]): Pick<TextsRef, "promptTokens" | "generatedTokens"> {
+  const answered = rows.filter(({ error }) => error === undefined);
+  const first = answered.filter(({ sequence }) => sequence === 0);
+  return {
+    promptTokens: first.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
+    generatedTokens: answered.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0),
+  };
+}

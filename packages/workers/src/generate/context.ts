@@ -1,0 +1,37 @@
+import type { BlobStore, Generator, Source } from "@millrace/core";
+import type { PromptMaker } from "../prompts/prompt-maker.js";
+
+/** What the steps of a generation job work with. */
+export interface GenerateContext {
+  /** The job's work folder. */
+  readonly blobs: BlobStore;
+  /** Where that folder lies: the journal is appended to, which blobs are not. */
+  readonly folder: string;
+  readonly source: Source;
+  readonly prompts: PromptMaker;
+  readonly generator: Generator;
+  readonly limits?: GenerateLimits;
+  /** Called as soon as an answer, or why there is none, is safe, and for those that an earlier run left. */
+  readonly onAnswer?: (answer: AnswerNote) => void;
+  /** When it fires, prompts that are not answered are let go of, and the step throws its reason. */
+  readonly stop?: AbortSignal;
+}
+
+/** What is told of an answer. */
+export interface AnswerNote {
+  readonly sequence: number;
+  readonly isNew: boolean;
+}
+
+/** How large the pieces are that a job is cut into. */
+export interface GenerateLimits {
+  /** Rows and characters of prompts in one batch. */
+  readonly batch: { readonly rows: number; readonly characters: number };
+  /** Batches that one reading makes: what follows is read from the object's beginning again. */
+  readonly batchesPerPart: number;
+}
+
+export const defaultGenerateLimits: GenerateLimits = {
+  batch: { rows: 1_024, characters: 16 << 20 },
+  batchesPerPart: 32,
+};

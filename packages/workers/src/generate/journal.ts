@@ -1,0 +1,54 @@
+import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { FinishReason, TokenLogprob } from "@millrace/core";
+import type { PlainError } from "../hosts/messages.js";
+
+/** What became of one answer of a batch. */
+export interface JournalEntry {
+  /** Place of the prompt in its batch. */
+  readonly place: number;
+  readonly sequence: number;
+  readonly generatedTokens: number;
+  readonly text: string;
+  readonly finishReason?: FinishReason;
+  readonly logprobs?: readonly TokenLogprob[];
+  readonly error?: PlainError;
+}
+
+/**
+ * A file of finished answers, one JSON line each, so that a killed run loses none of them. A line that was being written when
+ * the run was killed is cut off.
+ */
+export class Journal {
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    private readonly file: FileHandle,
+    /** What earlier runs finished. */
+    readonly entries: readonly JournalEntry[],
+  ) {}
+
+  static async open(path: string): Promise<Journal> {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(path, "a+");
+    const text = await file.readFile("utf8");
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    if (whole.length < text.length) await file.truncate(Buffer.byteLength(whole));
+    const lines = whole.split("\n").filter((line) => line !== "");
+    return new Journal(
+      file,
+      lines.map((line) => JSON.parse(line) as JournalEntry),
+    );
+  }
+
+  /** Resolves when the entry survives a killed process. */
+  async add(entry: JournalEntry): Promise<void> {
+    this.last = this.last.then(() => this.file.appendFile(`${JSON.stringify(entry)}\n`));
+    await this.last;
+  }
+
+  async close(): Promise<void> {
+    await this.last.catch(() => {});
+    await this.file.close();
+  }
+}

@@ -1,0 +1,143 @@
+import {
+  asMillraceError,
+  type FieldMapping,
+  type GenerateJob,
+  layout,
+  MillraceError,
+  type PromptBatchRef,
+  type PromptShard,
+  type PromptSplit,
+  type Row,
+} from "@millrace/core";
+import { encodePromptFile, type PromptRow } from "../arrow/prompt-file.js";
+import { putBlob, readJson, writeJson } from "../blobs/json.js";
+import { parseObject } from "../formats/parse-object.js";
+import { toPlainError } from "../hosts/messages.js";
+import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
+import type { PromptMaker, PromptText } from "../prompts/prompt-maker.js";
+import { defaultGenerateLimits, type GenerateContext } from "./context.js";
+
+/** Reads one part of an object into batches, or finds those an earlier run made. */
+export async function splitPrompts(
+  context: GenerateContext,
+  job: GenerateJob,
+  shard: PromptShard,
+): Promise<PromptSplit> {
+  const indexKey = layout.splitIndex(shard.id);
+  const known = await readJson<PromptSplit>(context.blobs, indexKey);
+  if (known !== undefined) return known;
+  const { limits = defaultGenerateLimits } = context;
+  const batches: PromptBatchRef[] = [];
+  let next = shard.fromRow;
+  let isWhole = true;
+  for await (const drafts of draftsOf(context, job, shard)) {
+    if (batches.length === limits.batchesPerPart) {
+      isWhole = false;
+      break;
+    }
+    batches.push(await writeBatch(context, shard, { index: batches.length, drafts }));
+    next = (drafts.at(-1)?.row ?? next) + 1;
+  }
+  const rest = isWhole ? {} : { rest: { ...shard, id: followingId(shard.id), fromRow: next } };
+  const split: PromptSplit = { batches, ...rest, bytes: isWhole ? shard.object.bytes : 0 };
+  await writeJson(context.blobs, indexKey, split);
+  return split;
+}
+
+/** `<object>.<part>`: digits enough to sort in order. */
+function followingId(id: string): string {
+  const [object, part] = id.split(".");
+  return `${object}.${String(Number(part) + 1).padStart(6, "0")}`;
+}
+
+/** A row before its tokens are known. */
+interface Draft extends Omit<PromptRow, "tokenIds" | "prompt"> {
+  readonly prompt?: PromptText;
+}
+
+/** Rows in groups of at most a batch, in the object's order. */
+async function* draftsOf(
+  { source, prompts, limits = defaultGenerateLimits }: GenerateContext,
+  job: GenerateJob,
+  { object, fromRow }: PromptShard,
+): AsyncGenerator<readonly Draft[]> {
+  const open = await source.open(object);
+  try {
+    let group: Draft[] = [];
+    let characters = 0;
+    for await (const row of rowsOf(parseObject(open, mappingOf(job), job.limits), object.key)) {
+      if (row.row < fromRow) continue;
+      const draft = draftOf(row, job, prompts);
+      const length = draft.prompt?.text.length ?? 0;
+      const isFull = group.length === limits.batch.rows || characters + length > limits.batch.characters;
+      if (isFull && group.length > 0) {
+        yield group;
+        group = [];
+        characters = 0;
+      }
+      group.push(draft);
+      characters += length;
+    }
+    if (group.length > 0) yield group;
+  } finally {
+    await open.close();
+  }
+}
+
+/** An object that cannot be read further ends with one row that says why. */
+async function* rowsOf(rows: AsyncIterable<Row>, key: string): AsyncGenerator<Row> {
+  let next = 0;
+  try {
+    for await (const row of rows) {
+      yield row;
+      next = row.row + 1;
+    }
+  } catch (cause) {
+    const error = asMillraceError(cause, "E_OBJECT_UNREADABLE", `cannot read ${key}`);
+    if (error.facts.scope !== "object" || error.code === "E_OBJECT_CHANGED") throw error;
+    yield { row: next, error };
+  }
+}
+
+/** Every field is read: a template may name any, and messages are no text. */
+function mappingOf({ format, prompts: { id, template } }: GenerateJob): FieldMapping {
+  const text = template === undefined && format === "rows" ? ["prompt"] : [];
+  return { ...(id === undefined ? {} : { id }), text, isTextOptional: true, payload: ["*"] };
+}
+
+function draftOf(row: Row, { format, prompts: { payload } }: GenerateJob, prompts: PromptMaker): Draft {
+  if ("error" in row) {
+    // A request whose name cannot be read has none; a row that has none goes by its number.
+    const id = format === "openai" ? "" : String(row.row);
+    return { row: row.row, id, payload: {}, error: toPlainError(row.error) };
+  }
+  const { document } = row;
+  const isKept = (name: string) => payload.includes("*") || payload.includes(name);
+  const kept = Object.fromEntries(Object.entries(document.payload).filter(([name]) => isKept(name)));
+  const base = { row: row.row, id: format === "openai" ? customIdOf(document) : document.key, payload: kept };
+  try {
+    if (format === "rows") return { ...base, prompt: prompts.ofDocument(document) };
+    const { prompt, wishes } = readOpenAiRequest(document.payload);
+    const text = typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt);
+    return { ...base, prompt: text, wishes };
+  } catch (error) {
+    if (error instanceof MillraceError && error.facts.scope === "row") return { ...base, error: toPlainError(error) };
+    throw error;
+  }
+}
+
+async function writeBatch(
+  { blobs, prompts }: GenerateContext,
+  { id: shard }: PromptShard,
+  { index, drafts }: { readonly index: number; readonly drafts: readonly Draft[] },
+): Promise<PromptBatchRef> {
+  const made = drafts.flatMap(({ prompt }) => (prompt === undefined ? [] : [prompt]));
+  const encoded = (await prompts.encode(made)).values();
+  const rows = drafts.map(({ prompt, ...draft }): PromptRow => {
+    const tokenIds = prompt === undefined ? new Int32Array() : (encoded.next().value as Int32Array);
+    return { ...draft, prompt: prompt?.text ?? "", tokenIds };
+  });
+  const blob = await putBlob(blobs, layout.batch(shard, index), encodePromptFile(rows));
+  const tokens = rows.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+  return { ...blob, shard, index, rows: rows.length, tokens };
+}
