@@ -21,7 +21,7 @@ withSmollm2("a real model of 4-bit blocks gives each row alone what it gives it 
     "Is 7 a prime number? Why?",
   ];
   const ids = await prompts.encode(questions.map(prompts.ofText));
-  const requests = ids.map((promptIds, index) => ({
+  const requests = ids.map((promptIds) => ({
     promptIds,
     decoding: { ...greedyDecoding, maxNewTokens: 8, stopIds: model.tokens.end },
     sequence: 0,
