@@ -43,11 +43,16 @@ export function joinPasts(pasts: readonly Past[]): Past {
   return Object.fromEntries(names.map((name) => [name, join(pasts.map((past) => past[name] as Tensor))]));
 }
 
+/** A decoder's inputs of its rows' sources. */
+export type Sources = Readonly<Record<string, Tensor>>;
+
 export interface Step {
   /** New tokens of each row, equally many. */
   readonly ids: readonly (readonly number[])[];
   /** Tokens of each row before them. */
   readonly before: readonly number[];
+  /** What a decoder beside an encoder reads of each row's source. */
+  readonly sources?: Sources;
   /** Which of the new tokens logits are wanted of; the last by default. */
   readonly wanted?: number;
 }
@@ -62,7 +67,7 @@ export interface Stepped {
 export async function step(
   { model, session }: OpenDecoder,
   past: Past,
-  { ids, before, wanted }: Step,
+  { ids, before, wanted, sources }: Step,
 ): Promise<Stepped> {
   const [rows, tokens] = [ids.length, ids[0]?.length ?? 0];
   const totals = before.map((count) => count + tokens);
@@ -70,6 +75,7 @@ export async function step(
     new Tensor("int32", Int32Array.from(values), shape);
   const results = await session.run({
     ...past,
+    ...sources,
     ids: integers(ids.flat(), [rows, tokens]),
     seqlens_k: integers(
       totals.map((total) => total - 1),

@@ -30,19 +30,25 @@ export async function findEntry(cacheDirectory: string, key: string): Promise<Ca
   return { graphPath, model };
 }
 
-/** True where files of weights and others are as long as they were; who loads them compares their digests. */
+/**
+ * True where files of weights are as long as they were, which who loads them compares by their digests, and others are
+ * those that were written.
+ */
 async function areThere(folder: string, model: object): Promise<boolean> {
   const { weights = [], others = [] } = model as { weights?: readonly StoredFile[]; others?: readonly StoredFile[] };
-  const files = [...weights, ...others];
   const sizes = await Promise.all(
-    files.map(({ name }) =>
+    weights.map(({ name }) =>
       stat(join(folder, name)).then(
         ({ size }) => size,
         () => -1,
       ),
     ),
   );
-  return files.every(({ bytes }, index) => bytes === sizes[index]);
+  const digests = await Promise.all(others.map(({ name }) => digestFile(join(folder, name)).catch(() => "")));
+  return (
+    weights.every(({ bytes }, index) => bytes === sizes[index]) &&
+    others.every(({ sha256 }, index) => sha256 === digests[index])
+  );
 }
 
 /** A file of an entry. */

@@ -2,8 +2,8 @@ import { dirname, join, resolve } from "node:path";
 import { MillraceError } from "@millrace/core";
 import { findEntry, type StoredFile, writeEntry } from "./cache.js";
 import { thenCheck, type WeightsPlace } from "./compile.js";
-import type { CacheShape, DecoderPlan } from "./decoders/decoder.js";
-import { buildDecoder } from "./decoders/graph.js";
+import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
+import { buildDecoder, buildEncoder } from "./decoders/graph.js";
 import { planDecoder } from "./decoders/registry.js";
 import { digestOf } from "./digest.js";
 import type { GeneratorSource, TokenIds } from "./generators/generator-source.js";
@@ -29,6 +29,11 @@ import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js"
  * `present_value.N` like the past, with the new tokens put behind it. Where present and past are the same memory, a run
  * copies nothing; where they are not, the present is as long as the longer of `capacity` and `total_sequence_length`.
  *
+ * A decoder beside an encoder takes `cross_key.N`, `cross_value.N` float32 [rows, keyHeads, sources, headWidth] as well, and
+ * `source_lengths` int32 [rows], how many of the `sources` are a row's. The encoder's graph makes the first two of `ids`
+ * int32 [rows, tokens], all rows equally long, and fills them up with zeros to a multiple of 16 sources: what a longer row
+ * needs besides must be a multiple of 16, too, or else a row's bits depend on it.
+ *
  * A run is one of two kinds: tokens = 1 with any rows of any lengths, or rows = 1 with any number of tokens behind any
  * past. ONNX Runtime's CPU kernel refuses several tokens behind the pasts of several rows.
  *
@@ -37,12 +42,14 @@ import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js"
  * another kernel for one token than for several: whoever wants equal bits divides equal prompts equally.
  */
 export interface CompiledGenerator extends CacheShape {
-  readonly kind: "decoder";
+  readonly kind: "decoder" | "encoder-decoder";
   /** transformers' `model_type`. */
   readonly architecture: string;
   readonly graphPath: string;
   /** sha256 of the graph's file, lower-case hex; verified by `compileGenerator`. */
   readonly graphDigest: string;
+  /** The encoder beside the decoder, where there is one. */
+  readonly encoder?: CompiledEncoder;
   /** Files beside the graph that its weights lie in, where they are too many for one file; to be verified when loaded. */
   readonly weights: readonly WeightsPlace[];
   readonly precision: GeneratorPrecision;
@@ -71,6 +78,15 @@ export interface CompiledGenerator extends CacheShape {
   readonly cacheBytesPerToken: number;
   /** Model files that went in. */
   readonly files: readonly ModelFile[];
+}
+
+/** The graph of an encoder that a decoder reads. */
+export interface CompiledEncoder {
+  readonly graphPath: string;
+  /** Lower-case hex; verified by `compileGenerator`. */
+  readonly graphDigest: string;
+  /** Most tokens of a source. */
+  readonly sourceLength: number;
 }
 
 export interface CompileGeneratorOptions {
@@ -106,10 +122,19 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
     throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
       fix: "Check the disk, or name another cache directory.",
     });
-  const { weights, others: _, ...facts } = entry.model as StoredGenerator;
+  const { weights, others, ...facts } = entry.model as StoredGenerator;
   const folder = dirname(entry.graphPath);
+  const encoder = others.find(({ name }) => name === encoderName);
   return {
     ...facts,
+    ...(encoder !== undefined &&
+      isSequencePlan(plan) && {
+        encoder: {
+          graphPath: join(folder, encoderName),
+          graphDigest: encoder.sha256,
+          sourceLength: plan.sourceLength,
+        },
+      }),
     graphPath: entry.graphPath,
     weights: weights.map((file) => ({ ...file, path: join(folder, file.name) })),
     tokenizerPath: "path" in source.tokenizer ? source.tokenizer.path : join(folder, tokenizerName),
@@ -117,9 +142,10 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
 }
 
 const tokenizerName = "tokenizer.json";
+const encoderName = "encoder.onnx";
 
 /** A compiled generator less the places, which differ from machine to machine. */
-type StoredGenerator = Omit<CompiledGenerator, "graphPath" | "tokenizerPath" | "weights"> & {
+type StoredGenerator = Omit<CompiledGenerator, "graphPath" | "tokenizerPath" | "weights" | "encoder"> & {
   readonly weights: readonly StoredFile[];
   readonly others: readonly StoredFile[];
 };
@@ -139,18 +165,23 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   const architecture = source.config.text("model_type");
   const checkpoint = await source.openWeights(plan.prefixes);
   try {
-    const graph = buildDecoder(architecture, plan, inPrecision(checkpoint, precision));
+    const read = inPrecision(checkpoint, precision);
+    const graph = buildDecoder(architecture, plan, read);
+    const encoder = isSequencePlan(plan) ? buildEncoder(architecture, plan, read) : undefined;
     const apart = planWeightFiles(graph, graphBytes);
     await writeEntry(cacheDirectory, {
       key,
       weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
-      others: "make" in source.tokenizer ? [{ name: tokenizerName, content: inOnePiece(source.tokenizer.make) }] : [],
+      others: [
+        ...("make" in source.tokenizer ? [{ name: tokenizerName, content: inOnePiece(source.tokenizer.make) }] : []),
+        ...(encoder ? [{ name: encoderName, content: encodeGraph(encoder, generatorVersion) }] : []),
+      ],
       graph: (stored) => {
         const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
         return thenCheck(encodeGraph(graph, generatorVersion, written), () => requireUntouched(source, stamp));
       },
       describe: (graphDigest, weights, others): StoredGenerator => ({
-        kind: "decoder",
+        kind: encoder === undefined ? "decoder" : "encoder-decoder",
         architecture,
         graphDigest,
         weights,
@@ -159,7 +190,7 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
         ...factsOf(source, plan),
         leastRows: leastRowsOf(graph),
         parameters: checkpoint.parameters,
-        weightBytes: graph.constants.reduce((sum, constant) => sum + byteLength(constant), 0),
+        weightBytes: bytesOfWeights(graph) + (encoder === undefined ? 0 : bytesOfWeights(encoder)),
         files,
       }),
     });
@@ -183,6 +214,10 @@ function factsOf({ tokens, defaults, chatTemplate, specialTokens }: GeneratorSou
     specialTokens,
     cacheBytesPerToken: 2 * layers * keyHeads * headWidth * Float32Array.BYTES_PER_ELEMENT,
   };
+}
+
+function bytesOfWeights({ constants }: Graph): number {
+  return constants.reduce((sum, constant) => sum + byteLength(constant), 0);
 }
 
 function leastRowsOf({ nodes }: Graph): number {

@@ -58,13 +58,16 @@ export function addDistanceBias(
   return addDistanceTable(graph, states, { heads, maxTokens, load });
 }
 
-/** T5's buckets: half for keys after the query; of each half, half exact and half logarithmic. In float32, as PyTorch has it. */
+/** T5's buckets: half for keys after the query. */
 function bucketOf(distance: number, { count, farthest }: DistanceBuckets): number {
   const half = Math.floor(count / 2);
-  const exact = Math.floor(half / 2);
-  const away = Math.abs(distance);
-  const side = distance > 0 ? half : 0;
-  if (away < exact) return side + away;
+  return (distance > 0 ? half : 0) + bucketAway(Math.abs(distance), { count: half, farthest });
+}
+
+/** The bucket of a distance in one direction: half of them are exact and half logarithmic. In float32, as PyTorch has it. */
+export function bucketAway(away: number, { count, farthest }: DistanceBuckets): number {
+  const exact = Math.floor(count / 2);
+  if (away < exact) return away;
   const share = Math.fround(Math.fround(Math.log(away / exact)) / Math.fround(Math.log(farthest / exact)));
-  return side + Math.min(half - 1, exact + Math.floor(Math.fround(share * (half - exact))));
+  return Math.min(count - 1, exact + Math.floor(Math.fround(share * (count - exact))));
 }

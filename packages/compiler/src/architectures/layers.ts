@@ -169,6 +169,7 @@ const activationOperators: Readonly<Record<string, Omit<NodeSpec, "inputs"> & { 
   quick_gelu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1.702 } } },
   relu: { op: "Relu" },
   silu: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1 } } },
+  swish: { op: "QuickGelu", domain: microsoft, attributes: { alpha: { float: 1 } } },
 };
 export const activations: readonly string[] = Object.keys(activationOperators);
 

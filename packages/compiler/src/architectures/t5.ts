@@ -13,7 +13,8 @@ import {
   addWordStates,
 } from "./layers.js";
 
-interface T5Config {
+/** Sizes of T5, of its encoder and its decoder alike. */
+export interface T5Config {
   readonly hidden: number;
   readonly heads: number;
   /** Floats of one head; heads × width need not be the hidden size. */
@@ -36,7 +37,7 @@ const usualTokens = 512;
  * learned bias on them by distance, one for all layers.
  */
 export function planT5(file: JsonFile): EncoderPlan {
-  const config = readConfig(file);
+  const config = readT5Config(file);
   return {
     dimensions: config.hidden,
     maxTokens: config.maxTokens,
@@ -48,7 +49,8 @@ export function planT5(file: JsonFile): EncoderPlan {
   };
 }
 
-function readConfig(file: JsonFile): T5Config {
+/** @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED */
+export function readT5Config(file: JsonFile): T5Config {
   const [, gate, named] = /^(gated-)?(.+)$/.exec(file.text("feed_forward_proj", "relu")) ?? [];
   // What transformers takes "gated-gelu" for.
   const activation = gate !== undefined && named === "gelu" ? "gelu_new" : (named ?? "");
@@ -72,7 +74,7 @@ function readConfig(file: JsonFile): T5Config {
   };
 }
 
-interface Build {
+export interface T5Build {
   readonly graph: GraphBuilder;
   readonly weights: Weights;
   readonly config: T5Config;
@@ -80,7 +82,7 @@ interface Build {
 
 const biasName = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
 
-function buildT5(build: Build, ids: string): string {
+function buildT5(build: T5Build, ids: string): string {
   const { graph, weights, config } = build;
   const { hidden, vocabulary, layers, heads, maxTokens, buckets } = config;
   const words = ["shared.weight", "encoder.embed_tokens.weight"].find((name) => weights.shapeOf(name) !== undefined);
@@ -90,9 +92,10 @@ function buildT5(build: Build, ids: string): string {
   const scoreBias = addDistanceBias(graph, states, { bias, heads, maxTokens, buckets });
   for (let layer = 0; layer < layers; layer += 1) {
     states = addAttention(build, states, { layer, scoreBias });
-    states = addFeedForward(build, states, layer);
+    const names = { source: `encoder.block.${layer}.layer.1`, name: `layer.${layer}` };
+    states = addT5FeedForward(build, states, names);
   }
-  return norm(build, "states", states, "encoder.final_layer_norm");
+  return addT5Norm(build, "states", states, "encoder.final_layer_norm");
 }
 
 interface Layer {
@@ -100,11 +103,11 @@ interface Layer {
   readonly scoreBias: string;
 }
 
-function addAttention(build: Build, states: string, { layer, scoreBias }: Layer): string {
+function addAttention(build: T5Build, states: string, { layer, scoreBias }: Layer): string {
   const { graph, weights, config } = build;
   const [source, name] = [`encoder.block.${layer}.layer.0`, `layer.${layer}.attention`];
   const inner = config.heads * config.width;
-  const input = norm(build, `${name}.norm`, states, `${source}.layer_norm`);
+  const input = addT5Norm(build, `${name}.norm`, states, `${source}.layer_norm`);
   const projections = (["query", "key", "value"] as const).map((part) => {
     const weight = weights.tensor(`${source}.SelfAttention.${part[0]}.weight`, [inner, config.hidden]);
     return addLinear(graph, `${name}.heads.${part}`, { input, weight });
@@ -118,27 +121,36 @@ function addAttention(build: Build, states: string, { layer, scoreBias }: Layer)
   return addSum(graph, name, states, addLinear(graph, `${name}.output`, { input: mixed, weight }));
 }
 
-function addFeedForward(build: Build, states: string, layer: number): string {
+/** Where a part's tensors lie, and what it is called in the graph. */
+export interface T5Part {
+  readonly source: string;
+  readonly name: string;
+}
+
+/** states + feed-forward(norm(states)). */
+export function addT5FeedForward(build: T5Build, states: string, part: T5Part): string {
   const { graph, weights, config } = build;
   const { hidden, intermediate, activation, isGated } = config;
-  const [source, name] = [`encoder.block.${layer}.layer.1`, `layer.${layer}.feed-forward`];
+  const { source } = part;
+  const name = `${part.name}.feed-forward`;
   const linear = (part: string, shape: readonly number[]) => ({
     weight: weights.tensor(`${source}.DenseReluDense.${part}.weight`, shape),
   });
-  const input = norm(build, `${name}.norm`, states, `${source}.layer_norm`);
+  const input = addT5Norm(build, `${name}.norm`, states, `${source}.layer_norm`);
   const outer = linear("wo", [hidden, intermediate]);
   if (isGated) {
     const [gate, inner] = [linear("wi_0", [intermediate, hidden]), linear("wi_1", [intermediate, hidden])];
     const narrowed = addGatedFeedForward(graph, name, { input, gate, inner, outer, activation });
-    return addSum(graph, `layer.${layer}`, states, narrowed);
+    return addSum(graph, part.name, states, narrowed);
   }
   const widened = addLinear(graph, `${name}.inner`, { input, ...linear("wi", [intermediate, hidden]) });
   const activated = addActivation(graph, `${name}.activation`, { input: widened, activation });
   const narrowed = addLinear(graph, `${name}.outer`, { input: activated, ...outer });
-  return addSum(graph, `layer.${layer}`, states, narrowed);
+  return addSum(graph, part.name, states, narrowed);
 }
 
-function norm({ graph, weights, config }: Build, name: string, input: string, source: string): string {
+/** input / √(mean of squares + ε) · weight. */
+export function addT5Norm({ graph, weights, config }: T5Build, name: string, input: string, source: string): string {
   const weight = weights.tensor(`${source}.weight`, [config.hidden]);
   return addRootMeanSquareNorm(graph, name, { input, weight, epsilon: config.epsilon });
 }

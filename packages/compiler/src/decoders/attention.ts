@@ -24,6 +24,8 @@ export interface CachedAttentionSpec {
   readonly rotary?: RotaryHeads;
   /** Tokens that a token attends to, itself included; all that came before where it is absent. */
   readonly window?: number;
+  /** Added to the scores: [rows, heads, tokens, longest]. */
+  readonly scoreBias?: string;
   /** What products of queries and keys are multiplied by; one by the root of the width where nothing is said. */
   readonly scale?: number;
 }
@@ -37,7 +39,7 @@ export function addCachedAttention(
   name: string,
   { inputs, ...spec }: CachedAttentionSpec & { readonly inputs: DecoderInputs },
 ): string {
-  const { layer, value, heads, keyHeads, window, scale } = spec;
+  const { layer, value, heads, keyHeads, window, scale, scoreBias } = spec;
   const { query, key, rotary } = isTurnedInside(spec) ? spec : turnedBefore(graph, name, { inputs, ...spec });
   const attributes: Record<string, Attribute> = {
     num_heads: { int: heads },
@@ -46,10 +48,12 @@ export function addCachedAttention(
     ...(window !== undefined && { local_window_size: { int: window } }),
     ...(rotary !== undefined && { do_rotary: { int: 1 }, rotary_interleaved: { int: rotary.isInterleaved ? 1 : 0 } }),
   };
+  const tables = rotary?.tables ?? [];
+  const rest = scoreBias === undefined ? tables : [...(tables.length > 0 ? tables : ["", ""]), "", scoreBias];
   const past = [pastKey(layer), pastValue(layer)];
   return graph.node(name, "GroupQueryAttention", {
     domain: microsoft,
-    inputs: [query, key, value, ...past, inputs.lastPositions, inputs.longest, ...(rotary?.tables ?? [])],
+    inputs: [query, key, value, ...past, inputs.lastPositions, inputs.longest, ...rest],
     outputs: [name, `present_key.${layer}`, `present_value.${layer}`],
     attributes,
   });

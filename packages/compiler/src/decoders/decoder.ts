@@ -1,3 +1,4 @@
+import type { Linear } from "../architectures/layers.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { JsonFile } from "../json.js";
 import type { Weights } from "../weights/checkpoint.js";
@@ -20,6 +21,20 @@ export interface DecoderPlan extends CacheShape {
   readonly prefixes: readonly string[];
   /** Adds the decoder: int32 ids [rows, tokens] → states. */
   build(graph: GraphBuilder, weights: Weights, inputs: DecoderInputs): DecoderStates;
+}
+
+/** A decoder beside an encoder, whose states every layer attends to as well. */
+export interface SequencePlan extends DecoderPlan {
+  /** Most tokens of a source. */
+  readonly sourceLength: number;
+  /** Adds the encoder: int32 ids [rows, sources] → states [rows, sources, hidden]. @returns the states' name */
+  buildEncoder(graph: GraphBuilder, weights: Weights, ids: string): string;
+  /** What makes keys and values for a layer of the encoder's states. */
+  sourceParts(weights: Weights, layer: number): { readonly key: Linear; readonly value: Linear };
+}
+
+export function isSequencePlan(plan: DecoderPlan): plan is SequencePlan {
+  return "buildEncoder" in plan;
 }
 
 /** Names of a decoder graph's inputs. */

@@ -2,8 +2,9 @@ import { type Graph, GraphBuilder } from "../graph/builder.js";
 import { elementTypes } from "../graph/schema.js";
 import type { Weights } from "../weights/checkpoint.js";
 import { addPast, presentOutputs } from "./attention.js";
-import type { DecoderInputs, DecoderPlan } from "./decoder.js";
+import { type DecoderInputs, type DecoderPlan, isSequencePlan, type SequencePlan } from "./decoder.js";
 import { addPositions } from "./positions.js";
+import { addSourceParts, addSources } from "./sources.js";
 
 /** Describes a decoder's graph, whose inputs and outputs `CompiledGenerator` explains; each weight is looked up, none is read. */
 export function buildDecoder(architecture: string, plan: DecoderPlan, weights: Weights): Graph {
@@ -23,6 +24,7 @@ export function buildDecoder(architecture: string, plan: DecoderPlan, weights: W
     },
   };
   addPast(graph, plan);
+  if (isSequencePlan(plan)) addSources(graph, plan);
   const { states, addHead } = plan.build(graph, weights, inputs);
   const logits = addHead("logits", addWantedStates(graph, states, wanted));
   const best = addBest(graph, logits);
@@ -32,6 +34,14 @@ export function buildDecoder(architecture: string, plan: DecoderPlan, weights: W
     ...presentOutputs(plan),
   ] as const;
   return graph.finish(architecture, { states, outputs });
+}
+
+/** Describes the graph of the encoder beside a decoder: `ids` int32 [rows, sources] → keys and values for every layer. */
+export function buildEncoder(architecture: string, plan: SequencePlan, weights: Weights): Graph {
+  const graph = new GraphBuilder();
+  const ids = graph.input({ name: "ids", type: "int32", shape: ["rows", "sources"] });
+  const states = plan.buildEncoder(graph, weights, ids);
+  return graph.finish(`${architecture}-encoder`, { states, outputs: addSourceParts(graph, states, { plan, weights }) });
 }
 
 /** States of one token for each row: [rows, tokens, hidden] → [rows, hidden]. */
