@@ -75,8 +75,9 @@ export class GeneratorPool implements Generator {
   private deathsInARow = 0;
   private broken: MillraceError | undefined;
 
-  /** @throws E_MODEL_TOO_LARGE */
+  /** @throws E_MODEL_TOO_LARGE, E_MODEL_UNSUPPORTED */
   constructor(private readonly options: GeneratorPoolOptions) {
+    requireDecoder(options.model);
     const { model, maximumRows = defaultMaximumRows, binding = decoderBindingFor(model) } = options;
     const lanes = binding === "native" ? (options.lanes ?? 1) || availableParallelism() : 1;
     this.contextLength = model.contextLength;
@@ -241,6 +242,14 @@ export class GeneratorPool implements Generator {
     this.broken ??= error;
     for (const { reject } of [...this.queue.splice(0), ...this.suspects.splice(0).flat()]) reject(this.broken);
   }
+}
+
+function requireDecoder({ kind, architecture }: CompiledGenerator): void {
+  if (kind === "decoder") return;
+  throw new MillraceError("E_MODEL_UNSUPPORTED", `a model of type ${architecture} is compiled, but not run yet`, {
+    why: "its decoder reads what an encoder makes of a text",
+    fix: "Choose a model that is a decoder alone, such as one of type llama, mistral, qwen2, qwen3 or gpt2.",
+  });
 }
 
 function hostsKeepDying(reason: string): MillraceError {
