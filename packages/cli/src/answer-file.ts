@@ -71,10 +71,11 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
   const { rows, failed, promptTokens, generatedTokens, isUnchanged } = summary;
   const { answers, generated, seconds } = tally.measured();
   const rate = seconds > 0 ? Math.round(generated / seconds) : undefined;
+  const answersPerSecond = seconds > 0 ? Number((answers / seconds).toPrecision(3)) : undefined;
   say(`prompts    ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without an answer` : ""}`);
   say(
     `generated  ${formatCountOf(generatedTokens, "token")} to prompts of ${formatCount(promptTokens)}` +
-      `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s`}`,
+      `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s, ${answersPerSecond} answers/s`}`,
   );
   say(`answers    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`);
   const error =
@@ -93,7 +94,7 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
     seconds: milliseconds / 1000,
     ...summary,
     newAnswers: answers,
-    ...(rate === undefined ? {} : { tokensPerSecond: rate }),
+    ...(rate === undefined ? {} : { tokensPerSecond: rate, answersPerSecond }),
     out: open.job.out,
     ...(open.job.errors !== undefined && { errors: open.job.errors }),
     ...open.open.generator.engine,

@@ -4,6 +4,7 @@ import {
   type GenerateJob,
   layout,
   MillraceError,
+  type OpenObject,
   type PromptBatchRef,
   type PromptShard,
   type PromptSplit,
@@ -30,7 +31,11 @@ export async function splitPrompts(
   const batches: PromptBatchRef[] = [];
   let next = shard.fromRow;
   let isWhole = true;
-  for await (const drafts of draftsOf(context, job, shard)) {
+  let furthest = shard.fromByte;
+  const onByte = (position: number) => {
+    furthest = Math.max(furthest, Math.min(position, shard.object.bytes));
+  };
+  for await (const drafts of draftsOf(context, job, { shard, onByte })) {
     if (batches.length === limits.batchesPerPart) {
       isWhole = false;
       break;
@@ -38,8 +43,8 @@ export async function splitPrompts(
     batches.push(await writeBatch(context, shard, { index: batches.length, drafts }));
     next = (drafts.at(-1)?.row ?? next) + 1;
   }
-  const rest = isWhole ? {} : { rest: { ...shard, id: followingId(shard.id), fromRow: next } };
-  const split: PromptSplit = { batches, ...rest, bytes: isWhole ? shard.object.bytes : 0 };
+  const rest = isWhole ? {} : { rest: { ...shard, id: followingId(shard.id), fromRow: next, fromByte: furthest } };
+  const split: PromptSplit = { batches, ...rest, bytes: (isWhole ? shard.object.bytes : furthest) - shard.fromByte };
   await writeJson(context.blobs, indexKey, split);
   return split;
 }
@@ -55,13 +60,19 @@ interface Draft extends Omit<PromptRow, "tokenIds" | "prompt"> {
   readonly prompt?: PromptText;
 }
 
+interface Reading {
+  readonly shard: PromptShard;
+  /** Told how far the object was read. */
+  readonly onByte: (position: number) => void;
+}
+
 /** Rows in groups of at most a batch, in the object's order. */
 async function* draftsOf(
   { source, prompts, limits = defaultGenerateLimits }: GenerateContext,
   job: GenerateJob,
-  { object, fromRow }: PromptShard,
+  { shard: { object, fromRow }, onByte }: Reading,
 ): AsyncGenerator<readonly Draft[]> {
-  const open = await source.open(object);
+  const open = tellingPosition(await source.open(object), onByte);
   try {
     let group: Draft[] = [];
     let characters = 0;
@@ -82,6 +93,27 @@ async function* draftsOf(
   } finally {
     await open.close();
   }
+}
+
+/** The same object, telling how far it was read. */
+function tellingPosition(open: OpenObject, onByte: Reading["onByte"]): OpenObject {
+  return {
+    key: open.key,
+    bytes: open.bytes,
+    async *stream() {
+      let position = 0;
+      for await (const piece of open.stream()) {
+        position += piece.byteLength;
+        onByte(position);
+        yield piece;
+      }
+    },
+    async read(start, end) {
+      onByte(end);
+      return open.read(start, end);
+    },
+    close: () => open.close(),
+  };
 }
 
 /** An object that cannot be read further ends with one row that says why. */
