@@ -13,7 +13,7 @@ export async function answerFile(
   context: CommandContext,
   { location, format }: Pick<GenerationRequest, "location" | "format">,
 ): Promise<number> {
-  const { settings, say, standardInput } = context;
+  const { settings, loaded, say, standardInput } = context;
   if (settings.on === "temporal") {
     throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
   }
@@ -21,7 +21,18 @@ export async function answerFile(
   const stop = interruptible(context.stop);
   const tally = createGenerateTally((state) => context.reporter.update(state));
   const { takeTokens: onTokens, takeAnswer: onAnswer } = tally;
-  const open = await openGeneration({ settings, say, location, format, standardInput, stop, onTokens, onAnswer });
+  const hasModel = loaded.origins.model !== "default";
+  const open = await openGeneration({
+    hasModel,
+    settings,
+    say,
+    location,
+    format,
+    standardInput,
+    stop,
+    onTokens,
+    onAnswer,
+  });
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));
     context.reporter.finish();
@@ -98,7 +109,7 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
     out: open.job.out,
     ...(open.job.errors !== undefined && { errors: open.job.errors }),
     ...open.open.generator.engine,
-    precision: open.open.compiled.precision,
+    precision: open.open.precision,
     graph: open.job.model.graph,
   });
   return exitCode;

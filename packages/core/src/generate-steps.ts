@@ -32,6 +32,8 @@ export interface GenerateJob {
     /** sha256 of the compiled graph. */
     readonly graph: string;
   };
+  /** Of requests that want vectors: sha256 of that model's compiled graph. */
+  readonly embedding?: { readonly reference: string; readonly graph: string };
   readonly decoding: DecodingOptions;
   /** Answers to each prompt. */
   readonly sequences: number;

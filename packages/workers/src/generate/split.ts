@@ -58,6 +58,8 @@ function followingId(id: string): string {
 /** A row before its tokens are known. */
 interface Draft extends Omit<PromptRow, "tokenIds" | "prompt"> {
   readonly prompt?: PromptText;
+  /** To make vectors of. */
+  readonly texts?: readonly string[];
 }
 
 interface Reading {
@@ -79,7 +81,7 @@ async function* draftsOf(
     for await (const row of rowsOf(parseObject(open, mappingOf(job), job.limits), object.key)) {
       if (row.row < fromRow) continue;
       const draft = draftOf(row, job, prompts);
-      const length = draft.prompt?.text.length ?? 0;
+      const length = draft.prompt?.text.length ?? draft.texts?.join("").length ?? 0;
       const isFull = group.length === limits.batch.rows || characters + length > limits.batch.characters;
       if (isFull && group.length > 0) {
         yield group;
@@ -149,9 +151,15 @@ function draftOf(row: Row, { format, prompts: { payload } }: GenerateJob, prompt
   const base = { row: row.row, id: format === "openai" ? customIdOf(document) : document.key, payload: kept };
   try {
     if (format === "rows") return { ...base, prompt: prompts.ofDocument(document) };
-    const { prompt, wishes } = readOpenAiRequest(document.payload);
-    const text = typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt);
-    return { ...base, prompt: text, wishes };
+    const request = readOpenAiRequest(document.payload);
+    const { wishes } = request;
+    if ("texts" in request) return { ...base, texts: request.texts, wishes };
+    const { prompt } = request;
+    return {
+      ...base,
+      prompt: typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt),
+      wishes,
+    };
   } catch (error) {
     if (error instanceof MillraceError && error.facts.scope === "row") return { ...base, error: toPlainError(error) };
     throw error;
@@ -165,9 +173,9 @@ async function writeBatch(
 ): Promise<PromptBatchRef> {
   const made = drafts.flatMap(({ prompt }) => (prompt === undefined ? [] : [prompt]));
   const encoded = (await prompts.encode(made)).values();
-  const rows = drafts.map(({ prompt, ...draft }): PromptRow => {
+  const rows = drafts.map(({ prompt, texts, ...draft }): PromptRow => {
     const tokenIds = prompt === undefined ? new Int32Array() : (encoded.next().value as Int32Array);
-    return { ...draft, prompt: prompt?.text ?? "", tokenIds };
+    return { ...draft, prompt: texts === undefined ? (prompt?.text ?? "") : JSON.stringify(texts), tokenIds };
   });
   const blob = await putBlob(blobs, layout.batch(shard, index), encodePromptFile(rows));
   const tokens = rows.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
