@@ -8,7 +8,11 @@ import { fail } from "./failure.mjs";
 import { withProgress } from "./progress.mjs";
 
 /** What the addon's file is called, by Node's name of the platform. @type {Readonly<Record<string, string>>} */
-const targets = { "linux-x64": "linux-x64-gnu", "linux-arm64": "linux-arm64-gnu", "darwin-arm64": "darwin-arm64" };
+export const addonTargets = {
+  "linux-x64": "linux-x64-gnu",
+  "linux-arm64": "linux-arm64-gnu",
+  "darwin-arm64": "darwin-arm64",
+};
 
 /** What cargo says where it is this machine that cannot build, not the sources. */
 const notOurs = [
@@ -25,7 +29,7 @@ const notOurs = [
  */
 export async function provideAddon(root, { mayCompile }) {
   const folder = join(root, "packages", "native");
-  const target = targets[`${process.platform}-${process.arch}`];
+  const target = addonTargets[`${process.platform}-${process.arch}`];
   if (target === undefined) return;
   const digest = await digestOf(folder);
   const kept = join(cacheFolder(), "native", "built", `${digest}.${target}.node`);
@@ -129,6 +133,5 @@ export function typesOf(definitions) {
     const members = definitions.find((other) => other.kind === "impl" && other.name === name)?.def ?? "";
     return [`${doc}export declare class ${name} {\nprivate constructor();\n${members}\n}\n`];
   });
-  const head = 'import type { Tensor, TensorData } from "./tensor.js";\n';
-  return `// Written by scripts/native.mjs from packages/native/rust: change it there.\n${head}\n${blocks.join("\n")}`;
+  return `// Written by scripts/native.mjs from packages/native/rust: change it there.\n\n${blocks.join("\n")}`;
 }

@@ -20,6 +20,8 @@ const entries = [
   ],
   ["build", { isBuilt: true, commands: () => [] }],
   ["bench", { isBuilt: true, commands: benchmarks }],
+  ["native:package", { isBuilt: true, commands: () => [["scripts/package-native.mjs"]] }],
+  ["native:memory", { isBuilt: true, commands: () => [["scripts/check-memory.mjs"]] }],
   ["check", { isBuilt: false, commands: (_root, args) => [[biome, "check", ...args], buildTypes] }],
 ];
 

@@ -43,9 +43,10 @@ async function search(store: string, query: string): Promise<readonly Hit[]> {
   return events.filter(({ type }) => type === "hit");
 }
 
-/** Prompts and causal attention; no special tokens; a graph whose rows must stand alone. Cosine at least to what is right. */
+/** Prompts and causal attention; texts cut on the left; no special tokens; a graph whose rows must stand alone. Least cosine. */
 const kinds = [
   ["qwen3", 0.99999],
+  ["cut-left", 0.99999],
   ["model2vec", 0.99999],
   ["onnx-int8", 0.999],
 ] as const;

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { cp, mkdir, readdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { compileModel } from "@millrace/compiler";
+import { compileModel, findCompiledModel } from "@millrace/compiler";
 import { failureOf, tinyModel, withCopy, withFolder } from "./support.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
@@ -48,6 +48,20 @@ test("a second call takes what the first wrote", async () => {
     expect(await compileModel(directory, { precision: "fp32", cacheDirectory })).toEqual(first);
     expect((await stat(first.graphPath)).ino).toBe(written.ino);
     expect((await readdir(cacheDirectory)).filter((name) => name.startsWith("unfinished"))).toEqual([]);
+  });
+});
+
+test("what was compiled is found without compiling, as long as nothing was touched", async () => {
+  await withCopy("mean-normalized", async (directory, cacheDirectory) => {
+    const options = { precision: "fp32", cacheDirectory } as const;
+    expect(await findCompiledModel(directory, options)).toBeUndefined();
+    const model = await compileModel(directory, options);
+    expect(await findCompiledModel(directory, options)).toEqual(model);
+    await changeByte(model.graphPath);
+    expect(await findCompiledModel(directory, options)).toBeUndefined();
+    await compileModel(directory, options);
+    await changeByte(join(directory, "model.safetensors"));
+    expect(await findCompiledModel(directory, options)).toBeUndefined();
   });
 });
 
@@ -111,7 +125,7 @@ test("what a killed process left is removed a day later", async () => {
 
 test("four processes may compile the same model at once", async () => {
   await withCopy("mean-normalized", async (directory, cacheDirectory) => {
-    const script = `import { compileModel } from "@millrace/compiler";
+    const script = `import { compileModel, findCompiledModel } from "@millrace/compiler";
       const model = await compileModel(process.argv[1], { precision: "fp32", cacheDirectory: process.argv[2] });
       process.stdout.write(model.graphDigest);`;
     const run = async () => {

@@ -18,8 +18,8 @@ afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
  * leaves its result with the processor, as `Shape` does, so that nothing behind them is carried out there.
  */
 const kernels =
-  `Add And Cast Concat CumSum Div Expand Gather Gelu GreaterOrEqual LayerNormalization LessOrEqual MatMul Max Mul Pad
-  RMSNormalization ReduceL2 ReduceMax ReduceSum Relu Reshape Sigmoid Slice Sqrt Squeeze Sub Tanh Unsqueeze Where
+  `Add And Cast Concat CumSum Div Expand Gather GatherElements Gelu GreaterOrEqual LayerNormalization LessOrEqual MatMul Max Mul Pad
+  RMSNormalization ReduceL2 ReduceMax ReduceSum Relu Reshape Sigmoid Slice Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where
   com.microsoft.Attention com.microsoft.BiasGelu com.microsoft.EmbedLayerNormalization com.microsoft.FastGelu
   com.microsoft.MultiHeadAttention com.microsoft.QuickGelu com.microsoft.RotaryEmbedding
   com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization`.split(/\s+/);

@@ -4,8 +4,8 @@ import { compileInHost } from "@millrace/workers";
 import { cosine, openGraph, withFolder } from "./support.ts";
 import { encodeInBatches, readTinyGolden, texts, tinyModelPath, tokenizeFor } from "./tiny-models.ts";
 
-/** A Dense head, a bias on the scores, windows, rotary positions with shared heads, and nothing to make int8 of. */
-const kinds = ["dense-tanh", "mpnet", "modernbert", "gemma3", "model2vec"];
+/** A Dense head, a bias on the scores (learned, of products, a penalty), windows, rotary positions with shared heads, and nothing to make int8 of. */
+const kinds = ["dense-tanh", "mpnet", "deberta", "jina-bert", "modernbert", "gemma3", "t5-gated", "model2vec"];
 
 function compileInt8(name: string, cacheDirectory: string): Promise<CompiledModel> {
   return compileInHost({ directory: tinyModelPath(name), precision: "int8", cacheDirectory });

@@ -16,6 +16,7 @@ const manifests = listFiles()
 
 /** Tools of the repository that a configuration or a script names. */
 const toolFiles = [
+  "infra/grafana/panels.mjs",
   "jest.config.mjs",
   "biome.json",
   "turbo.json",

@@ -153,7 +153,21 @@ def jina():
     write_golden(folder, BertWithPenalties(encoder, tokenizer, slopes))
 
 
-groups = [left, qwen2, llamas, narrow, t5, jina]
+def deberta():
+    config = transformers.DebertaV2Config(
+        vocab_size=260, max_position_embeddings=96, position_biased_input=False, relative_attention=True, position_buckets=16, norm_rel_ebd="layer_norm",
+        share_att_key=True, pos_att_type=["p2c", "c2p"], type_vocab_size=0, pad_token_id=1, **sizes,
+    )
+    encoder = transformers.DebertaV2Model(config).eval()
+    make("deberta", encoder, tokenizer=unigrams(), head=[pooling("mean"), Normalize()], limit=96, dtype=bfloat, prefix="deberta.")
+    config = transformers.DebertaV2Config(
+        vocab_size=260, max_position_embeddings=64, position_biased_input=False, relative_attention=True, max_relative_positions=24, pos_att_type="c2p",
+        type_vocab_size=0, pad_token_id=1, **(sizes | {"num_hidden_layers": 1}),
+    )
+    make("deberta-plain", transformers.DebertaV2Model(config).eval(), tokenizer=unigrams(), head=[pooling("cls")], dtype=half)
+
+
+groups = [left, qwen2, llamas, narrow, t5, jina, deberta]
 
 if __name__ == "__main__":
     for group in groups:

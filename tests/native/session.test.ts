@@ -139,8 +139,13 @@ describeNative("a model that cannot be used", () => {
     { optimization: "most" },
     { cudaGraph: true },
     { memoryLimit: 1e9 },
+    { attention: ["flash"] },
+    { device: "cuda:0", attention: ["quick"] },
+    { device: "cuda:0", arenaGrowth: "slowly" },
   ])("with %p", async (options) => {
-    await expect(Session.create(graph("slow"), options)).rejects.toMatchObject({ code: "NATIVE_INVALID_ARGUMENT" });
+    await expect(Session.create(graph("slow"), options as object)).rejects.toMatchObject({
+      code: "NATIVE_INVALID_ARGUMENT",
+    });
   });
 });
 

@@ -4,6 +4,8 @@ import { until } from "./processes.ts";
 export interface FleetWorker extends Running {
   /** Batches whose encoding this worker has begun, as `shard/batch`, in order. */
   readonly begun: readonly string[];
+  /** Where it serves metrics, if it does. */
+  readonly metricsUrl: string | undefined;
 }
 
 export interface FleetWorkerOptions {
@@ -32,5 +34,6 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Fle
   });
   await until(() => said.includes("taking work") || running.child.exitCode !== null, "the worker", 90_000);
   if (running.child.exitCode !== null) throw new Error(`the worker ended: ${said}`);
-  return { ...running, begun };
+  const [, metricsUrl] = /metrics at (http\S+)/.exec(said) ?? [];
+  return { ...running, begun, metricsUrl };
 }

@@ -34,6 +34,8 @@ const model = [
 const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly SettingKey[];
 /** Of commands that make vectors to keep. */
 const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfies readonly SettingKey[];
+/** Who hears what a process does. */
+const watching = ["metricsPort", "metricsHost", "metricsPush"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
@@ -123,6 +125,7 @@ export const commands: readonly CommandFacts[] = [
       "maxQuarantined",
       "keepVectors",
       ...fleet,
+      ...watching,
       ...output,
     ],
     load: () => import("./commands/index.js"),
@@ -287,6 +290,7 @@ export const commands: readonly CommandFacts[] = [
       ...temporal,
       ...model,
       ...encoding,
+      ...watching,
       ...output,
     ],
     load: () => import("./commands/worker.js"),

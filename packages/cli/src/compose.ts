@@ -19,6 +19,7 @@ export { type GenerationRequest, type OpenGeneration, openGeneration, promptSpec
 export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
+export { type OpenMetrics, openMetrics } from "./compose/metrics.js";
 export { bringModel, installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { asMillraceError, type ErrorCode } from "@millrace/core";
+import { asMillraceError, type ErrorCode, MillraceError } from "@millrace/core";
 import { digestFile } from "./digest.js";
 import { readJsonOrNothing } from "./json.js";
+import { digestModelFiles, stampOf } from "./model-files.js";
 
 /**
  * A compiled graph on disk, below the cache directory:
@@ -25,9 +26,32 @@ export async function findEntry(cacheDirectory: string, key: string): Promise<Ca
   const graphPath = join(cacheDirectory, key, graphName);
   const model = await readJsonOrNothing(join(cacheDirectory, key, modelName));
   if (typeof model !== "object" || model === null || !("graphDigest" in model)) return undefined;
-  const digest = await digestFile(graphPath).catch(() => undefined);
+  const digest = await graphDigest(cacheDirectory, join(cacheDirectory, key)).catch(() => undefined);
   if (digest !== model.graphDigest || !(await areThere(join(cacheDirectory, key), model))) return undefined;
   return { graphPath, model };
+}
+
+/** The entry under `key`, written where there is none. @throws E_IO where the cache does not keep what is written to it */
+export async function ensureEntry(
+  cacheDirectory: string,
+  key: string,
+  write: () => Promise<void>,
+): Promise<CacheEntry> {
+  const found = await findEntry(cacheDirectory, key);
+  if (found !== undefined) return found;
+  await write();
+  const written = await findEntry(cacheDirectory, key);
+  if (written !== undefined) return written;
+  throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
+    fix: "Check the disk, or name another cache directory.",
+  });
+}
+
+/** Read once: from then on its stamp says that it is untouched, and who loads it compares the digest of the very bytes. */
+async function graphDigest(cacheDirectory: string, path: string): Promise<string | undefined> {
+  const graph = { path, files: [graphName] };
+  const [file] = await digestModelFiles(cacheDirectory, graph, await stampOf(graph));
+  return file?.sha256;
 }
 
 /**

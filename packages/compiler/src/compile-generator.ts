@@ -1,6 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { MillraceError } from "@millrace/core";
-import { findEntry, type StoredFile, writeEntry } from "./cache.js";
+import { ensureEntry, type StoredFile, writeEntry } from "./cache.js";
 import { thenCheck, type WeightsPlace } from "./compile.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
 import { buildDecoder, buildEncoder } from "./decoders/graph.js";
@@ -113,15 +112,9 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
   const stamp = await stampOf(source);
   const files = await digestModelFiles(cacheDirectory, source, stamp);
   const key = digestOf(["generator", generatorVersion, precision, graphBytes, files]);
-  let entry = await findEntry(cacheDirectory, key);
-  if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes });
-    entry = await findEntry(cacheDirectory, key);
-  }
-  if (entry === undefined)
-    throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
-      fix: "Check the disk, or name another cache directory.",
-    });
+  const entry = await ensureEntry(cacheDirectory, key, () =>
+    compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes }),
+  );
   const { weights, others, ...facts } = entry.model as StoredGenerator;
   const folder = dirname(entry.graphPath);
   const encoder = others.find(({ name }) => name === encoderName);

@@ -7,7 +7,7 @@ import { encodeGraph } from "./graph/encode.js";
 import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
-import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type Fidelity, isFaithful } from "./precision/fidelity.js";
 import { defaultAttention, toFp16 } from "./precision/fp16.js";
 import type { AttentionLayout } from "./precision/fused-kernels.js";
@@ -89,21 +89,45 @@ const entryVersion = "2";
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
 export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
+  const model = await chooseModel(path, options, compileAs);
+  if (model !== undefined) return model;
+  throw new MillraceError("E_IO", `${options.cacheDirectory} does not hold what was just written to it`, {
+    fix: "Check the disk, or name another cache directory.",
+  });
+}
+
+/**
+ * What `compileModel` would return, where an earlier call has compiled it and the model's files are untouched since; reads
+ * neither weights nor graph. @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS
+ */
+export function findCompiledModel(path: string, options: CompileOptions): Promise<CompiledModel | undefined> {
+  return chooseModel(path, options, findAs);
+}
+
+/** Gets a model in one precision; undefined where it is not there. */
+type Get = (
+  directory: ModelDirectory,
+  precision: Precision,
+  options: CompileOptions,
+) => Promise<CompiledModel | undefined>;
+
+async function chooseModel(path: string, options: CompileOptions, get: Get): Promise<CompiledModel | undefined> {
   const { precision } = options;
   const directory = await readModelDirectory(path, options);
-  if (precision === "fp32" || precision === "fp16") return compileAs(directory, precision, options);
+  if (precision === "fp32" || precision === "fp16") return get(directory, precision, options);
   const obstacle = await int8Obstacle(directory, options);
   if (precision === "int8") {
-    if (obstacle === undefined) return compileAs(directory, precision, options);
+    if (obstacle === undefined) return get(directory, precision, options);
     throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${path} to int8`, {
       why: obstacle,
       fix: "Choose fp32.",
     });
   }
-  if (obstacle !== undefined) return compileAs(directory, "fp32", options);
-  const int8 = await compileAs(directory, "int8", options);
-  if (int8.fidelity !== undefined && isFaithful(int8.fidelity)) return int8;
-  return { ...(await compileAs(directory, "fp32", options)), ...(int8.fidelity && { rejected: int8.fidelity }) };
+  if (obstacle !== undefined) return get(directory, "fp32", options);
+  const int8 = await get(directory, "int8", options);
+  if (int8 === undefined || (int8.fidelity !== undefined && isFaithful(int8.fidelity))) return int8;
+  const fp32 = await get(directory, "fp32", options);
+  return fp32 && { ...fp32, ...(int8.fidelity && { rejected: int8.fidelity }) };
 }
 
 /** Why a model cannot be int8, where it cannot. */
@@ -122,26 +146,49 @@ async function compileAs(
   directory: ModelDirectory,
   precision: Precision,
   options: CompileOptions,
-): Promise<CompiledModel> {
+): Promise<CompiledModel | undefined> {
   const cacheDirectory = resolve(options.cacheDirectory);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
   const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
-  const recipe = recipeOf(precision, attention);
-  const key = digestOf([compilerVersion, entryVersion, ...recipe, graphBytes, directory.head, files]);
-  let entry = await findEntry(cacheDirectory, key);
-  if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
-    entry = await findEntry(cacheDirectory, key);
-  }
-  if (entry === undefined)
-    throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
-      fix: "Check the disk, or name another cache directory.",
-    });
+  const key = keyOf(directory, { precision, files, graphBytes, attention });
+  const found = await placed(directory, cacheDirectory, key);
+  if (found !== undefined) return found;
+  await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
+  return placed(directory, cacheDirectory, key);
+}
+
+async function findAs(
+  directory: ModelDirectory,
+  precision: Precision,
+  options: CompileOptions,
+): Promise<CompiledModel | undefined> {
+  const cacheDirectory = resolve(options.cacheDirectory);
+  const files = await knownModelFiles(cacheDirectory, await stampOf(directory));
+  if (files === undefined) return undefined;
+  const { graphBytes = graphBytesLimit, attention = defaultAttention } = options;
+  return placed(directory, cacheDirectory, keyOf(directory, { precision, files, graphBytes, attention }));
+}
+
+function keyOf(
+  { head }: ModelDirectory,
+  { precision, files, graphBytes, attention }: Pick<Compilation, "precision" | "files" | "graphBytes" | "attention">,
+): string {
+  return digestOf([compilerVersion, entryVersion, ...recipeOf(precision, attention), graphBytes, head, files]);
+}
+
+/** The entry under `key`, with the places it has on this machine. */
+async function placed(
+  { tokenizerPath }: ModelDirectory,
+  cacheDirectory: string,
+  key: string,
+): Promise<CompiledModel | undefined> {
+  const entry = await findEntry(cacheDirectory, key);
+  if (entry === undefined) return undefined;
   const { graphPath, model } = entry;
   const { weights, ...facts } = model as StoredModel;
-  const placed = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
-  return { ...facts, graphPath, weights: placed, tokenizerPath: directory.tokenizerPath };
+  const places = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
+  return { ...facts, graphPath, weights: places, tokenizerPath };
 }
 
 /** A compiled model less the places, which differ from machine to machine. */

@@ -46,9 +46,8 @@ export async function digestModelFiles(
   directory: FilesPlace,
   stamp: string,
 ): Promise<readonly ModelFile[]> {
-  const place = join(cacheDirectory, "lookups", `${stamp}.json`);
-  const known = await readJsonOrNothing(place);
-  if (isModelFiles(known)) return known;
+  const known = await knownModelFiles(cacheDirectory, stamp);
+  if (known !== undefined) return known;
   const files: ModelFile[] = [];
   try {
     for (const name of directory.files) {
@@ -59,8 +58,21 @@ export async function digestModelFiles(
     throw asMillraceError(error, "E_MODEL_INVALID", `cannot read ${directory.path}`);
   }
   await requireUntouched(directory, stamp);
-  await writeLookup(place, files);
+  await writeLookup(lookupPlace(cacheDirectory, stamp), files);
   return files;
+}
+
+/** The files that an earlier call of `digestModelFiles` found under the stamp. */
+export async function knownModelFiles(
+  cacheDirectory: string,
+  stamp: string,
+): Promise<readonly ModelFile[] | undefined> {
+  const known = await readJsonOrNothing(lookupPlace(cacheDirectory, stamp));
+  return isModelFiles(known) ? known : undefined;
+}
+
+function lookupPlace(cacheDirectory: string, stamp: string): string {
+  return join(cacheDirectory, "lookups", `${stamp}.json`);
 }
 
 /** @throws E_MODEL_INVALID when the directory's stamp is no longer `stamp` */

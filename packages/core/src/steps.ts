@@ -1,5 +1,6 @@
 import type { BatchRef, BlobRef, Receipt, VectorsRef } from "./batch.js";
 import type { CorpusObject } from "./corpus.js";
+import type { ErrorCode } from "./errors.js";
 import type { GateReport, QualityGate } from "./gate.js";
 import type { Job } from "./job.js";
 import type { RowRange } from "./plan.js";
@@ -67,6 +68,8 @@ export interface Split {
   /** The rest of a large object, to be worked on as a shard of its own. */
   readonly rest?: Shard;
   readonly counts: SplitCounts;
+  /** How many rows and objects went to quarantine, by the code of the reason; absent where none did. */
+  readonly reasons?: Readonly<Partial<Record<ErrorCode, number>>>;
   /** True when the shard was finished by an earlier run: nothing is left to encode or write. */
   readonly isDone: boolean;
 }

@@ -48,7 +48,7 @@ export function packVectors(form: VectorForm, vectors: Float32Array, dimensions:
 export function unpackVector(form: VectorForm, held: HeldNumbers, dimensions: number): Float32Array {
   switch (form.precision) {
     case "float32":
-      return Float32Array.from(held);
+      return new Float32Array(held);
     case "float16":
       return fromHalves(held as Uint16Array);
     case "int8":
@@ -60,8 +60,9 @@ export function unpackVector(form: VectorForm, held: HeldNumbers, dimensions: nu
   }
 }
 
-/** What a store's vector reads as, once it is held in the form. */
+/** What a store's vector reads as, once it is held in the form; the same one where that is float32. */
 export function heldVector(form: VectorForm, vector: Float32Array): Float32Array {
+  if (form.precision === "float32") return vector;
   return unpackVector(form, packVectors(form, vector, vector.length), vector.length);
 }
 

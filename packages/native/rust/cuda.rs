@@ -52,5 +52,5 @@ fn succeed(runtime: &Library, code: c_int) -> Result<()> {
     }
     let describe: Symbol<Describe> = symbol(runtime, c"cudaGetErrorString")?;
     let text = unsafe { CStr::from_ptr(describe(code)) }.to_string_lossy().into_owned();
-    Err(Failure { code: "NATIVE_CUDA", text: format!("CUDA error {code}: {text}") })
+    Err(Failure::of("NATIVE_CUDA", format!("CUDA error {code}: {text}")))
 }

@@ -1,48 +1,64 @@
 use std::ffi::CStr;
 
-use ort::sys::{OrtErrorCode, OrtStatusPtr};
+use napi::{Env, JsError};
+use ort::sys::OrtStatusPtr;
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
 /// What went wrong: a stable code, and the whole text. In JavaScript an `Error` with `code` and `message`.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    pub code: &'static str,
+    pub code: String,
     pub text: String,
 }
 
 impl Failure {
+    pub fn of(code: &str, text: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), text: text.into() }
+    }
+
     /// The caller's mistake, found before ONNX Runtime was asked.
     pub fn invalid(text: impl Into<String>) -> Self {
-        Self { code: "NATIVE_INVALID_ARGUMENT", text: text.into() }
+        Self::of("NATIVE_INVALID_ARGUMENT", text)
     }
 
     pub fn closed(what: &str) -> Self {
-        Self { code: "NATIVE_CLOSED", text: format!("the {what} is closed") }
+        Self::of("NATIVE_CLOSED", format!("the {what} is closed"))
     }
 
     pub fn busy(what: &str) -> Self {
-        Self { code: "NATIVE_BUSY", text: format!("the {what} is in use by a run or a copy") }
+        Self::of("NATIVE_BUSY", format!("the {what} is in use by a run or a copy"))
     }
 
     pub fn cancelled(text: impl Into<String>) -> Self {
-        Self { code: "NATIVE_CANCELLED", text: text.into() }
+        Self::of("NATIVE_CANCELLED", text)
     }
 
     pub fn library(text: impl Into<String>) -> Self {
-        Self { code: "NATIVE_LIBRARY", text: text.into() }
+        Self::of("NATIVE_LIBRARY", text)
+    }
+
+    /// As the error that a promise is rejected with. On the JavaScript thread.
+    pub fn thrown(self, env: Env) -> napi::Error {
+        JsError::from(napi::Error::from(self)).into_unknown(env).into()
     }
 }
 
 impl From<Failure> for napi::Error<String> {
     fn from(Failure { code, text }: Failure) -> Self {
-        napi::Error::new(code.to_owned(), text)
+        napi::Error::new(code, text)
+    }
+}
+
+impl From<ort::Error> for Failure {
+    fn from(error: ort::Error) -> Self {
+        Self::of("ORT_FAIL", error.message())
     }
 }
 
 impl From<napi::Error> for Failure {
     fn from(error: napi::Error) -> Self {
-        Self { code: "NATIVE_NODE", text: format!("{}: {}", error.status, error.reason) }
+        Self::of("NATIVE_NODE", format!("{}: {}", error.status, error.reason))
     }
 }
 
@@ -54,26 +70,10 @@ pub fn check(OrtStatusPtr(status): OrtStatusPtr) -> Result<()> {
     let api = ort::api();
     // SAFETY: a status that is not null is owned by the caller and valid until it is released.
     unsafe {
-        let code = code_name((api.GetErrorCode)(status));
-        let text = CStr::from_ptr((api.GetErrorMessage)(status)).to_string_lossy().into_owned();
+        let code = format!("{:?}", (api.GetErrorCode)(status));
+        let text = CStr::from_ptr((api.GetErrorMessage)(status)).to_string_lossy();
+        let failure = Failure::of(&code, text);
         (api.ReleaseStatus)(status);
-        Err(Failure { code, text })
-    }
-}
-
-fn code_name(code: OrtErrorCode) -> &'static str {
-    match code {
-        OrtErrorCode::ORT_INVALID_ARGUMENT => "ORT_INVALID_ARGUMENT",
-        OrtErrorCode::ORT_NO_SUCHFILE => "ORT_NO_SUCHFILE",
-        OrtErrorCode::ORT_NO_MODEL => "ORT_NO_MODEL",
-        OrtErrorCode::ORT_ENGINE_ERROR => "ORT_ENGINE_ERROR",
-        OrtErrorCode::ORT_RUNTIME_EXCEPTION => "ORT_RUNTIME_EXCEPTION",
-        OrtErrorCode::ORT_INVALID_PROTOBUF => "ORT_INVALID_PROTOBUF",
-        OrtErrorCode::ORT_NOT_IMPLEMENTED => "ORT_NOT_IMPLEMENTED",
-        OrtErrorCode::ORT_INVALID_GRAPH => "ORT_INVALID_GRAPH",
-        OrtErrorCode::ORT_EP_FAIL => "ORT_EP_FAIL",
-        OrtErrorCode::ORT_MODEL_LOAD_CANCELED => "ORT_MODEL_LOAD_CANCELED",
-        OrtErrorCode::ORT_NOT_FOUND => "ORT_NOT_FOUND",
-        _ => "ORT_FAIL",
+        Err(failure)
     }
 }

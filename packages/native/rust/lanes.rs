@@ -1,7 +1,6 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
     sync::{
         Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
@@ -9,13 +8,17 @@ use std::{
     thread,
 };
 
-use ort::sys::{OrtRunOptions, OrtSession};
+use napi::bindgen_prelude::ToNapiValue;
+use ort::{
+    logging::LogLevel,
+    session::RunOptions,
+    sys::{OrtSession, OrtSessionOptions},
+};
 
 use crate::{
-    delivery::{Outcome, Promise},
+    delivery::Promise,
     failure::{Failure, Result, check},
     memory::Memory,
-    runtime::QUIET,
 };
 
 /// A session of ONNX Runtime. `Run` may be called from several threads at once on the CPU.
@@ -30,103 +33,112 @@ impl Drop for NativeSession {
     }
 }
 
-/// The options of one run, through which another thread can end it.
-pub struct RunOptions(pub *mut OrtRunOptions);
-// SAFETY: the only thing done from another thread is to set the flag that ONNX Runtime polls.
-unsafe impl Send for RunOptions {}
-unsafe impl Sync for RunOptions {}
-
-impl RunOptions {
-    fn new() -> Result<Self> {
-        let mut options = ptr::null_mut();
-        check(unsafe { (ort::api().CreateRunOptions)(&mut options) })?;
-        let options = Self(options);
-        check(unsafe { (ort::api().RunOptionsSetRunLogSeverityLevel)(options.0, QUIET) })?;
-        Ok(options)
-    }
-
-    fn terminate(&self) {
-        let _ = check(unsafe { (ort::api().RunOptionsSetTerminate)(self.0) });
-    }
-}
-
-impl Drop for RunOptions {
-    fn drop(&mut self) {
-        unsafe { (ort::api().ReleaseRunOptions)(self.0) }
-    }
-}
-
-/// What a run does on a lane; the outcome is delivered on the JavaScript thread.
-pub type Work = Box<dyn FnOnce(&NativeSession, &RunOptions) -> Result<Outcome> + Send>;
+/// What a job on a lane is given when its turn has come, or why that never will.
+type Turn<'a> = Result<(&'a NativeSession, &'a Job)>;
 
 struct Job {
     ticket: Option<u32>,
+    /// Through them another thread can end the run.
     options: RunOptions,
-    is_cancelled: AtomicBool,
-    order: Mutex<Option<(Work, Promise)>>,
+    is_terminated: AtomicBool,
+    /// Settles the job's promise. Taken by whoever ends the job.
+    order: Mutex<Option<Order>>,
 }
 
-/// Threads that run one session, each one run at a time, in the order the runs were given.
+type Order = Box<dyn FnOnce(Turn) + Send>;
+
+/// Threads that load one session and run it, each one run at a time, in the order the runs were given.
+#[derive(Default)]
 pub struct Lanes {
     state: Mutex<State>,
     wake: Condvar,
     ended: Condvar,
 }
 
+#[derive(Default)]
 struct State {
     queue: VecDeque<Arc<Job>>,
     active: Vec<Arc<Job>>,
+    /// The options of the model that is being loaded, as an address.
+    loading: Option<usize>,
     /// Dropped by the last lane.
     session: Option<Arc<NativeSession>>,
     is_open: bool,
     living: usize,
     memories: Vec<Weak<Memory>>,
-    at_end: Vec<Box<dyn FnOnce() + Send>>,
+    /// To be settled when the last lane has ended.
+    closings: Vec<Promise<()>>,
 }
 
 /// ONNX Runtime's kernels nest deeper than Rust's default of 2 MiB is meant for. Address space, not memory.
 const STACK_BYTES: usize = 8 << 20;
 
 impl Lanes {
-    pub fn start(session: Arc<NativeSession>, count: usize) -> Result<Arc<Self>> {
-        let lanes = Arc::new(Self {
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                active: Vec::new(),
-                session: Some(session),
-                is_open: true,
-                living: 0,
-                memories: Vec::new(),
-                at_end: Vec::new(),
-            }),
-            wake: Condvar::new(),
-            ended: Condvar::new(),
-        });
-        for lane in 0..count {
-            let own = lanes.clone();
-            lanes.state.lock().unwrap().living += 1;
-            let builder = thread::Builder::new().name(format!("ort-lane-{lane}")).stack_size(STACK_BYTES);
-            if let Err(error) = builder.spawn(move || own.work()) {
-                lanes.state.lock().unwrap().living -= 1;
-                lanes.close();
-                return Err(Failure::library(format!("a thread cannot be started: {error}")));
-            }
-        }
+    /// Starts the first lane, which calls `make`; that opens the session, or closes the lanes.
+    pub fn start(make: impl FnOnce(&Arc<Self>) + Send + 'static) -> Result<Arc<Self>> {
+        let lanes = Arc::new(Self::default());
+        lanes.state.lock().unwrap().is_open = true;
+        lanes.spawn(make)?;
         Ok(lanes)
     }
 
-    /// Queues a run or a copy. The ticket is what `cancel` knows it by.
-    pub fn submit(&self, ticket: Option<u32>, work: Work, promise: Promise) -> Result<()> {
-        let options = RunOptions::new()?;
-        let order = Mutex::new(Some((work, promise)));
-        let job = Arc::new(Job { ticket, options, is_cancelled: AtomicBool::new(false), order });
+    /// Takes the session up, with so many lanes in all.
+    pub fn open(self: &Arc<Self>, session: Arc<NativeSession>, count: usize) -> Result<()> {
+        self.state.lock().unwrap().session = Some(session);
+        (1..count).try_for_each(|_| self.spawn(|_| {}))
+    }
+
+    fn spawn(self: &Arc<Self>, begin: impl FnOnce(&Arc<Self>) + Send + 'static) -> Result<()> {
+        let own = self.clone();
+        self.state.lock().unwrap().living += 1;
+        let lane = move || {
+            if catch_unwind(AssertUnwindSafe(|| begin(&own))).is_err() {
+                own.close();
+            }
+            own.work();
+        };
+        let builder = thread::Builder::new().name("ort-lane".into()).stack_size(STACK_BYTES);
+        builder.spawn(lane).map(|_| ()).map_err(|error| {
+            self.state.lock().unwrap().living -= 1;
+            Failure::library(format!("a thread cannot be started: {error}"))
+        })
+    }
+
+    /// Loads the model, which closing the lanes calls off.
+    pub fn load<T>(&self, options: *mut OrtSessionOptions, load: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut state = self.state.lock().unwrap();
         if !state.is_open {
-            return Err(Failure::closed("session"));
+            return Err(Failure::cancelled("the model was not loaded: its environment ends"));
         }
-        state.queue.push_back(job);
-        self.wake.notify_one();
-        Ok(())
+        state.loading = Some(options as usize);
+        drop(state);
+        let result = load();
+        self.state.lock().unwrap().loading = None;
+        result
+    }
+
+    /// Queues a run or a copy. The ticket is what `cancel` knows it by.
+    pub fn submit<T: ToNapiValue + Send + 'static>(
+        &self,
+        ticket: Option<u32>,
+        promise: Promise<T>,
+        work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T> + Send + 'static,
+    ) {
+        let options = match quiet_options() {
+            Ok(options) => options,
+            Err(failure) => return promise.settle(Err(failure)),
+        };
+        let order = move |turn: Turn| promise.settle(turn.and_then(|(session, job)| job.attempt(session, work)));
+        let order = Mutex::new(Some(Box::new(order) as Order));
+        let job = Arc::new(Job { ticket, options, is_terminated: AtomicBool::new(false), order });
+        let mut state = self.state.lock().unwrap();
+        if state.is_open {
+            state.queue.push_back(job);
+            self.wake.notify_one();
+        } else {
+            drop(state);
+            job.end(Err(Failure::closed("session")));
+        }
     }
 
     /// Takes back a run that waits; one under way ends at ONNX Runtime's next check, between two nodes of the graph.
@@ -135,39 +147,33 @@ impl Lanes {
         if let Some(place) = state.queue.iter().position(|job| job.ticket == Some(ticket)) {
             let job = state.queue.remove(place);
             drop(state);
-            job.iter().for_each(|job| job.refuse(Failure::cancelled("the run was cancelled before it began")));
+            job.iter().for_each(|job| job.end(Err(Failure::cancelled("the run was cancelled before it began"))));
         } else if let Some(job) = state.active.iter().find(|job| job.ticket == Some(ticket)) {
-            job.is_cancelled.store(true, Ordering::Relaxed);
-            job.options.terminate();
+            job.terminate();
         }
     }
 
-    /// Ends the runs under way, refuses those that wait, and lets the lanes go. Does not wait for them.
+    /// Ends the loading and the runs under way, refuses those that wait, and lets the lanes go. Does not wait for them.
     pub fn close(&self) {
         let mut state = self.state.lock().unwrap();
         state.is_open = false;
         let waiting = std::mem::take(&mut state.queue);
+        if let Some(options) = state.loading {
+            // SAFETY: the options live as long as their address is here.
+            let _ = check(unsafe { (ort::api().SessionOptionsSetLoadCancellationFlag)(options as *mut _, true) });
+        }
         for job in &state.active {
-            job.is_cancelled.store(true, Ordering::Relaxed);
-            job.options.terminate();
+            job.terminate();
         }
         self.wake.notify_all();
         drop(state);
-        waiting.iter().for_each(|job| job.refuse(Failure::closed("session")));
+        waiting.iter().for_each(|job| job.end(Err(Failure::closed("session"))));
     }
 
     /// Lets what was given come to its end, then the lanes go: nobody can give more.
     pub fn drain(&self) {
         self.state.lock().unwrap().is_open = false;
         self.wake.notify_all();
-    }
-
-    /// Blocks until the last lane has left ONNX Runtime and the session is freed.
-    pub fn wait(&self) {
-        let mut state = self.state.lock().unwrap();
-        while state.living > 0 {
-            state = self.ended.wait(state).unwrap();
-        }
     }
 
     /// Registers memory that is given back with the session.
@@ -181,14 +187,15 @@ impl Lanes {
         Ok(())
     }
 
-    /// Called when the last lane has ended and the session is freed; at once where that has happened.
-    pub fn at_end(&self, action: Box<dyn FnOnce() + Send>) {
+    /// Closes, and settles the promise when the last lane has ended and the session is freed.
+    pub fn close_for(&self, promise: Promise<()>) {
+        self.close();
         let mut state = self.state.lock().unwrap();
         if state.living > 0 {
-            state.at_end.push(action);
+            state.closings.push(promise);
         } else {
             drop(state);
-            action();
+            promise.settle(Ok(()));
         }
     }
 
@@ -199,9 +206,14 @@ impl Lanes {
         session.ok_or_else(|| Failure::closed("session"))
     }
 
+    /// Blocks until the last lane has left ONNX Runtime and the session is freed.
+    pub fn wait(&self) {
+        let _ended = self.ended.wait_while(self.state.lock().unwrap(), |state| state.living > 0);
+    }
+
     fn work(&self) {
         while let Some((job, session)) = self.next() {
-            job.run(&session);
+            job.end(Ok((&session, &job)));
             drop(session);
             self.state.lock().unwrap().active.retain(|it| !Arc::ptr_eq(it, &job));
         }
@@ -216,10 +228,10 @@ impl Lanes {
         drop(session);
         let mut state = self.state.lock().unwrap();
         state.living = 0;
-        let actions = std::mem::take(&mut state.at_end);
+        let closings = std::mem::take(&mut state.closings);
         drop(state);
         self.ended.notify_all();
-        actions.into_iter().for_each(|action| action());
+        closings.into_iter().for_each(|promise| promise.settle(Ok(())));
     }
 
     fn next(&self) -> Option<(Arc<Job>, Arc<NativeSession>)> {
@@ -238,22 +250,35 @@ impl Lanes {
 }
 
 impl Job {
-    fn run(&self, session: &NativeSession) {
-        let Some((work, promise)) = self.order.lock().unwrap().take() else { return };
-        let result = catch_unwind(AssertUnwindSafe(|| work(session, &self.options)))
-            .unwrap_or_else(|_| Err(Failure { code: "NATIVE_PANIC", text: "the binding panicked in a run".into() }));
-        match result {
-            Ok(outcome) => promise.settle(outcome),
-            Err(failure) if self.is_cancelled.load(Ordering::Relaxed) => {
-                promise.reject(Failure::cancelled(failure.text));
-            }
-            Err(failure) => promise.reject(failure),
+    fn end(&self, turn: Turn) {
+        let order = self.order.lock().unwrap().take();
+        if let Some(order) = order {
+            order(turn);
         }
     }
 
-    fn refuse(&self, failure: Failure) {
-        if let Some((_, promise)) = self.order.lock().unwrap().take() {
-            promise.reject(failure);
-        }
+    fn terminate(&self) {
+        self.is_terminated.store(true, Ordering::Relaxed);
+        let _ = self.options.terminate();
     }
+
+    fn attempt<T>(
+        &self,
+        session: &NativeSession,
+        work: impl FnOnce(&NativeSession, &RunOptions) -> Result<T>,
+    ) -> Result<T> {
+        let result = catch_unwind(AssertUnwindSafe(|| work(session, &self.options)))
+            .unwrap_or_else(|_| Err(Failure::of("NATIVE_PANIC", "the binding panicked in a run")));
+        result.map_err(|failure| match self.is_terminated.load(Ordering::Relaxed) {
+            true => Failure::cancelled(failure.text),
+            false => failure,
+        })
+    }
+}
+
+/// Only what is fatal is logged: errors are thrown with their whole text.
+fn quiet_options() -> Result<RunOptions> {
+    let mut options = RunOptions::new()?;
+    options.set_log_level(LogLevel::Fatal)?;
+    Ok(options)
 }

@@ -9,7 +9,7 @@ mod exit;
 mod failure;
 mod lanes;
 mod memory;
-mod node;
 mod runtime;
 mod session;
+mod telemetry;
 mod tensor;

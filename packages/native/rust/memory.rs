@@ -3,7 +3,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ort::sys::{OrtAllocator, OrtAllocatorType, OrtMemType, OrtMemoryInfo};
+use ort::{
+    AsPointer,
+    memory::{AllocationDevice, AllocatorType, MemoryInfo, MemoryType},
+    sys::OrtAllocator,
+};
 
 use crate::{
     cuda,
@@ -18,6 +22,17 @@ pub enum Place {
     Cuda(i32),
 }
 
+impl Place {
+    /// What ONNX Runtime calls it.
+    pub fn info(self) -> Result<MemoryInfo<'static>> {
+        let (device, number) = match self {
+            Place::Cpu => (AllocationDevice::CPU, 0),
+            Place::Cuda(number) => (AllocationDevice::CUDA, number),
+        };
+        Ok(MemoryInfo::new(device, number, AllocatorType::Arena, MemoryType::Default)?)
+    }
+}
+
 /// A part of a memory, in bytes.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Part {
@@ -26,10 +41,12 @@ pub struct Part {
 }
 
 impl Part {
-    /// A part of this part, or none where it reaches over the end.
-    pub fn within(self, inner: Part) -> Option<Part> {
-        let end = inner.offset.checked_add(inner.bytes)?;
-        (end <= self.bytes).then(|| Part { offset: self.offset + inner.offset, bytes: inner.bytes })
+    /// A part of this part. Refused where it reaches over the end.
+    pub fn within(self, offset: i64, bytes: i64) -> Result<Part> {
+        let refused = || Failure::invalid(format!("bytes {offset} + {bytes} are not within {}", self.bytes));
+        let (offset, bytes) = usize::try_from(offset).ok().zip(usize::try_from(bytes).ok()).ok_or_else(refused)?;
+        let end = offset.checked_add(bytes).filter(|end| *end <= self.bytes).ok_or_else(refused)?;
+        Ok(Part { offset: self.offset + offset, bytes: end - offset })
     }
 
     fn overlaps(self, other: Part) -> bool {
@@ -51,43 +68,52 @@ struct State {
 }
 
 /// What a part is used for. Runs may share it; a copy goes together with neither a run nor another copy.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq)]
 pub enum Kind {
-    Look,
     Run,
     Copy,
 }
 
 /// Freed when nobody uses it any more.
-struct Block {
+pub struct Block {
     data: *mut u8,
-    allocator: Allocator,
+    allocator: *mut OrtAllocator,
     _session: Arc<NativeSession>,
 }
-// SAFETY: an address that is carried along; who may touch what lies there is the state's to say.
+// SAFETY: addresses that are carried along; allocators lock for themselves, and who may touch what lies there is the
+// state's to say.
 unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
+impl Block {
+    fn allocate(session: Arc<NativeSession>, place: Place, bytes: usize) -> Result<Self> {
+        let api = ort::api();
+        let (info, mut allocator, mut data) = (place.info()?, ptr::null_mut(), ptr::null_mut());
+        check(unsafe { (api.CreateAllocator)(session.0, info.ptr(), &mut allocator) })?;
+        let mut block = Self { data: ptr::null_mut(), allocator, _session: session };
+        // One byte at least, so that there is an address.
+        check(unsafe { (api.AllocatorAlloc)(allocator, bytes.max(1), &mut data) })?;
+        block.data = data.cast();
+        Ok(block)
+    }
+}
+
 impl Drop for Block {
     fn drop(&mut self) {
-        let _ = check(unsafe { (ort::api().AllocatorFree)(self.allocator.0, self.data.cast()) });
+        let _ = check(unsafe { (ort::api().AllocatorFree)(self.allocator, self.data.cast()) });
+        unsafe { (ort::api().ReleaseAllocator)(self.allocator) };
     }
 }
 
 impl Memory {
     /// Zeroed.
     pub fn create(session: Arc<NativeSession>, place: Place, bytes: usize) -> Result<Self> {
-        let allocator = Allocator::of(&session, place)?;
-        let mut data = ptr::null_mut();
-        // One byte at least, so that there is an address.
-        check(unsafe { (ort::api().AllocatorAlloc)(allocator.0, bytes.max(1), &mut data) })?;
-        let block = Block { data: data.cast(), allocator, _session: session };
+        let block = Block::allocate(session, place, bytes)?;
         match place {
             Place::Cpu => unsafe { ptr::write_bytes(block.data, 0, bytes) },
             Place::Cuda(device) => cuda::zero(device, block.data, bytes)?,
         }
-        let state = State { block: Some(Arc::new(block)), uses: Vec::new() };
-        Ok(Self { place, state: Mutex::new(state) })
+        Ok(Self { place, state: Mutex::new(State { block: Some(Arc::new(block)), uses: Vec::new() }) })
     }
 
     /// Gives the memory back, as soon as what uses it has come to its end.
@@ -95,16 +121,18 @@ impl Memory {
         self.state.lock().unwrap().block.take();
     }
 
-    pub fn is_in_use(&self, part: Part) -> bool {
-        self.state.lock().unwrap().uses.iter().any(|(used, _)| used.overlaps(part))
+    /// Where a part lies. Refused once the memory is closed.
+    pub fn address(&self, part: Part) -> Result<*mut u8> {
+        let state = self.state.lock().unwrap();
+        let block = state.block.as_ref().ok_or_else(|| Failure::closed("buffer"))?;
+        Ok(unsafe { block.data.add(part.offset) })
     }
 
     /// Begins to use a part.
     pub fn begin(self: &Arc<Self>, part: Part, kind: Kind) -> Result<Use> {
         let mut state = self.state.lock().unwrap();
         let block = state.block.clone().ok_or_else(|| Failure::closed("buffer"))?;
-        let disturbs = |other: Kind| kind.max(other) == Kind::Copy && kind.min(other) != Kind::Look;
-        if state.uses.iter().any(|(used, other)| used.overlaps(part) && disturbs(*other)) {
+        if state.uses.iter().any(|(used, other)| used.overlaps(part) && (kind, *other) != (Kind::Run, Kind::Run)) {
             return Err(Failure::busy("buffer"));
         }
         state.uses.push((part, kind));
@@ -121,31 +149,25 @@ pub struct Use {
 }
 
 impl Use {
-    pub fn data(&self) -> *mut u8 {
+    fn place(&self) -> (Place, *mut u8) {
         // SAFETY: parts lie within the block.
-        unsafe { self.block.data.add(self.part.offset) }
-    }
-
-    /// What ONNX Runtime calls the memory; valid as long as this is.
-    pub fn info(&self) -> Result<*const OrtMemoryInfo> {
-        let mut info = ptr::null();
-        check(unsafe { (ort::api().AllocatorGetInfo)(self.block.allocator.0, &mut info) })?;
-        Ok(info)
+        (self.memory.place, unsafe { self.block.data.add(self.part.offset) })
     }
 
     /// Copies from the processor's memory.
-    pub fn write(&self, source: *const u8) -> Result<()> {
-        copy((self.memory.place, self.data()), (Place::Cpu, source), self.part.bytes)
+    pub fn write(&self, source: &[u8]) -> Result<()> {
+        copy(self.place(), (Place::Cpu, source.as_ptr().cast_mut()), self.part.bytes.min(source.len()))
     }
 
     /// Copies into the processor's memory.
-    pub fn read(&self, target: *mut u8) -> Result<()> {
-        copy((Place::Cpu, target), (self.memory.place, self.data()), self.part.bytes)
+    pub fn read(&self) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; self.part.bytes];
+        copy((Place::Cpu, bytes.as_mut_ptr()), self.place(), bytes.len()).map(|()| bytes)
     }
 
-    /// Copies from another part of the same length.
+    /// Copies from another part.
     pub fn copy(&self, source: &Use) -> Result<()> {
-        copy((self.memory.place, self.data()), (source.memory.place, source.data()), self.part.bytes)
+        copy(self.place(), source.place(), self.part.bytes.min(source.part.bytes))
     }
 }
 
@@ -158,8 +180,8 @@ impl Drop for Use {
     }
 }
 
-/// Of memory that nobody else touches.
-fn copy(target: (Place, *mut u8), source: (Place, *const u8), bytes: usize) -> Result<()> {
+/// Of memory that nobody else touches: a target, a source, bytes.
+fn copy(target: (Place, *mut u8), source: (Place, *mut u8), bytes: usize) -> Result<()> {
     match (target.0, source.0) {
         _ if bytes == 0 => Ok(()),
         (Place::Cpu, Place::Cpu) => {
@@ -167,35 +189,5 @@ fn copy(target: (Place, *mut u8), source: (Place, *const u8), bytes: usize) -> R
             Ok(())
         }
         (Place::Cuda(device), _) | (_, Place::Cuda(device)) => cuda::copy(device, target.1, source.1, bytes),
-    }
-}
-
-struct Allocator(*mut OrtAllocator);
-// SAFETY: ONNX Runtime's allocators lock for themselves.
-unsafe impl Send for Allocator {}
-unsafe impl Sync for Allocator {}
-
-impl Allocator {
-    fn of(session: &NativeSession, place: Place) -> Result<Self> {
-        let api = ort::api();
-        let (name, device) = match place {
-            Place::Cpu => (c"Cpu", 0),
-            Place::Cuda(device) => (c"Cuda", device),
-        };
-        let (mut info, mut allocator) = (ptr::null_mut(), ptr::null_mut());
-        unsafe {
-            let (kind, memory) = (OrtAllocatorType::OrtArenaAllocator, OrtMemType::OrtMemTypeDefault);
-            check((api.CreateMemoryInfo)(name.as_ptr(), kind, device, memory, &mut info))?;
-            let made = (api.CreateAllocator)(session.0, info, &mut allocator);
-            (api.ReleaseMemoryInfo)(info);
-            check(made)?;
-        }
-        Ok(Self(allocator))
-    }
-}
-
-impl Drop for Allocator {
-    fn drop(&mut self) {
-        unsafe { (ort::api().ReleaseAllocator)(self.0) }
     }
 }

@@ -1,10 +1,12 @@
 use std::{
+    collections::HashMap,
     ffi::{CString, c_int},
     path::Path,
     ptr,
     sync::Mutex,
 };
 
+use napi_derive::napi;
 use ort::{
     AsPointer,
     environment::Environment,
@@ -14,7 +16,8 @@ use ort::{
 use crate::{
     exit,
     failure::{Failure, Result, check},
-    lanes::NativeSession,
+    lanes::{Lanes, NativeSession},
+    tensor::Weights,
 };
 
 struct Open {
@@ -54,7 +57,7 @@ fn environment() -> Result<&'static Environment> {
 }
 
 /// Only what is fatal is logged: errors are thrown with their whole text.
-pub const QUIET: c_int = 4;
+const QUIET: c_int = 4;
 
 /// What a session is made of: a file, or the bytes of one.
 pub enum Model {
@@ -62,13 +65,18 @@ pub enum Model {
     Bytes(Vec<u8>),
 }
 
-/// How a session is made, checked.
-pub struct Plan {
-    pub optimization: GraphOptimizationLevel,
-    pub threads: c_int,
-    pub entries: Vec<(String, String)>,
-    /// Options of the CUDA provider; None for the processor.
-    pub cuda: Option<Vec<(String, String)>>,
+/// How a session is made. What the names of options stand for is for `options.ts` to say.
+#[napi(object)]
+pub struct SessionPlan {
+    /// Number of the GPU; none for the processor.
+    pub gpu: Option<i32>,
+    pub lanes: u32,
+    pub threads: i32,
+    /// ONNX Runtime's number for how far it may change the graph.
+    pub optimization: u32,
+    pub entries: HashMap<String, String>,
+    /// Of the CUDA provider.
+    pub cuda: HashMap<String, String>,
 }
 
 struct Options(*mut OrtSessionOptions);
@@ -83,34 +91,52 @@ impl Drop for Options {
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Blocks while the model is loaded and optimised.
-pub fn load(model: &Model, plan: &Plan) -> Result<NativeSession> {
+pub fn load((model, weights): (&Model, &[Weights]), plan: &SessionPlan, lanes: &Lanes) -> Result<NativeSession> {
     let environment = environment()?.ptr();
+    let _turn = plan.gpu.map(|_| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
     let options = session_options(plan)?;
-    let _turn = plan.cuda.as_ref().map(|_| ONE_AT_A_TIME.lock().unwrap_or_else(|poison| poison.into_inner()));
+    if !weights.is_empty() {
+        add_weights(&options, weights)?;
+    }
     let mut session: *mut OrtSession = ptr::null_mut();
     let api = ort::api();
     let path = match model {
         Model::Path(path) => c_string(path)?,
         Model::Bytes(_) => CString::default(),
     };
-    check(exit::while_loading(options.0, || unsafe {
-        match model {
-            Model::Path(_) => (api.CreateSession)(environment, path.as_ptr(), options.0, &mut session),
-            Model::Bytes(bytes) => {
-                (api.CreateSessionFromArray)(environment, bytes.as_ptr().cast(), bytes.len(), options.0, &mut session)
-            }
-        }
-    }))?;
+    lanes.load(options.0, || {
+        check(match model {
+            Model::Path(_) => unsafe { (api.CreateSession)(environment, path.as_ptr(), options.0, &mut session) },
+            Model::Bytes(bytes) => unsafe {
+                let (data, length) = (bytes.as_ptr().cast(), bytes.len());
+                (api.CreateSessionFromArray)(environment, data, length, options.0, &mut session)
+            },
+        })
+    })?;
     Ok(NativeSession(session))
 }
 
-fn session_options(plan: &Plan) -> Result<Options> {
+fn add_weights(options: &Options, weights: &[Weights]) -> Result<()> {
+    let names: Vec<_> = weights.iter().map(|file| file.name.as_ptr()).collect();
+    let data: Vec<_> = weights.iter().map(|file| file.data).collect();
+    let bytes: Vec<_> = weights.iter().map(|file| file.bytes).collect();
+    let add = ort::api().AddExternalInitializersFromMemory;
+    check(unsafe { add(options.0, names.as_ptr(), data.as_ptr(), bytes.as_ptr(), weights.len()) })
+}
+
+fn session_options(plan: &SessionPlan) -> Result<Options> {
     let api = ort::api();
     let mut raw = ptr::null_mut();
     check(unsafe { (api.CreateSessionOptions)(&mut raw) })?;
     let options = Options(raw);
+    let optimization = match plan.optimization {
+        0 => GraphOptimizationLevel::ORT_DISABLE_ALL,
+        1 => GraphOptimizationLevel::ORT_ENABLE_BASIC,
+        2 => GraphOptimizationLevel::ORT_ENABLE_EXTENDED,
+        _ => GraphOptimizationLevel::ORT_ENABLE_ALL,
+    };
     unsafe {
-        check((api.SetSessionGraphOptimizationLevel)(raw, plan.optimization))?;
+        check((api.SetSessionGraphOptimizationLevel)(raw, optimization))?;
         check((api.SetIntraOpNumThreads)(raw, plan.threads))?;
         check((api.SetInterOpNumThreads)(raw, 1))?;
         check((api.SetSessionLogSeverityLevel)(raw, QUIET))?;
@@ -119,16 +145,16 @@ fn session_options(plan: &Plan) -> Result<Options> {
         let (key, value) = (c_string(key)?, c_string(value)?);
         check(unsafe { (api.AddSessionConfigEntry)(raw, key.as_ptr(), value.as_ptr()) })?;
     }
-    if let Some(cuda) = &plan.cuda {
-        append_cuda(raw, cuda)?;
+    if plan.gpu.is_some() {
+        append_cuda(raw, &plan.cuda)?;
     }
     Ok(options)
 }
 
-fn append_cuda(options: *mut OrtSessionOptions, settings: &[(String, String)]) -> Result<()> {
+fn append_cuda(options: *mut OrtSessionOptions, settings: &HashMap<String, String>) -> Result<()> {
     let api = ort::api();
-    let keys = settings.iter().map(|(key, _)| c_string(key)).collect::<Result<Vec<_>>>()?;
-    let values = settings.iter().map(|(_, value)| c_string(value)).collect::<Result<Vec<_>>>()?;
+    let keys = settings.keys().map(|key| c_string(key)).collect::<Result<Vec<_>>>()?;
+    let values = settings.values().map(|value| c_string(value)).collect::<Result<Vec<_>>>()?;
     let pointers = |all: &[CString]| all.iter().map(|text| text.as_ptr()).collect::<Vec<_>>();
     let mut cuda = ptr::null_mut();
     check(unsafe { (api.CreateCUDAProviderOptions)(&mut cuda) })?;

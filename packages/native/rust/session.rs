@@ -1,55 +1,42 @@
 use std::{
     collections::HashMap,
-    ffi::{CStr, CString},
+    ffi::{CStr, CString, c_char},
     ptr,
-    sync::Arc,
-    thread,
+    sync::{Arc, mpsc},
 };
 
 use napi::{
-    Env, Unknown,
-    bindgen_prelude::{Either, ToNapiValue, Uint8Array},
-    sys,
+    Env,
+    bindgen_prelude::{Either, Object, Uint8Array},
 };
 use napi_derive::napi;
-use ort::sys::{GraphOptimizationLevel, OrtStatusPtr, OrtValue};
+use ort::{
+    AsPointer,
+    session::RunOptions,
+    sys::{OrtAllocator, OrtSession, OrtStatusPtr, OrtValue},
+};
 
 use crate::{
-    buffer::{Buffer, NativeBuffer},
-    delivery::{Outcome, promised},
+    buffer::NativeBuffer,
+    delivery::{Promise, promised},
     exit,
     failure::{Failure, Result, check},
-    lanes::{Lanes, NativeSession, RunOptions},
-    memory::{Kind, Place},
-    node,
-    runtime::{self, Model, Plan, c_string},
-    tensor::{Format, Value},
+    lanes::{Lanes, NativeSession},
+    memory::{Place, Use},
+    runtime::{self, Model, SessionPlan, c_string},
+    tensor::{RawTensor, Value, Weights},
 };
+
+/// The addon's own.
+#[napi]
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
 
 /// Opens the ONNX Runtime library at a path for this process and returns its description.
 #[napi]
 pub fn open_runtime(library: String) -> napi::Result<String, String> {
     Ok(runtime::open(&library)?)
-}
-
-#[napi(object)]
-pub struct SessionOptions {
-    /// `cpu` (the default) or `cuda:N`.
-    pub device: Option<String>,
-    /// Runs at the same time on one copy of the weights; one on CUDA, whatever is asked for.
-    pub lanes: Option<u32>,
-    /// Threads that share one run. 1 by default.
-    pub threads: Option<u32>,
-    /// `none`, `basic` (the default), `extended` or `all`.
-    pub optimization: Option<String>,
-    /// CUDA: bytes the session's arena may take.
-    pub memory_limit: Option<f64>,
-    /// CUDA: lets 32-bit products use TF32.
-    pub tf32: Option<bool>,
-    /// CUDA: captures the first bound run as a graph and replays it.
-    pub cuda_graph: Option<bool>,
-    /// Session configuration entries, passed on as they are.
-    pub entries: Option<HashMap<String, String>>,
 }
 
 /// A model, loaded, and the threads that run it.
@@ -61,96 +48,61 @@ pub struct NativeModel {
     place: Place,
 }
 
-/// Loads a model on a thread of its own.
+/// A file that a graph takes weights from, by the name the graph has for it.
+#[napi(object)]
+pub struct RawWeights {
+    pub name: String,
+    pub data: Uint8Array,
+}
+
+/// Loads a model on a thread of its own. The weights are not copied: they must stay as they are until the promise is settled.
 #[napi(ts_return_type = "Promise<NativeModel>")]
-pub fn create_model<'env>(
-    env: Env,
+pub fn create_model(
+    env: &Env,
     model: Either<Uint8Array, String>,
-    options: SessionOptions,
-) -> napi::Result<Unknown<'env>, String> {
+    plan: SessionPlan,
+    weights: Vec<RawWeights>,
+) -> napi::Result<Object<'_>, String> {
     let model = match model {
         Either::A(bytes) => Model::Bytes(bytes.to_vec()),
         Either::B(path) => Model::Path(path),
     };
-    let (plan, place, lanes) = planned(options)?;
-    promised(env, |promise| {
-        let key = env.raw() as usize;
-        let load =
-            move || match runtime::load(&model, &plan).and_then(|session| NativeModel::start(session, place, lanes)) {
-                Ok(made) => {
-                    exit::watch(key, &made.lanes);
-                    promise.settle(Box::new(move |env| {
-                        let instance = unsafe { ToNapiValue::to_napi_value(env, made) };
-                        Ok(instance?)
-                    }));
-                }
-                Err(failure) => promise.reject(failure),
-            };
-        thread::Builder::new()
-            .name("ort-load".into())
-            .stack_size(8 << 20)
-            .spawn(|| exit::while_making(load))
-            .map(|_| ())
-            .map_err(no_thread)
-    })
-}
-
-fn no_thread(error: std::io::Error) -> Failure {
-    Failure::library(format!("a thread cannot be started: {error}"))
-}
-
-fn planned(options: SessionOptions) -> Result<(Plan, Place, usize)> {
-    let place = place(options.device.as_deref().unwrap_or("cpu"))?;
-    let optimization = match options.optimization.as_deref().unwrap_or("basic") {
-        "none" => GraphOptimizationLevel::ORT_DISABLE_ALL,
-        "basic" => GraphOptimizationLevel::ORT_ENABLE_BASIC,
-        "extended" => GraphOptimizationLevel::ORT_ENABLE_EXTENDED,
-        "all" => GraphOptimizationLevel::ORT_ENABLE_ALL,
-        other => return Err(Failure::invalid(format!("there is no optimization \"{other}\""))),
+    let borrowed = |RawWeights { name, data }: &RawWeights| {
+        Ok(Weights { name: c_string(name)?, data: data.as_ptr().cast_mut().cast(), bytes: data.len() })
     };
-    let bounded = |name: &str, count: Option<u32>| match count.unwrap_or(1) {
-        count @ 1..=1024 => Ok(count),
-        count => Err(Failure::invalid(format!("{name} must be 1 to 1024, not {count}"))),
-    };
-    let threads = bounded("threads", options.threads)? as i32;
-    let lanes = bounded("lanes", options.lanes)? as usize;
-    let entries = options.entries.unwrap_or_default().into_iter().collect();
-    let mut settings = Vec::new();
-    let mut add = |key: &str, value: Option<String>| settings.extend(value.map(|value| (key.to_owned(), value)));
-    add("gpu_mem_limit", options.memory_limit.map(|bytes| format!("{bytes:.0}")));
-    add("use_tf32", options.tf32.map(|on| u8::from(on).to_string()));
-    add("enable_cuda_graph", options.cuda_graph.map(|on| u8::from(on).to_string()));
-    let cuda = match place {
-        Place::Cpu if settings.is_empty() => None,
-        Place::Cpu => return Err(Failure::invalid("memoryLimit, tf32 and cudaGraph are for a CUDA device")),
-        Place::Cuda(device) => {
-            settings.push(("device_id".into(), device.to_string()));
-            Some(settings)
+    let weights = weights.iter().map(borrowed).collect::<Result<Vec<_>>>()?;
+    let (hand_over, taken) = mpsc::channel::<Promise<NativeModel>>();
+    let lanes = Lanes::start(move |lanes| {
+        let made = runtime::load((&model, &weights), &plan, lanes)
+            .and_then(|session| NativeModel::over(lanes.clone(), session, &plan));
+        if made.is_err() {
+            lanes.close();
         }
-    };
-    let lanes = if cuda.is_some() { 1 } else { lanes };
-    Ok((Plan { optimization, threads, entries, cuda }, place, lanes))
-}
-
-fn place(device: &str) -> Result<Place> {
-    match device.strip_prefix("cuda:").map(str::parse) {
-        Some(Ok(number @ 0..=1023)) => Ok(Place::Cuda(number)),
-        None if device == "cpu" => Ok(Place::Cpu),
-        _ => Err(Failure::invalid(format!("a device is cpu or cuda:N, not \"{device}\""))),
-    }
+        if let Ok(promise) = taken.recv() {
+            promise.settle(made);
+        }
+    })?;
+    let watched = exit::watch(env, &lanes).map_err(napi::Error::from);
+    watched.and_then(|()| promised(env, |promise| _ = hand_over.send(promise))).inspect_err(|_| {
+        // Nobody may read the weights once this has returned.
+        drop(hand_over);
+        lanes.close();
+        lanes.wait();
+    })
 }
 
 #[napi]
 impl NativeModel {
-    fn start(session: NativeSession, place: Place, lanes: usize) -> Result<Self> {
+    fn over(lanes: Arc<Lanes>, session: NativeSession, plan: &SessionPlan) -> Result<Self> {
         let api = ort::api();
         let inputs = names(&session, api.SessionGetInputCount, api.SessionGetInputName)?;
         let outputs = names(&session, api.SessionGetOutputCount, api.SessionGetOutputName)?;
-        Ok(Self { lanes: Lanes::start(Arc::new(session), lanes)?, inputs, outputs, place })
+        lanes.open(Arc::new(session), plan.lanes as usize)?;
+        Ok(Self { lanes, inputs, outputs, place: plan.gpu.map_or(Place::Cpu, Place::Cuda) })
     }
 
     /// ONNX Runtime finds out only in a kernel that an input is missing.
-    fn require_inputs(&self, is_given: impl Fn(&str) -> bool) -> Result<()> {
+    fn require_inputs(&self, is_given: impl Fn(&String) -> bool) -> Result<()> {
         match self.inputs.iter().find(|name| !is_given(name)) {
             Some(missing) => Err(Failure::invalid(format!("the input \"{missing}\" is missing"))),
             None => Ok(()),
@@ -167,33 +119,24 @@ impl NativeModel {
         self.outputs.clone()
     }
 
-    /// Copies the inputs and queues a run. The ticket is what `cancel` takes.
-    #[napi(
-        ts_return_type = "Promise<Record<string, Tensor>>",
-        ts_args_type = "ticket: number, names: string[], tensors: Tensor[], outputs?: string[]"
-    )]
+    /// Copies the inputs and queues a run. The ticket is what `cancel` takes. Gives the outputs in the order they are named.
+    #[napi(ts_return_type = "Promise<RawTensor[]>")]
     pub fn run<'env>(
         &self,
-        env: Env,
+        env: &'env Env,
         ticket: u32,
         names: Vec<String>,
-        tensors: Vec<Unknown>,
-        outputs: Option<Vec<String>>,
-    ) -> napi::Result<Unknown<'env>, String> {
-        if names.len() != tensors.len() {
-            return Err(Failure::invalid("as many names as tensors are needed").into());
-        }
-        self.require_inputs(|input| names.iter().any(|name| name == input))?;
-        let inputs = texts(&names)?;
+        tensors: Vec<RawTensor>,
+        outputs: Vec<String>,
+    ) -> napi::Result<Object<'env>, String> {
+        self.require_inputs(|input| names.contains(input))?;
         let values = tensors.iter().map(Value::copied).collect::<Result<Vec<_>>>()?;
-        let wanted = outputs.unwrap_or_else(|| self.outputs.clone());
-        let outputs = texts(&wanted)?;
+        let (names, outputs) = (texts(&names)?, texts(&outputs)?);
         promised(env, |promise| {
-            let work = move |session: &NativeSession, options: &RunOptions| {
-                let results = run(session, options, (&inputs, &values), &outputs)?;
-                Ok(Box::new(move |env| tensors_to_js(env, &wanted, &results)) as Outcome)
-            };
-            self.lanes.submit(Some(ticket), Box::new(work), promise)
+            self.lanes.submit(Some(ticket), promise, move |session, options| {
+                let results = run(session, options, (&names, &values), &outputs)?;
+                results.iter().map(Value::to_tensor).collect::<Result<Vec<_>>>()
+            })
         })
     }
 
@@ -201,22 +144,16 @@ impl NativeModel {
     #[napi(ts_return_type = "Promise<void>")]
     pub fn run_bound<'env>(
         &self,
-        env: Env,
+        env: &'env Env,
         ticket: u32,
         inputs: HashMap<String, &NativeBuffer>,
         outputs: HashMap<String, &NativeBuffer>,
-    ) -> napi::Result<Unknown<'env>, String> {
+    ) -> napi::Result<Object<'env>, String> {
         self.require_inputs(|input| inputs.contains_key(input))?;
         let (inputs, outputs) = (bound(inputs)?, bound(outputs)?);
-        let buffers = inputs.iter().chain(&outputs);
-        let uses = buffers.map(|(_, buffer)| buffer.begin(Kind::Run)).collect::<Result<Vec<_>>>()?;
         promised(env, |promise| {
-            let work = move |session: &NativeSession, options: &RunOptions| {
-                run_bound(session, options, &inputs, &outputs)?;
-                drop(uses);
-                Ok(Box::new(node::undefined) as Outcome)
-            };
-            self.lanes.submit(Some(ticket), Box::new(work), promise)
+            self.lanes
+                .submit(Some(ticket), promise, move |session, options| run_bound(session, options, &inputs, &outputs))
         })
     }
 
@@ -227,24 +164,15 @@ impl NativeModel {
 
     /// A buffer of zeros on the session's device, or in the processor's memory.
     #[napi]
-    pub fn create_buffer(
-        &self,
-        kind: String,
-        dims: Vec<f64>,
-        device: Option<String>,
-    ) -> napi::Result<NativeBuffer, String> {
-        let place = device.map_or(Ok(self.place), |device| place(&device))?;
-        Ok(NativeBuffer::create(self.lanes.clone(), place, Format::named(&kind)?, &dims)?)
+    pub fn create_buffer(&self, format: u32, dims: Vec<i64>, is_on_cpu: bool) -> napi::Result<NativeBuffer, String> {
+        let place = if is_on_cpu { Place::Cpu } else { self.place };
+        Ok(NativeBuffer::create(self.lanes.clone(), place, format, &dims)?)
     }
 
     /// Ends the runs under way, refuses those that wait, and frees buffers, weights and threads; resolves when that is done.
     #[napi(ts_return_type = "Promise<void>")]
-    pub fn close<'env>(&self, env: Env) -> napi::Result<Unknown<'env>, String> {
-        promised(env, |promise| {
-            self.lanes.close();
-            self.lanes.at_end(Box::new(move || promise.settle(Box::new(node::undefined))));
-            Ok(())
-        })
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>, String> {
+        promised(env, |promise| self.lanes.close_for(promise))
     }
 }
 
@@ -254,47 +182,28 @@ impl Drop for NativeModel {
     }
 }
 
-type Names<'a> = (&'a [CString], &'a [Value]);
-
 fn run(
     session: &NativeSession,
     options: &RunOptions,
-    (names, values): Names,
+    (names, values): (&[CString], &[Value]),
     outputs: &[CString],
 ) -> Result<Vec<Value>> {
-    let names: Vec<_> = names.iter().map(|name| name.as_ptr()).collect();
     let values: Vec<_> = values.iter().map(|value| value.raw.cast_const()).collect();
-    let wanted: Vec<_> = outputs.iter().map(|name| name.as_ptr()).collect();
+    let (names, wanted) = (pointers(names), pointers(outputs));
     let mut results: Vec<*mut OrtValue> = vec![ptr::null_mut(); wanted.len()];
-    let status = unsafe {
-        let (inputs, targets) = (values.as_ptr(), results.as_mut_ptr());
-        (ort::api().Run)(
-            session.0,
-            options.0,
-            names.as_ptr(),
-            inputs,
-            values.len(),
-            wanted.as_ptr(),
-            wanted.len(),
-            targets,
-        )
-    };
+    let (inputs, targets) = (values.as_ptr(), results.as_mut_ptr());
+    let (run, count) = (ort::api().Run, names.len().min(values.len()));
+    let status =
+        unsafe { run(session.0, options.ptr(), names.as_ptr(), inputs, count, wanted.as_ptr(), wanted.len(), targets) };
     let results = results.into_iter().map(Value::from_raw).collect();
     check(status).map(|()| results)
 }
 
-fn tensors_to_js(env: sys::napi_env, names: &[String], values: &[Value]) -> Result<sys::napi_value> {
-    let object = node::object(env)?;
-    for (name, value) in names.iter().zip(values) {
-        node::set(env, object, name, value.to_js(env)?)?;
-    }
-    Ok(object)
-}
-
-type Bound = (CString, Arc<Buffer>);
+/// A name, a buffer's value, and its use, which ends with the run.
+type Bound = (CString, (Use, Arc<Value>));
 
 fn bound(buffers: HashMap<String, &NativeBuffer>) -> Result<Vec<Bound>> {
-    buffers.into_iter().map(|(name, native)| Ok((c_string(&name)?, native.buffer.clone()))).collect()
+    buffers.into_iter().map(|(name, buffer)| Ok((c_string(&name)?, buffer.begin()?))).collect()
 }
 
 /// The binding is made anew for each run: binding is when ONNX Runtime reads inputs that lie elsewhere than the session.
@@ -304,13 +213,11 @@ fn run_bound(session: &NativeSession, options: &RunOptions, inputs: &[Bound], ou
     check(unsafe { (api.CreateIoBinding)(session.0, &mut binding) })?;
     let bind = |all: &[Bound], bind: unsafe extern "system" fn(_, _, _) -> OrtStatusPtr| {
         let mut each = all.iter();
-        each.try_for_each(|(name, buffer)| {
-            check(unsafe { bind(binding, name.as_ptr(), buffer.value.raw.cast_const()) })
-        })
+        each.try_for_each(|(name, (_, value))| check(unsafe { bind(binding, name.as_ptr(), value.raw.cast_const()) }))
     };
     let done = bind(inputs, api.BindInput)
         .and_then(|()| bind(outputs, api.BindOutput))
-        .and_then(|()| check(unsafe { (api.RunWithBinding)(session.0, options.0, binding) }));
+        .and_then(|()| check(unsafe { (api.RunWithBinding)(session.0, options.ptr(), binding) }));
     unsafe { (api.ReleaseIoBinding)(binding) };
     done
 }
@@ -319,16 +226,14 @@ fn texts(names: &[String]) -> Result<Vec<CString>> {
     names.iter().map(|name| c_string(name)).collect()
 }
 
-fn names(
-    session: &NativeSession,
-    count: unsafe extern "system" fn(*const ort::sys::OrtSession, *mut usize) -> OrtStatusPtr,
-    name: unsafe extern "system" fn(
-        *const ort::sys::OrtSession,
-        usize,
-        *mut ort::sys::OrtAllocator,
-        *mut *mut std::ffi::c_char,
-    ) -> OrtStatusPtr,
-) -> Result<Vec<String>> {
+fn pointers(names: &[CString]) -> Vec<*const c_char> {
+    names.iter().map(|name| name.as_ptr()).collect()
+}
+
+type CountOf = unsafe extern "system" fn(*const OrtSession, *mut usize) -> OrtStatusPtr;
+type NameOf = unsafe extern "system" fn(*const OrtSession, usize, *mut OrtAllocator, *mut *mut c_char) -> OrtStatusPtr;
+
+fn names(session: &NativeSession, count: CountOf, name: NameOf) -> Result<Vec<String>> {
     let (mut allocator, mut total) = (ptr::null_mut(), 0);
     check(unsafe { (ort::api().GetAllocatorWithDefaultOptions)(&mut allocator) })?;
     check(unsafe { count(session.0, &mut total) })?;

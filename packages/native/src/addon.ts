@@ -1,63 +1,104 @@
 // Written by scripts/native.mjs from packages/native/rust: change it there.
-import type { Tensor, TensorData } from "./tensor.js";
 
-/** A buffer, as JavaScript has it. */
+/**
+ * A tensor that stays where it is, outside JavaScript's memory, so that a graph may read it as past and write it as
+ * present. It stands on the whole of a memory, which it then owns, or on a part of another's. Offsets are in bytes.
+ */
 export declare class NativeBuffer {
 private constructor();
 /** Where it lies: an address of the processor's memory or of the GPU's. */
 get address(): bigint
-get byteLength(): number
-/** A buffer on a part of this one's memory, beginning at an element. */
+/** A buffer on a part of this one's memory. */
  view(offset: number, dims: Array<number>): NativeBuffer
-/** Copies a typed array into the buffer, beginning at an element. */
- write(data: TensorData, offset: number): void
-/** Copies elements out of the buffer. */
- read(offset: number, elements: number): TensorData
-/** Copies elements out of the buffer on a lane, after the runs that wait there. */
- readAsync(offset: number, elements: number): Promise<TensorData>
-/** Copies elements of another buffer into this one on a lane, after the runs that wait there. */
- copy(source: NativeBuffer, sourceOffset: number, offset: number, elements: number): Promise<void>
+/** Copies bytes into the buffer. */
+ write(data: Uint8Array, offset: number): void
+/** Copies bytes out of the buffer. */
+ read(offset: number, bytes: number): Uint8Array
+/** Copies bytes out of the buffer on a lane, after the runs that wait there. */
+ readAsync(offset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>>
+/** Copies bytes of another buffer into this one on a lane, after the runs that wait there. */
+ copy(source: NativeBuffer, sourceOffset: number, offset: number, bytes: number): Promise<void>
 /** Gives the memory back; of a part of another's memory, only the right to use it. */
  close(): void
 }
 
+/** How a session is made. What the names of options stand for is for `options.ts` to say. */
+export interface SessionPlan {
+/** Number of the GPU; none for the processor. */
+gpu?: number
+lanes: number
+threads: number
+/** ONNX Runtime's number for how far it may change the graph. */
+optimization: number
+entries: Record<string, string>
+/** Of the CUDA provider. */
+cuda: Record<string, string>
+}
+
+/** The addon's own. */
+export declare function version(): string;
+
 /** Opens the ONNX Runtime library at a path for this process and returns its description. */
 export declare function openRuntime(library: string): string;
-
-export interface SessionOptions {
-/** `cpu` (the default) or `cuda:N`. */
-device?: string
-/** Runs at the same time on one copy of the weights; one on CUDA, whatever is asked for. */
-lanes?: number
-/** Threads that share one run. 1 by default. */
-threads?: number
-/** `none`, `basic` (the default), `extended` or `all`. */
-optimization?: string
-/** CUDA: bytes the session's arena may take. */
-memoryLimit?: number
-/** CUDA: lets 32-bit products use TF32. */
-tf32?: boolean
-/** CUDA: captures the first bound run as a graph and replays it. */
-cudaGraph?: boolean
-/** Session configuration entries, passed on as they are. */
-entries?: Record<string, string>
-}
 
 /** A model, loaded, and the threads that run it. */
 export declare class NativeModel {
 private constructor();
 get inputNames(): Array<string>
 get outputNames(): Array<string>
-/** Copies the inputs and queues a run. The ticket is what `cancel` takes. */
- run(ticket: number, names: string[], tensors: Tensor[], outputs?: string[]): Promise<Record<string, Tensor>>
+/** Copies the inputs and queues a run. The ticket is what `cancel` takes. Gives the outputs in the order they are named. */
+ run(ticket: number, names: Array<string>, tensors: Array<RawTensor>, outputs: Array<string>): Promise<RawTensor[]>
 /** Runs with buffers as inputs and outputs; one buffer may be both. */
  runBound(ticket: number, inputs: Record<string, NativeBuffer>, outputs: Record<string, NativeBuffer>): Promise<void>
  cancel(ticket: number): void
 /** A buffer of zeros on the session's device, or in the processor's memory. */
- createBuffer(kind: string, dims: Array<number>, device?: string | undefined | null): NativeBuffer
+ createBuffer(format: number, dims: Array<number>, isOnCpu: boolean): NativeBuffer
 /** Ends the runs under way, refuses those that wait, and frees buffers, weights and threads; resolves when that is done. */
  close(): Promise<void>
 }
 
-/** Loads a model on a thread of its own. */
-export declare function createModel(model: Uint8Array | string, options: SessionOptions): Promise<NativeModel>;
+/** A file that a graph takes weights from, by the name the graph has for it. */
+export interface RawWeights {
+name: string
+data: Uint8Array
+}
+
+/** Loads a model on a thread of its own. The weights are not copied: they must stay as they are until the promise is settled. */
+export declare function createModel(model: Uint8Array | string, plan: SessionPlan, weights: Array<RawWeights>): Promise<NativeModel>;
+
+/** A GPU as NVIDIA's management library sees it. What it does not tell of this one is not there. */
+export interface Gpu {
+/** As in `cuda:N`, unless `CUDA_VISIBLE_DEVICES` or `CUDA_DEVICE_ORDER` say otherwise. */
+index: number
+name?: string
+uuid?: string
+/** Percent of the last moments in which a kernel ran. */
+utilization?: number
+/** Bytes that all processes and the driver take. */
+memoryUsed?: number
+/** Bytes there are. */
+memoryTotal?: number
+/** Watts. */
+power?: number
+/** MHz of the streaming multiprocessors. */
+clock?: number
+/** Degrees Celsius. */
+temperature?: number
+}
+
+export interface Telemetry {
+gpus: Array<Gpu>
+/** Why there are none. */
+why?: string
+}
+
+/** Reads all GPUs on a thread of Node's pool, in milliseconds but for the first time, which starts the library. */
+export declare function readTelemetry(library: string): Promise<Telemetry>;
+
+/** A tensor as bytes. What the bytes mean is for `tensor.ts` to say. */
+export interface RawTensor {
+/** ONNX's number for the type of its elements. */
+format: number
+dims: Array<number>
+data: Uint8Array
+}

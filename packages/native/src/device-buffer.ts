@@ -1,5 +1,6 @@
 import type { NativeBuffer } from "./addon.js";
-import type { TensorArrays, TensorType } from "./tensor.js";
+import { invalid } from "./failure.js";
+import { arrayOf, bytesOf, elementsOf, formatOf, type TensorArrays, type TensorType } from "./tensor.js";
 
 /** Which elements a copy takes: by default all of the source, to where the target begins. */
 export interface CopyOptions {
@@ -29,7 +30,7 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
   }
 
   get byteLength(): number {
-    return this.native.byteLength;
+    return this.length * formatOf(this.type).array.BYTES_PER_ELEMENT;
   }
 
   /** Stays the same until the buffer is closed. */
@@ -42,22 +43,23 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
    * of no use once the buffer is closed that owns the memory; closing it gives nothing back.
    */
   view(offset: number, dims: readonly number[]): DeviceBuffer<Type> {
-    return new DeviceBuffer(this.native.view(offset, [...dims]), { type: this.type, dims });
+    elementsOf(dims);
+    return new DeviceBuffer(this.native.view(this.bytesTo(offset), [...dims]), { type: this.type, dims });
   }
 
   /** Copies into the buffer, from element `offset` on. @throws NATIVE_BUSY while a run or a copy uses it. */
   write(data: TensorArrays[Type], offset = 0): void {
-    this.native.write(data, offset);
+    this.native.write(bytesOf(this.type, data), this.bytesTo(offset));
   }
 
   /** Copies `length` elements out of the buffer, from element `offset` on. @throws NATIVE_BUSY while a run or a copy uses it. */
   read(offset = 0, length = this.length - offset): TensorArrays[Type] {
-    return this.native.read(offset, length) as TensorArrays[Type];
+    return arrayOf(this.type, this.native.read(this.bytesTo(offset), this.bytesTo(length)));
   }
 
   /** As `read`, on a thread of the session, after the runs that were asked for before: the event loop does not wait. */
   async readAsync(offset = 0, length = this.length - offset): Promise<TensorArrays[Type]> {
-    return (await this.native.readAsync(offset, length)) as TensorArrays[Type];
+    return arrayOf(this.type, await this.native.readAsync(this.bytesTo(offset), this.bytesTo(length)));
   }
 
   /**
@@ -65,13 +67,27 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
    * buffer's session, after the runs that were asked for before. Until it resolves both parts are in use.
    * @throws NATIVE_BUSY while a run or another copy uses one of them, or where they overlap.
    */
-  async copy(source: DeviceBuffer<Type>, { sourceOffset = 0, offset = 0, length }: CopyOptions = {}): Promise<void> {
-    await this.native.copy(source.native, sourceOffset, offset, length ?? source.length - sourceOffset);
+  async copy(
+    source: DeviceBuffer<Type>,
+    { sourceOffset = 0, offset = 0, length = source.length - sourceOffset }: CopyOptions = {},
+  ): Promise<void> {
+    if (source.type !== this.type) throw invalid(`a buffer of ${this.type} does not hold ${source.type}`);
+    const [from, to, bytes] = [source.bytesTo(sourceOffset), this.bytesTo(offset), source.bytesTo(length)];
+    await this.native.copy(source.native, from, to, bytes);
   }
 
   /** Elements. */
   get length(): number {
-    return this.dims.reduce((product, dim) => product * dim, 1);
+    return elementsOf(this.dims);
+  }
+
+  /** Bytes of so many elements, where the buffer has as many. */
+  private bytesTo(elements: number): number {
+    const { length } = this;
+    if (!Number.isInteger(elements) || elements < 0 || elements > length) {
+      throw invalid(`the buffer has ${length} elements, not ${elements}`);
+    }
+    return elements * formatOf(this.type).array.BYTES_PER_ELEMENT;
   }
 
   /** Gives the memory back, where the buffer is no view. @throws NATIVE_BUSY while a run or a copy uses it. */

@@ -1,5 +1,11 @@
 import type * as Addon from "./addon.js";
+import type { Telemetry } from "./addon.js";
 import { addon, bundledLibrary, whyAbsent } from "./load.js";
+
+export interface TelemetryOptions {
+  /** Path or name of NVIDIA's management library, which comes with the driver. */
+  readonly library?: string;
+}
 
 export interface RuntimeOptions {
   /** Path of libonnxruntime; by default the one that onnxruntime-node brings. */
@@ -8,8 +14,15 @@ export interface RuntimeOptions {
 
 /** The ONNX Runtime of this process. There is one: onnxruntime-node, loaded from the same file, shares it. */
 export class Runtime {
+  /** The addon's own version. */
+  get version(): string {
+    return this.addon.version();
+  }
+
   private constructor(
-    /** Version and build of the library. */
+    /** The library's file. */
+    readonly library: string,
+    /** How the library was built. */
     readonly description: string,
     /** @internal */
     readonly addon: typeof Addon,
@@ -25,6 +38,11 @@ export class Runtime {
     return whyAbsent;
   }
 
+  /** What the machine's NVIDIA GPUs do at this moment; where there are none, why. Needs no ONNX Runtime, and never throws. */
+  static async telemetry({ library = "libnvidia-ml.so.1" }: TelemetryOptions = {}): Promise<Telemetry> {
+    return addon === undefined ? { gpus: [], why: `no native binding: ${whyAbsent}` } : addon.readTelemetry(library);
+  }
+
   /**
    * Opens the library, or says what it is where it is open.
    * @throws Error with code NATIVE_LIBRARY where the addon is missing, the library cannot be loaded or is older than the
@@ -34,6 +52,6 @@ export class Runtime {
     if (addon === undefined) {
       throw Object.assign(new Error(`no native binding: ${whyAbsent}`), { code: "NATIVE_LIBRARY" });
     }
-    return new Runtime(addon.openRuntime(library), addon);
+    return new Runtime(library, addon.openRuntime(library), addon);
   }
 }

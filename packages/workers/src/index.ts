@@ -84,6 +84,14 @@ export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
 export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
 export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
+export { createMetrics } from "./metrics/create.js";
+export { observeEngine } from "./metrics/engine-observer.js";
+export { meteredSink } from "./metrics/metered-sink.js";
+export { meteredSteps } from "./metrics/metered-steps.js";
+export type { LabelsOf, Metrics } from "./metrics/metrics.js";
+export { pushMetrics } from "./metrics/push.js";
+export { type EndpointOptions, type MetricsEndpoint, serveMetrics } from "./metrics/serve.js";
+export { type MetricFacts, type MetricName, metricTable, type Stage } from "./metrics.js";
 export { knownModels } from "./models/known.js";
 export type {
   InstalledModel,
@@ -121,6 +129,7 @@ export {
 } from "./sinks/create.js";
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
 export { generationName } from "./sinks/generation.js";
+export type { RetryReason } from "./sinks/qdrant/client.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";

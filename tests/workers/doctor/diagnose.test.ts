@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { MillraceError } from "@millrace/core";
+import { Runtime } from "@millrace/native";
 import { type DiagnoseOptions, diagnose, type Finding } from "@millrace/workers";
 
 describe("the doctor", () => {
@@ -46,6 +47,11 @@ describe("the doctor", () => {
     });
     expect(finding("tokenizers")).toMatchObject({ status: "ok", detail: "loads" });
     expect(finding("lancedb")).toMatchObject({ status: "ok", detail: "loads" });
+    expect(finding("native")).toMatchObject(
+      Runtime.isPresent()
+        ? { status: "ok", detail: expect.stringMatching(/^\d+\.\d+\.\d+ over \/.*libonnxruntime\S+, build \w+$/) }
+        : { status: "warn", detail: Runtime.whyAbsent() },
+    );
     expect(finding("store").status).toBe("ok");
   });
 

@@ -3,7 +3,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import type { CompiledModel } from "@millrace/compiler";
 import { inPieces, type TokenBatch } from "@millrace/core";
-import { createEncoderPool, type EncoderPool, type EncoderPoolOptions, encodeRows } from "@millrace/workers";
+import {
+  createEncoderPool,
+  type EncoderPool,
+  type EncoderPoolOptions,
+  encodeRows,
+  sessionBindings,
+} from "@millrace/workers";
 import { temporaryFolder } from "../../support/command-line.ts";
 import { randomNumbers } from "../../support/corpus.ts";
 import { childrenWith, signal, until } from "../../support/processes.ts";
@@ -12,6 +18,7 @@ import { batchOf, compileTiny, directly, randomRows } from "../../support/tiny-e
 /** Processes with one lane each, and one process with several. */
 const shapes = [{ hosts: 2 }, { hosts: 1, lanes: 3 }];
 const hosts = () => childrenWith("encoder-host");
+const canEndRuns = sessionBindings[0]?.endsRuns === true;
 let model: CompiledModel;
 let pool: EncoderPool;
 
@@ -94,6 +101,34 @@ describe("a pool of encoder hosts", () => {
     expect((await Promise.all([...results, ...more])).map(bits)).toEqual([...expected, ...expected].map(bits));
     await bad;
   });
+
+  (canEndRuns ? test : test.skip)(
+    "ends a run at once that nobody wants any more, and leaves the host alone",
+    async () => {
+      await open({ hosts: 1, lanes: 2 });
+      const pids = pool.pids();
+      const good = batchOf(randomRows(model, 1, 1));
+      const long = { rows: 3_000, length: 40, ids: new Int32Array(3_000 * 40).fill(1) };
+      const startedAt = performance.now();
+      await pool.encode(long);
+      const whole = performance.now() - startedAt;
+      const waits: number[] = [];
+      for (let round = 0; round < 3; round += 1) {
+        const controller = new AbortController();
+        // Two are computed, one waits in the host, one here.
+        const runs = Promise.allSettled([1, 2, 3, 4].map(() => pool.encode(long, controller.signal)));
+        await delay(whole / 4);
+        const askedAt = performance.now();
+        controller.abort("enough");
+        for (const run of await runs) expect(run).toEqual({ status: "rejected", reason: "enough" });
+        waits.push(performance.now() - askedAt);
+        expect(bits(await pool.encode(good))).toEqual(bits((await directly(model, [good]))[0] as Float32Array));
+      }
+      // A run ends between two nodes of its graph, and of such a batch each takes a while.
+      expect(Math.min(...waits)).toBeLessThan(whole / 2);
+      expect(pool.pids()).toEqual(pids);
+    },
+  );
 
   test("rejects a run with an id that is not in the vocabulary, and lives on", async () => {
     await open();

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { MillraceError, type Summary } from "@millrace/core";
 import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
-import { type OpenJob, openJob } from "../compose.js";
+import { type OpenJob, openJob, openMetrics } from "../compose.js";
 import { embedJob } from "../embed-job.js";
 import { endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { recordRate } from "../rates.js";
@@ -29,7 +29,16 @@ export async function run(context: CommandContext, [location]: readonly string[]
   delays.enable();
   const tally = createTally((state) => context.reporter.update(state));
   const { standardInput } = context;
-  const open = await openJob({ settings, location: source, standardInput, say, onTokens: tally.addTokens });
+  const watching = await openMetrics(settings, say);
+  const { metrics } = watching ?? {};
+  const request = { settings, location: source, standardInput, say, onTokens: tally.addTokens, metrics };
+  const open = await openJob(request).catch(async (error: unknown) => {
+    await watching?.close();
+    throw error;
+  });
+  watching?.ready();
+  metrics?.set("millrace_job_running", {}, 1);
+  metrics?.beforeRead(() => metrics.set("millrace_job_progress_ratio", {}, tally.share()));
   try {
     const summary = await embedJob(open, { settings, tally, stop });
     delays.disable();
@@ -46,6 +55,10 @@ export async function run(context: CommandContext, [location]: readonly string[]
     return endInterrupted(context, goOnLine(context));
   } finally {
     await open.close();
+    metrics?.set("millrace_job_running", {}, 0);
+    // The job's own end counts, not whether somebody heard of it.
+    await watching?.push(open.job.corpus).catch((error: unknown) => context.warn(formatError(error, false)));
+    await watching?.close();
   }
 }
 

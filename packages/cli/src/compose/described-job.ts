@@ -7,6 +7,7 @@ import {
   chunkerVersion,
   fingerprintOf,
   jobIdOf,
+  type Metrics,
   openBlobs,
   openSource,
   parseStoreUri,
@@ -32,6 +33,8 @@ export interface JobRequest {
   readonly standardInput: AsyncIterable<Uint8Array>;
   readonly say: Say;
   readonly onTokens: (tokens: number) => void;
+  /** Counts what is done, where somebody is to hear of it. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** A job with what it reads and the model it uses, opened. */
@@ -134,7 +137,7 @@ async function vectorFormOf(model: OpenModel, settings: Settings, say: Say): Pro
   const { vectorPrecision: precision } = settings;
   if (precision === "float32") return {};
   if (precision !== "int8") return { form: { precision } };
-  const encoder = () => openEncoder(model, settings, say);
+  const encoder = () => openEncoder(model, settings, { say });
   return { form: { precision, step: await vectorStep({ ...model, model: model.compiled, encoder }) } };
 }
 

@@ -36,7 +36,7 @@ async function openPlan(
 ): Promise<OpenJob> {
   const options = storeOptions(settings);
   const store = await storeIdentity(job.store, options);
-  const encoder = await openEncoder(model, settings, say);
+  const encoder = await openEncoder(model, settings, { say });
   const splitter = openSplitter(job, model, { store, say, isDryRun: true, limits: defaultWorkLimits });
   const blobs = discardingBlobs(await openBlobs(job.work));
   const context = {

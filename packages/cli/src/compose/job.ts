@@ -1,4 +1,4 @@
-import { type Job, type Steps, storeSchema } from "@millrace/core";
+import { type Job, type Sink, type Steps, storeSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
@@ -10,15 +10,21 @@ import {
   type Lease,
   leaseWorkFolder,
   lockFolder,
+  type Metrics,
+  meteredSink,
   openBlobs,
   openSource,
+  parseStoreUri,
+  type RetryReason,
   rememberJob,
   type StoreOptions,
   storeFolder,
   type WorkLimits,
 } from "@millrace/workers";
+import type { Settings } from "../config/settings.js";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { workLimitsFor } from "./device.js";
+import { metered } from "./metrics.js";
 import { type OpenModel, openEncoder, openJobModel, openKnownVectors, type Say, storeOptions } from "./model.js";
 
 /** Everything `index` needs, opened. */
@@ -46,7 +52,7 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
 }
 
 /** What of a request says how a job is opened, not what it is. */
-export type JobSurroundings = Pick<JobRequest, "settings" | "say" | "onTokens">;
+export type JobSurroundings = Pick<JobRequest, "settings" | "say" | "onTokens" | "metrics">;
 
 /** Opens a job that was run before. @param reference where the same model is, if not where the job says */
 export async function openStoredJob(
@@ -60,15 +66,15 @@ export async function openStoredJob(
 
 /** Opens what a described job works with. */
 export async function openDescribed(
-  { settings, say, onTokens }: JobSurroundings,
+  { settings, say, onTokens, metrics }: JobSurroundings,
   described: DescribedJob,
 ): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
-  const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
+  const sink = openSink(job, settings, metrics);
   try {
     const store = await sink.open(storeSchema(job));
-    const encoder = await openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, { say, metrics });
     const known = await openKnownVectors(model, settings);
     const limits = workLimitsFor(settings, defaultWorkLimits);
     const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
@@ -94,7 +100,10 @@ export async function openDescribed(
       storeOptions: storeOptions(settings),
       model,
       encoder,
-      steps: createSteps(async () => context),
+      steps: metered(
+        createSteps(async () => context),
+        metrics,
+      ),
       close,
     };
   } catch (error) {
@@ -102,6 +111,13 @@ export async function openDescribed(
     await lease.release();
     throw error;
   }
+}
+
+/** The sink of a job's store. Nothing is touched before it is opened. */
+export function openSink({ store, collection }: Job, settings: Settings, metrics: Metrics | undefined): Sink {
+  const onRetry = (reason: RetryReason) => metrics?.count("millrace_sink_retries_total", { reason });
+  const sink = createSink(store, { ...storeOptions(settings), collection, onRetry });
+  return metrics === undefined ? sink : meteredSink(sink, parseStoreUri(store).driver, metrics);
 }
 
 /** A store in a folder has one writer; one that is no folder here cannot be locked. @returns what unlocks it */

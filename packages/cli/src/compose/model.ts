@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { type CompiledModel, choosePrompt, compileGenerator, type Fidelity, type TextRole } from "@millrace/compiler";
-import { type Job, MillraceError, type Tokenizer } from "@millrace/core";
+import { deviceText, type EngineFacts, type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
   compileInHost,
   createLazyEncoder,
@@ -10,7 +10,9 @@ import {
   type LazyEncoder,
   listModels,
   loadTokenizer,
+  type Metrics,
   type ModelStoreOptions,
+  observeEngine,
   openVectorCache,
   pullModel,
   type StoreOptions,
@@ -124,15 +126,31 @@ export function checkModel({ model }: Job, { compiled }: OpenModel): void {
 }
 
 /** The encoder on the device that is set, which must be usable; its hosts start when they are needed. @throws E_DEVICE, E_CONFIG */
-export async function openEncoder({ compiled }: OpenModel, settings: Settings, say: Say): Promise<LazyEncoder> {
+export async function openEncoder(
+  model: OpenModel,
+  settings: Settings,
+  { say, metrics }: { readonly say: Say; readonly metrics?: Metrics | undefined },
+): Promise<LazyEncoder> {
+  const { compiled } = model;
   checkPrecision(compiled.precision, settings);
-  return createLazyEncoder({
+  const device = await readyDevice(settings);
+  const encoder = createLazyEncoder({
     model: compiled,
-    device: await readyDevice(settings),
+    device,
+    ...(metrics && { observer: observeEngine(metrics, { device: deviceText(device) }) }),
     hosts: settings.hosts,
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
+  if (metrics !== undefined) tellModel(metrics, model, encoder.engine);
+  return encoder;
+}
+
+/** Says which model runs on what. */
+function tellModel(metrics: Metrics, { installed, compiled }: OpenModel, { device, provider }: EngineFacts): void {
+  const { precision, dimensions } = compiled;
+  const labels = { model: installed.name, precision, device, provider, dimensions: String(dimensions) };
+  metrics.set("millrace_model_info", labels, 1);
 }
 
 /** What a run of this model need not encode again. */

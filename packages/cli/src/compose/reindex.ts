@@ -129,7 +129,7 @@ export async function reindexOptions(reindex: DescribedReindex, say: Say): Promi
 async function liveNdcg({ live, settings }: DescribedReindex, judged: JudgedQueries, say: Say): Promise<number> {
   const model = await openJobModel({ settings, say }, live.job);
   const device = live.job.model.precision === "fp16" ? settings.device : "cpu";
-  const encoder = await openEncoder(model, { ...settings, device, hosts: 1 }, say);
+  const encoder = await openEncoder(model, { ...settings, device, hosts: 1 }, { say });
   const searcher = createSearcher(live.job.store, storeOptions(settings));
   try {
     const tokenizer = await queryTokenizer(model, settings.queryPrompt);

@@ -25,7 +25,7 @@ export async function openSearch(settings: Settings, reference: string | undefin
     throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
   });
   const tokenizer = await queryTokenizer(model, settings.queryPrompt);
-  const encoder = await openEncoder(model, { ...settings, hosts: 1 }, say);
+  const encoder = await openEncoder(model, { ...settings, hosts: 1 }, { say });
   return {
     engine: encoder.engine,
     async find(query, { top, filters }) {

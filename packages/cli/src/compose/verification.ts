@@ -33,7 +33,7 @@ export async function openVerification(request: VerificationRequest): Promise<Op
   try {
     await searcher.schema();
     const model = sample === 0 ? undefined : await openJobModel({ settings, say }, job, reference);
-    const encoder = model && (await openEncoder(model, settings, say));
+    const encoder = model && (await openEncoder(model, settings, { say }));
     const sampling = model && encoder && { model: { tokenizer: model.tokenizer, encoder } };
     const source = await openSource(job.source).catch(unlessMissing);
     const context = { blobs: await openBlobs(job.work), searcher, ...(source && { source }), ...sampling };

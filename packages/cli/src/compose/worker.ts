@@ -10,7 +10,6 @@ import {
   createPromotionSteps,
   createQualitySteps,
   createSearcher,
-  createSink,
   type EncodeContext,
   fleetWorkLimits,
   guardedBlobs,
@@ -20,6 +19,7 @@ import {
   joinWorkFolder,
   type LazyEncoder,
   type Lease,
+  type Metrics,
   type OpenContext,
   openBlobs,
   openSource,
@@ -36,7 +36,8 @@ import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import { deviceKind, workLimitsFor } from "./device.js";
-import { lockStore, openSplitter } from "./job.js";
+import { lockStore, openSink, openSplitter } from "./job.js";
+import { metered, type OpenMetrics } from "./metrics.js";
 import {
   checkModel,
   type OpenModel,
@@ -55,12 +56,14 @@ export interface WorkerRequest {
   readonly say: Say;
   /** Called as a batch's encoding begins; a batch that was encoded before is not encoded again. */
   readonly onBatch: (batch: BatchRef) => void;
+  /** Who hears what this process does, where somebody does. */
+  readonly watching: OpenMetrics | undefined;
   readonly stop: AbortSignal;
 }
 
 /** Takes work from the queues until told to stop, then finishes what is under way. */
-export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest): Promise<void> {
-  const work = await openQueues({ settings, say, onBatch });
+export async function runWorker({ settings, say, onBatch, watching, stop }: WorkerRequest): Promise<void> {
+  const work = await openQueues({ settings, say, onBatch, watching });
   try {
     await runWorkers({
       ...temporalPlace(settings),
@@ -68,7 +71,11 @@ export async function runWorker({ settings, say, onBatch, stop }: WorkerRequest)
       ...(await workerVersion(settings, say)),
       stop,
       graceMilliseconds,
-      onReady: () => say(`taking work from ${work.queues.map(({ queue }) => queue).join(", ")}`),
+      ...(watching && { onMetrics: watching.join }),
+      onReady: () => {
+        watching?.ready();
+        say(`taking work from ${work.queues.map(({ queue }) => queue).join(", ")}`);
+      },
     });
   } finally {
     await work.close();
@@ -96,7 +103,8 @@ interface OpenQueues {
   close(): Promise<void>;
 }
 
-async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop">): Promise<OpenQueues> {
+async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerRequest, "stop">): Promise<OpenQueues> {
+  const metrics = watching?.metrics;
   const queues: QueueToPoll[] = [];
   const closers: (() => Promise<void>)[] = [];
   const atOnce = settings.concurrency;
@@ -109,16 +117,16 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     queues.push({ queue: orchestrateQueue, bundlePath });
   }
   if (settings.queues.includes("io")) {
-    const open = (job: Job) => openIo(job, settings, say);
+    const open = (job: Job) => openIo(job, { settings, say, metrics });
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
     const promotion = promotionSteps(settings);
-    const stepsFor = (control: StepControl) => ({ ...leasedIoSteps(pool, control), ...promotion });
+    const stepsFor = (control: StepControl) => ({ ...metered(leasedIoSteps(pool, control), metrics), ...promotion });
     queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
   if (settings.queues.includes("encode")) {
     const model = await openModel(settings, settings.model, say);
-    const encoder = await openEncoder(model, settings, say);
+    const encoder = await openEncoder(model, settings, { say, metrics });
     const known = await openKnownVectors(model, { ...settings, full: false });
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
@@ -137,7 +145,7 @@ async function openQueues({ settings, say, onBatch }: Omit<WorkerRequest, "stop"
     );
     const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => ({
-      ...createEncodeSteps(pool.of, control),
+      ...metered(createEncodeSteps(pool.of, control), metrics),
       ...createQualitySteps(quality.of),
     });
     queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
@@ -220,13 +228,16 @@ function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepContro
 }
 
 /** Brings the model the job names, for its tokenizer, and opens source, store and work folder. */
-async function openIo(job: Job, settings: Settings, say: Say): Promise<OpenContext<Leased<IoContext>>> {
+async function openIo(
+  job: Job,
+  { settings, say, metrics }: { readonly settings: Settings; readonly say: Say; readonly metrics: Metrics | undefined },
+): Promise<OpenContext<Leased<IoContext>>> {
   const model = await openJobModel({ settings, say }, job);
   const source = await openSource(job.source);
   const lease = await joinWorkFolder(job.work);
   // The one writer of a store in a folder is the one worker whose io queue serves it.
   const unlock = await lockStore(job.store);
-  const sink = createSink(job.store, { ...storeOptions(settings), collection: job.collection });
+  const sink = openSink(job, settings, metrics);
   try {
     const store = await sink.open(storeSchema(job));
     const limits = workLimitsFor(settings, fleetWorkLimits);

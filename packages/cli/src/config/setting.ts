@@ -9,6 +9,7 @@ export const settingGroups = [
   "searching",
   "generating",
   "checking",
+  "watching",
   "output",
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];

@@ -693,6 +693,33 @@ export const settings = {
     isFileless: true,
   }),
 
+  metricsPort: setting({
+    group: "watching",
+    doc: "Serve metrics for Prometheus on this port, at /metrics, and /healthz and /readyz; 0 means one that is free",
+    schema: z.number().int().min(0).max(65_535).optional(),
+    default: undefined,
+    example: 9464,
+    flag: "--metrics-port <n>",
+    env: ["MILLRACE_METRICS_PORT"],
+  }),
+  metricsHost: setting({
+    group: "watching",
+    doc: "Address that metrics are served on",
+    schema: text,
+    default: "127.0.0.1",
+    flag: "--metrics-host <address>",
+    env: ["MILLRACE_METRICS_HOST"],
+  }),
+  metricsPush: setting({
+    group: "watching",
+    doc: "Pushgateway that is handed the metrics when the command ends",
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    default: undefined,
+    example: "http://localhost:9091",
+    flag: "--metrics-push <url>",
+    env: ["MILLRACE_METRICS_PUSH"],
+  }),
+
   json: setting({
     group: "output",
     doc: "Write results and events as JSON lines",

@@ -21,11 +21,14 @@ export interface PostNormAttentionNames {
   readonly attentionNorm: string;
 }
 
-export interface PostNormNames extends PostNormAttentionNames {
+/** Those of its feed-forward. */
+export interface PostNormFeedForwardNames {
   readonly inner: string;
   readonly outer: string;
   readonly outputNorm: string;
 }
+
+export interface PostNormNames extends PostNormAttentionNames, PostNormFeedForwardNames {}
 
 export interface PostNormBuild {
   readonly graph: GraphBuilder;
@@ -45,7 +48,7 @@ export function addPostNormLayers(
   for (let layer = 0; layer < build.config.layers; layer += 1) {
     const names = namesOf(layer);
     const attended = addPostNormAttention(build, { states: current, name: `layer.${layer}.attention`, names });
-    current = addFeedForward(build, { states: attended, name: `layer.${layer}.feed-forward`, names });
+    current = addPostNormFeedForward(build, { states: attended, name: `layer.${layer}.feed-forward`, names });
   }
   return current;
 }
@@ -70,9 +73,10 @@ export function addPostNormAttention(build: PostNormBuild, { states, name, names
   return addResidualNorm(graph, `${name}.norm`, { input, residual: states, epsilon, ...norm });
 }
 
-function addFeedForward(
+/** LayerNorm(states + feed-forward): [batch, sequence, hidden] → the same. */
+export function addPostNormFeedForward(
   { graph, weights, config }: PostNormBuild,
-  { states, name, names }: PostNormPart<PostNormNames>,
+  { states, name, names }: PostNormPart<PostNormFeedForwardNames>,
 ): string {
   const { hidden, intermediate, activation, epsilon } = config;
   const inner = affine(weights, names.inner, [intermediate, hidden]);
@@ -90,18 +94,21 @@ export interface EmbeddingsSpec {
   readonly words: LazyTensor;
   /** [positions, hidden]; the first row is the first token's. */
   readonly positions: LazyTensor;
+  /** Which of a table's rows [segments, hidden] each token has besides: ids [batch, sequence]. */
+  readonly segments?: { readonly ids: string; readonly table: LazyTensor };
   readonly norm: Affine;
   readonly epsilon: number;
 }
 
-/** LayerNorm(word + position): ids [batch, sequence] → states [batch, sequence, hidden]. */
-export function addEmbeddings(graph: GraphBuilder, { ids, words, positions, norm, epsilon }: EmbeddingsSpec): string {
+/** LayerNorm(word + position + segment): ids [batch, sequence] → states [batch, sequence, hidden]. */
+export function addEmbeddings(graph: GraphBuilder, spec: EmbeddingsSpec): string {
+  const { ids, words, positions, segments, norm, epsilon } = spec;
   const inputs = [
     ids,
-    "",
+    segments?.ids ?? "",
     addWeight(graph, "embeddings.words", words),
     addWeight(graph, "embeddings.positions", positions),
-    "",
+    segments === undefined ? "" : addWeight(graph, "embeddings.segments", segments.table),
     addWeight(graph, "embeddings.norm.weight", norm.weight),
     addWeight(graph, "embeddings.norm.bias", norm.bias),
   ];

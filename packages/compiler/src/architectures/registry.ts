@@ -2,6 +2,7 @@ import type { JsonFile } from "../json.js";
 import { planAlbert } from "./albert.js";
 import type { Architecture, EncoderPlan } from "./architecture.js";
 import { planBert } from "./bert.js";
+import { planDeberta } from "./deberta.js";
 import { planDistilbert } from "./distilbert.js";
 import { planDpr } from "./dpr.js";
 import { planElectra } from "./electra.js";
@@ -22,6 +23,7 @@ const architectures: Readonly<Record<string, Architecture>> = {
   albert: planAlbert,
   bert: planBert,
   camembert: planRoberta,
+  "deberta-v2": planDeberta,
   distilbert: planDistilbert,
   dpr: planDpr,
   electra: planElectra,

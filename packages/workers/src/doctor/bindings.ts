@@ -2,6 +2,8 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import type { Finding } from "./finding.js";
+import { reasonOf } from "./load-error.js";
+import { findNativeBinding } from "./native.js";
 
 interface Binding {
   readonly name: string;
@@ -34,7 +36,7 @@ const loadTimeoutMs = 30_000;
 
 /** Loads each native library in a process of its own: one that crashes must not take the doctor with it. */
 export function findBindings(): readonly Promise<Finding>[] {
-  return bindings.map(findBinding);
+  return [...bindings.map(findBinding), findNativeBinding()];
 }
 
 async function findBinding({ name, package: packageName, describe }: Binding): Promise<Finding> {
@@ -51,11 +53,4 @@ async function findBinding({ name, package: packageName, describe }: Binding): P
       fix: `Reinstall ${packageName} for ${process.platform}-${process.arch}`,
     };
   }
-}
-
-/** The line of the child's stack that names the error, or the signal that ended it. */
-function reasonOf(error: unknown): string {
-  const { signal, stderr, message } = error as Error & { signal?: string; stderr?: string };
-  if (signal) return `loading it ended with ${signal}`;
-  return /^\w*Error\b.*$/m.exec(stderr ?? "")?.[0] ?? message.split("\n")[0] ?? "it cannot be loaded";
 }

@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
 import { MillraceError } from "@millrace/core";
 import { requireNode22 } from "../engines/onnx-runtime.js";
 import { type CudaLibrary, cudaLibraries, driverLibrary, formerName, remedyOf } from "../gpu/libraries.js";
@@ -10,6 +8,7 @@ import { probeLibraries } from "../gpu/probe.js";
 import { probeDevice } from "../gpu/probe-device.js";
 import { findGpuRuntime, type GpuRuntime, onnxRuntimeVersion } from "../gpu/runtime.js";
 import type { Finding } from "./finding.js";
+import { findGpuDevices } from "./gpu-devices.js";
 
 /** Looks at all that `--device cuda` needs: Node, driver, GPUs, CUDA's libraries, and the provider, which is loaded once. */
 export async function findGpu(search: DeviceSearch): Promise<readonly Finding[]> {
@@ -22,7 +21,7 @@ export async function findGpu(search: DeviceSearch): Promise<readonly Finding[]>
   const runtime = await findGpuRuntime(search.cacheDirectory).catch(() => undefined);
   return [
     findHostNode(),
-    await findGpus(),
+    await findGpuDevices(search),
     ...libraries,
     findProvider(runtime, await onnxRuntimeVersion()),
     await findSession(runtime, paths, libraries),
@@ -36,20 +35,6 @@ function findHostNode(): Finding {
     return { name, status: "ok", detail: process.versions.node };
   } catch {
     return { name, status: "fail", detail: `${process.versions.node} cannot take float16 tensors`, fix: "Use Node 22" };
-  }
-}
-
-/** The driver's own program knows the GPUs; it is often missing in containers, where the driver works all the same. */
-async function findGpus(): Promise<Finding> {
-  const name = "gpu: devices";
-  const query = ["--query-gpu=index,name,memory.total,driver_version", "--format=csv,noheader"];
-  try {
-    const { stdout } = await promisify(execFile)("nvidia-smi", query, { timeout: 10_000 });
-    return { name, status: "ok", detail: stdout.trim().split("\n").join("; ") };
-  } catch (error) {
-    const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT";
-    const detail = isAbsent ? "nvidia-smi is not installed, so they cannot be listed" : "nvidia-smi finds none";
-    return { name, status: "warn", detail, fix: "Check the driver, and that the container is given its GPU" };
   }
 }
 

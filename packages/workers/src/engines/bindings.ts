@@ -1,3 +1,4 @@
+import type { DeviceKind } from "@millrace/core";
 import { nativeBinding } from "./native-binding.js";
 import { npmBinding } from "./npm-binding.js";
 import type { SessionBinding } from "./session.js";
@@ -5,15 +6,7 @@ import type { SessionBinding } from "./session.js";
 /** The bindings that are there, the one to take first. */
 export const sessionBindings: readonly SessionBinding[] = nativeBinding ? [nativeBinding, npmBinding] : [npmBinding];
 
-/** What decides which binding can open a session. */
-export interface SessionNeeds {
-  readonly placement?: object;
-  readonly weights: readonly unknown[];
-}
-
-/** The best binding for a session. npm's can open every one. */
-export function bestBinding({ placement, weights }: SessionNeeds): SessionBinding {
-  const suits = ({ hasGpus, takesWeights }: SessionBinding) =>
-    (placement === undefined || hasGpus) && (weights.length === 0 || takesWeights);
-  return sessionBindings.find(suits) ?? npmBinding;
+/** The best binding for sessions on such a device. npm's can open every one. */
+export function bestBinding(device: DeviceKind): SessionBinding {
+  return sessionBindings.find(({ hasGpus }) => hasGpus || device === "cpu") ?? npmBinding;
 }

@@ -8,20 +8,21 @@ export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
       name: "native",
       maximumLanes: availableParallelism(),
       hasGpus: false,
-      takesWeights: false,
-      async open(graph, { threads, lanes = 1, optimization = "basic" }) {
+      endsRuns: true,
+      async open(graph, { threads, lanes = 1, optimization = "basic" }, weights = []) {
         const session = await NativeSession.create(graph, {
           optimization,
           threads,
           lanes,
+          weights: weights.map(({ path, data }) => ({ name: path, data })),
           entries: { "session.intra_op.allow_spinning": "0" },
         });
         const [input] = session.inputNames;
         const [output] = session.outputNames;
         return {
-          async run({ ids, rows, length }) {
+          async run({ ids, rows, length }, signal) {
             const tensors = { [input as string]: { type: "int32", dims: [rows, length], data: ids } } as const;
-            const results = await session.run(tensors, { outputs: [output as string] });
+            const results = await session.run(tensors, { outputs: [output as string], ...(signal && { signal }) });
             return results[output as string]?.data as Float32Array;
           },
           close: () => session.close(),

@@ -8,7 +8,7 @@ export const npmBinding: SessionBinding = {
   name: "onnxruntime-node",
   maximumLanes: 1,
   hasGpus: true,
-  takesWeights: true,
+  endsRuns: false,
   async open(graph, shape, weights) {
     const { session, Tensor: InputTensor } = await createSession(graph, shape, weights);
     const [input] = session.inputNames;
@@ -42,12 +42,15 @@ export async function createSession(
     executionMode: "sequential",
     logSeverityLevel: 3,
     externalData: weights,
-    extra: { session: { intra_op: { allow_spinning: "0" }, ...sessionEntries } },
+    extra: { session: { intra_op: { allow_spinning: "0" }, ...readNothing, ...sessionEntries } },
   }).catch((error: unknown) => {
     throw placement === undefined ? error : sessionError(error, placement);
   });
   return { session, Tensor };
 }
+
+/** A graph from bytes would look for weights in the folder the process happens to be in: below a device there are no files. */
+const readNothing = { model_external_initializers_file_folder_path: "/dev/null/given-as-bytes" };
 
 /** Opens a graph that the compiler has just made, with any outputs. One thread: kernels then sum in the same order everywhere. */
 export async function runGraph(graph: Uint8Array): Promise<RunningGraph> {

@@ -10,11 +10,12 @@ export interface SessionOptions extends SessionShape, GraphPlace {
 
 /** Loads from verified bytes, never from the path: bytes cannot name other files. */
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { binding = bestBinding(options) } = options;
+  const { placement } = options;
+  const { binding = bestBinding(placement === undefined ? "cpu" : "cuda") } = options;
   const session = await withVerifiedGraph(options, (graph, weights) => binding.open(graph, options, weights));
   return {
-    async run(batch) {
-      const vectors = await session.run(batch);
+    async run(batch, signal) {
+      const vectors = await session.run(batch, signal);
       requireNumbers(vectors);
       return vectors;
     },

@@ -3,8 +3,8 @@ import type { GpuPlacement } from "./onnx-runtime.js";
 
 /** A compiled graph in memory, ready to run. */
 export interface Session {
-  /** Vectors, row after row. */
-  run(batch: TokenBatch): Promise<Float32Array>;
+  /** Vectors, row after row. Once the signal fires, a binding that can ends the run and throws the signal's reason. */
+  run(batch: TokenBatch, signal?: AbortSignal): Promise<Float32Array>;
   /** Frees the weights. */
   close(): Promise<void>;
 }
@@ -32,8 +32,10 @@ export interface SessionBinding {
   readonly name: string;
   /** 1 where a run blocks the thread that asks for it. */
   readonly maximumLanes: number;
-  /** Whether it runs graphs on a GPU, and such as take weights from files of their own. */
+  /** Whether it runs graphs on a GPU. */
   readonly hasGpus: boolean;
-  readonly takesWeights: boolean;
+  /** Whether a run under way can be ended; where it cannot, nobody can even ask before it is over. */
+  readonly endsRuns: boolean;
+  /** @param weights may be empty arrays afterwards: they are as large as the model, and nobody should need them twice */
   open(graph: Uint8Array, shape: SessionShape, weights?: readonly LoadedWeights[]): Promise<Session>;
 }

@@ -30,12 +30,12 @@ export async function* parseObject(
   const allLimits = { ...defaultLimits, ...limits };
   const content = await openContent(object, allLimits);
   const options = { fields, limits: allLimits, ...(range === undefined ? {} : { range }) };
-  yield* parseContent(parserFor(content), content, options);
+  yield* parseContent(await parserFor(content), content, options);
 }
 
 /** The format of an object: by its extension, else by what its bytes begin with; anything else is text. */
 export async function formatFor(object: OpenObject): Promise<Format> {
-  const parser = parserFor(await openContent(object, defaultLimits));
+  const parser = await parserFor(await openContent(object, defaultLimits));
   return {
     name: parser.name,
     async *parse(opened, fields) {

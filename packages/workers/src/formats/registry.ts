@@ -1,24 +1,24 @@
 import type { Content } from "./content.js";
-import { csv } from "./csv.js";
 import { formatNameByExtension } from "./extensions.js";
-import { html } from "./html.js";
-import { json } from "./json.js";
-import { jsonl } from "./jsonl.js";
-import { markdown } from "./markdown.js";
-import { parquet } from "./parquet.js";
 import type { Parser } from "./parser.js";
-import { pdf } from "./pdf.js";
-import { rst } from "./rst.js";
-import { text } from "./text.js";
 
-const parsers: ReadonlyMap<string, Parser> = new Map(
-  [csv, html, json, jsonl, markdown, parquet, pdf, rst, text].map((parser) => [parser.name, parser]),
-);
+/** Parsers bring libraries that take longer to load than a query to answer: each is loaded when the first object needs it. */
+const parsers: Readonly<Record<string, () => Promise<Parser>>> = {
+  csv: async () => (await import("./csv.js")).csv,
+  html: async () => (await import("./html.js")).html,
+  json: async () => (await import("./json.js")).json,
+  jsonl: async () => (await import("./jsonl.js")).jsonl,
+  markdown: async () => (await import("./markdown.js")).markdown,
+  parquet: async () => (await import("./parquet.js")).parquet,
+  pdf: async () => (await import("./pdf.js")).pdf,
+  rst: async () => (await import("./rst.js")).rst,
+};
+const text = async (): Promise<Parser> => (await import("./text.js")).text;
 
 /** The extension decides; without a known one the first bytes do. JSON files of one object a line are JSONL. */
-export function parserFor(content: Content): Parser {
+export function parserFor(content: Content): Promise<Parser> {
   const name = formatNameByExtension(content.key) ?? formatNameByBytes(content.head);
-  return parsers.get(name === "json" && isJsonLines(content.head) ? "jsonl" : name) ?? text;
+  return (parsers[name === "json" && isJsonLines(content.head) ? "jsonl" : name] ?? text)();
 }
 
 function formatNameByBytes(head: Buffer): string {

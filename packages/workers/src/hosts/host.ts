@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { MillraceError } from "@millrace/core";
+import { type CancelSignal, MillraceError } from "@millrace/core";
 import { type FromHost, fromPlainError } from "./messages.js";
 
 export interface HostOptions {
@@ -21,7 +21,7 @@ export interface Host<Request, Reply> {
    * Requests are answered in order. Once the signal fires, the host is told that nobody wants the answer, and killed where it
    * does not hear of it. @throws E_HOST when the process dies first, the signal's reason, else the error the host answered with
    */
-  request(request: Request, signal?: AbortSignal): Promise<Reply>;
+  request(request: Request, signal?: CancelSignal): Promise<Reply>;
   /** Resolves, with the reason, when the process has ended. */
   readonly ended: Promise<string>;
   /** SIGKILL: whatever the host is doing may be stuck in native code. */
@@ -109,7 +109,7 @@ function hostOver<Request, Reply>({ child, waiting, ended, facts }: Running): Ho
     facts,
     ended,
     async request(request, signal) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw signal.reason;
       lastId += 1;
       const id = lastId;
       const answer = new Promise<Reply>((resolve, reject) => {
@@ -130,8 +130,7 @@ function hostOver<Request, Reply>({ child, waiting, ended, facts }: Running): Ho
       try {
         return await answer;
       } catch (error) {
-        signal.throwIfAborted();
-        throw error;
+        throw signal.aborted ? signal.reason : error;
       } finally {
         signal.removeEventListener("abort", cancel);
         clearTimeout(deadline);

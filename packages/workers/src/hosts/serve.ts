@@ -25,16 +25,22 @@ export async function serveHost<Settings, Request, Reply>(
     const settings = JSON.parse(process.argv[2] ?? "null") as Settings;
     const service = await prepare(settings, (note) => send({ kind: "note", note }));
     const begin = inTurns(service.atOnce ?? 1);
-    const asked = new Map<number, AbortController>();
+    const waiting = new Set<number>();
+    const underWay = new Map<number, AbortController>();
     process.on("message", (message: ToHost) => {
       const { id } = message;
       if (message.kind === "cancel") {
-        asked.get(id)?.abort();
+        if (waiting.delete(id)) send({ kind: "error", id, error: toPlainError(new Error("given up")) });
+        else underWay.get(id)?.abort();
         return;
       }
-      const { signal } = asked.set(id, new AbortController()).get(id) as AbortController;
-      const request = { id, request: message.request as Request, signal };
-      begin(() => answer(service, request, send).finally(() => asked.delete(id)));
+      waiting.add(id);
+      begin(async () => {
+        if (!waiting.delete(id)) return;
+        const { signal } = underWay.set(id, new AbortController()).get(id) as AbortController;
+        await answer(service, { id, request: message.request as Request, signal }, send);
+        underWay.delete(id);
+      });
     });
     send({ kind: "ready", facts: service.facts });
   } catch (error) {
@@ -73,7 +79,6 @@ async function answer<Request, Reply>(
   send: (message: FromHost) => void,
 ): Promise<void> {
   try {
-    signal.throwIfAborted();
     send({ kind: "reply", id, reply: await service.handle(request, signal) });
   } catch (error) {
     send({ kind: "error", id, error: toPlainError(error) });

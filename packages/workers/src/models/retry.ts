@@ -35,6 +35,8 @@ export interface RetryPolicy {
   readonly unreachableAttempts?: number;
   readonly signal?: AbortSignal | undefined;
   readonly report: (line: string) => void;
+  /** Told of each failure after which the request is repeated. */
+  readonly onRetry?: ((error: TransferError) => void) | undefined;
   /** Grows with every byte that arrives; tries that made progress are not counted. */
   readonly progress?: () => number;
 }
@@ -54,6 +56,7 @@ export async function retrying<Result>(attempt: () => Promise<Result>, policy: R
       if (failures >= allowedAttempts(error, policy)) throw error;
       const delay = delayBefore(failures, { limits: policy.limits, retryAfterMs: error.retryAfterMs });
       if (delay === undefined) throw error;
+      policy.onRetry?.(error);
       policy.report(`${error.message}; trying again in ${(delay / 1000).toFixed(1)} s`);
       await sleep(delay, undefined, policy.signal === undefined ? {} : { signal: policy.signal });
     }

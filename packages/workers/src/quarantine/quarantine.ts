@@ -1,4 +1,11 @@
-import { type BatchRef, type BlobStore, layout, type MillraceError, type PointRecord } from "@millrace/core";
+import {
+  type BatchRef,
+  type BlobStore,
+  type ErrorCode,
+  layout,
+  type MillraceError,
+  type PointRecord,
+} from "@millrace/core";
 
 /** Why something of the corpus is not in the store. Never holds text of a document. */
 export interface QuarantineRecord {
@@ -9,7 +16,7 @@ export interface QuarantineRecord {
   readonly document?: string;
   /** Chunk within the document; absent where the document as a whole is at fault. */
   readonly ordinal?: number;
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly reason: string;
 }
 

@@ -35,18 +35,9 @@ export function candidatesFor({ precision }: VectorForm, { top }: SearchQuery): 
 const distanceErrors = { float32: 1e-5, float16: 2e-3, int8: 1e-5 };
 
 /**
- * What no point that a store has not returned can score more than.
- * @param farthest of those it has: one less the cosine, or for signs how many of them differ from the query's. That says
- * little of the score: only an exact search waits for what could still come.
+ * What no point that a store has not returned can score more than, by its own distance of the farthest that it has: one less
+ * the cosine. How many signs differ says too little of the score: what is found by them is taken as all there is.
  */
-export function mostOfUnseen({ precision }: VectorForm, query: SearchQuery, farthest: number): number {
-  if (precision !== "binary") return 1 - farthest + distanceErrors[precision];
-  return query.isExact === true ? mostBySigns(query.vector, farthest) : Number.NEGATIVE_INFINITY;
-}
-
-/** Cosine of the query and the best vector of signs that differs from its own in so many places: the smallest numbers'. */
-function mostBySigns(query: Float32Array, differing: number): number {
-  const magnitudes = query.map(Math.abs).sort();
-  const product = magnitudes.reduce((sum, value, place) => sum + (place < differing ? -value : value), 0);
-  return product / (Math.hypot(...magnitudes) * Math.sqrt(query.length));
+export function mostOfUnseen({ precision }: VectorForm, farthest: number): number {
+  return precision === "binary" ? Number.NEGATIVE_INFINITY : 1 - farthest + distanceErrors[precision];
 }

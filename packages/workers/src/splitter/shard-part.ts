@@ -133,6 +133,7 @@ export class ShardPart {
       split: {
         batches,
         counts: { ...this.counts, quarantined: this.quarantine.length, bytes },
+        ...(this.quarantine.length > 0 && { reasons: countBy(this.quarantine, ({ code }) => code) }),
         isDone: false,
         ...(rest === undefined ? {} : { rest }),
       },
@@ -243,4 +244,13 @@ export class ShardPart {
 function nextPartId(id: string): string {
   const [shard, part] = id.split(".");
   return `${shard}.${Number(part ?? 0) + 1}`;
+}
+
+function countBy<Item, Key extends string>(
+  items: readonly Item[],
+  keyOf: (item: Item) => Key,
+): Partial<Record<Key, number>> {
+  const counts: Partial<Record<Key, number>> = {};
+  for (const item of items) counts[keyOf(item)] = (counts[keyOf(item)] ?? 0) + 1;
+  return counts;
 }

@@ -46,7 +46,8 @@ async function survey(
     const cutter = new RangeCutter(object.bytes, limits);
     const keys = new DistinctKeys(limits.keys);
     const options = { fields: job.fields, limits: parseLimits, cutter, keys, onProgress };
-    return (await parserFor(content).survey?.(content, options)) ?? [];
+    const parser = await parserFor(content);
+    return (await parser.survey?.(content, options)) ?? [];
   } finally {
     await open.close();
   }

@@ -2,6 +2,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerDeployment
 import { type ControlledSteps, createActivities } from "./activities.js";
 import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
 import { dataConverter } from "./data-converter.js";
+import { freePort } from "./free-port.js";
 
 /** A queue this process takes work from. */
 export type QueueToPoll =
@@ -31,19 +32,24 @@ export interface WorkerOptions extends TemporalPlace {
   readonly stop: AbortSignal;
   /** How long what is under way may take after `stop`, in milliseconds. */
   readonly graceMilliseconds: number;
+  /** Given what reads the SDK's own metrics, in Prometheus' text format; without it the SDK keeps none. */
+  readonly onMetrics?: (read: () => Promise<string>) => void;
   /** Called when every queue is polled. */
   readonly onReady: () => void;
 }
 
 /** Polls the queues until told to stop. @throws E_UNREACHABLE and its kin when the server is not there at the start */
 export async function runWorkers(options: WorkerOptions): Promise<void> {
-  const { queues, version, stop, graceMilliseconds, onReady, ...place } = options;
+  const { queues, version, stop, graceMilliseconds, onReady, onMetrics, ...place } = options;
   const { connection: connectionOptions, namespace, address } = resolvePlace(place);
   const converter = dataConverter(place.keys);
   Runtime.install({
     logger: new DefaultLogger("ERROR"),
     // Left to itself, the native part writes its log to stdout, which is for data.
-    telemetryOptions: { logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } } },
+    telemetryOptions: {
+      logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } },
+      ...(onMetrics && { metrics: { prometheus: await sdkMetrics(onMetrics) } }),
+    },
     shutdownSignals: [],
   });
   const connection = await NativeConnection.connect(connectionOptions).catch((error: unknown) => {
@@ -81,6 +87,16 @@ export async function runWorkers(options: WorkerOptions): Promise<void> {
   } finally {
     await connection.close();
   }
+}
+
+/** The SDK serves its metrics on a port of its own, which is read from there; names and units as Prometheus wants them. */
+async function sdkMetrics(onMetrics: NonNullable<WorkerOptions["onMetrics"]>) {
+  const bindAddress = `127.0.0.1:${await freePort()}`;
+  onMetrics(async () => {
+    const response = await fetch(`http://${bindAddress}/metrics`);
+    return response.text();
+  });
+  return { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true };
 }
 
 function pinnedTo({ deployment, buildId }: WorkerVersion): WorkerDeploymentOptions {

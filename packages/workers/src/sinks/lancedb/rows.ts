@@ -102,11 +102,13 @@ export function pointsToTable(arrow: Arrow, target: PointColumns, { records, vec
 
 /** Points of a record batch that has all of `pointColumns`. */
 export function batchToPoints(batch: RecordBatch, schema: StoreSchema): StoredPoint[] {
-  const vectors = batch.getChild("vector");
-  return Array.from({ length: batch.numRows }, (_, row) => ({
-    record: recordAt(batch, row),
-    vector: unpackVector(formOf(schema), vectors?.get(row).toArray() as HeldNumbers, schema.dimensions),
-  }));
+  return Array.from({ length: batch.numRows }, (_, row) => pointAt(batch, row, schema));
+}
+
+/** One of them. */
+export function pointAt(batch: RecordBatch, row: number, schema: StoreSchema): StoredPoint {
+  const held = batch.getChild("vector")?.get(row).toArray() as HeldNumbers;
+  return { record: recordAt(batch, row), vector: unpackVector(formOf(schema), held, schema.dimensions) };
 }
 
 function recordAt(batch: RecordBatch, row: number): PointRecord {

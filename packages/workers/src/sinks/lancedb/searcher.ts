@@ -16,6 +16,7 @@ import { checkFilters, matchesFilter } from "../filter.js";
 import { candidatesFor, mostOfUnseen, rankHits } from "../ranking.js";
 import { storeMissing } from "../store-file.js";
 import { foundIn, type LanceGeneration, nameOf, readCatalog } from "./catalog.js";
+import { compareSigns } from "./compare-signs.js";
 import { guarded, isCompactedAway } from "./errors.js";
 import { distanceIn } from "./maintenance.js";
 import { hasTable, type LancePlace } from "./place.js";
@@ -104,6 +105,7 @@ async function searchTable(
 ): Promise<readonly SearchHit[]> {
   const form = formOf(schema);
   const query = { ...request, vector: queryInForm(form, vector) };
+  if (form.precision === "binary" && query.isExact === true) return compareSigns(table, schema, query);
   let bypassIndex = query.isExact === true || (await table.listIndices()).length === 0;
   for (let limit = candidatesFor(form, query); ; limit *= 4) {
     const { points, farthest } = await nearest({ table, schema, query, limit, bypassIndex });
@@ -111,7 +113,7 @@ async function searchTable(
     const hits = rankHits(matching, query.vector);
     const last = hits[query.top - 1];
     const isExhausted = points.length < limit;
-    if (last !== undefined && (isExhausted || mostOfUnseen(form, query, farthest) < last.score))
+    if (last !== undefined && (isExhausted || mostOfUnseen(form, farthest) < last.score))
       return hits.slice(0, query.top);
     if (isExhausted && bypassIndex) return hits;
     bypassIndex ||= isExhausted;

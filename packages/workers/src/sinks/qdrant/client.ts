@@ -10,7 +10,12 @@ export interface QdrantOptions {
   readonly apiKey?: string | undefined;
   /** For one request, its answer included; 60 s by default. */
   readonly timeoutMilliseconds?: number | undefined;
+  /** Told of each request that is about to be repeated. */
+  readonly onRetry?: ((reason: RetryReason) => void) | undefined;
 }
+
+/** Why a request is repeated. */
+export type RetryReason = "rate_limited" | "server_error" | "no_answer";
 
 /** Requests to one server, each repeated while that may help. */
 export interface QdrantConnection {
@@ -33,12 +38,13 @@ export function connectQdrant(place: QdrantPlace, options: QdrantOptions = {}): 
   const asTransferError = (error: unknown) => {
     return Promise.reject(transferError(error, lastRetryAfter(place.url)) satisfies TransferError);
   };
+  const onRetry = ({ status }: TransferError) => options.onRetry?.(retryReason(status));
   const call = async <Result>(what: string, request: Request<Result>, unreachableAttempts: number) => {
     client ??= createClient(place, options);
     const ready = await client;
     const attempt = () => request(ready, place.collection).catch(asTransferError);
     try {
-      return await retrying(attempt, { limits, unreachableAttempts, report: () => undefined });
+      return await retrying(attempt, { limits, unreachableAttempts, report: () => undefined, onRetry });
     } catch (error) {
       throw qdrantError(error, what, place);
     }
@@ -48,6 +54,11 @@ export function connectQdrant(place: QdrantPlace, options: QdrantOptions = {}): 
     read: (what, request) => call(what, request, readAttempts),
     write: (what, request) => call(what, request, limits.attempts),
   };
+}
+
+function retryReason(status: number | undefined): RetryReason {
+  if (status === undefined) return "no_answer";
+  return status === 429 ? "rate_limited" : "server_error";
 }
 
 /** The key goes as a header: given as an option, the client prints a warning for every server without TLS. */

@@ -82,7 +82,7 @@ async function searchPoints(
     const hits = rankHits(matching, query.vector);
     const last = hits[query.top - 1];
     const isExhausted = points.length < limit;
-    if (last !== undefined && (isExhausted || mostOfUnseen(form, query, 1 - lowest) < last.score))
+    if (last !== undefined && (isExhausted || mostOfUnseen(form, 1 - lowest) < last.score))
       return hits.slice(0, query.top);
     if (isExhausted && isExact) return hits;
     isExact ||= isExhausted;

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { type Prometheus, prometheusProgram, startPrometheus } from "../services/prometheus-server.ts";
+import { serviceProgram } from "../services/server.ts";
+import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
+import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
+import { dashboardQueries, resolved } from "../support/dashboards.ts";
+import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
+import { until } from "../support/processes.ts";
+
+const prometheus = prometheusProgram("prometheus");
+const isHere = prometheus !== undefined && serviceProgram("temporal") !== undefined;
+if (!isHere) process.stderr.write("skipped: no Prometheus or no Temporal server could be brought\n");
+
+const files = 60;
+
+(isHere ? describe : describe.skip)("metrics, as a real Prometheus sees them", () => {
+  let folder: string;
+  let temporal: TemporalServer;
+  let worker: FleetWorker;
+  let scraper: Prometheus;
+  let environment: Readonly<Record<string, string>>;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    for (let file = 0; file < files; file += 1)
+      await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 4) });
+    await writeFiles(folder, { "docs/rows.jsonl": '{"text":"a row"}\n{"text":\n{"text":"a row"}\n' });
+    temporal = await startTemporal(folder);
+    environment = { TEMPORAL_ADDRESS: temporal.address };
+    worker = await startFleetWorker({ cwd: folder, environment, arguments: ["--metrics-port", "0"] });
+    const target = new URL(worker.metricsUrl ?? "").host;
+    scraper = await startPrometheus(prometheus as string, { folder, targets: [target] });
+  }, 120_000);
+
+  afterAll(async () => {
+    worker?.child.kill("SIGKILL");
+    await scraper?.server.kill();
+    await temporal?.server.kill();
+  });
+
+  const seriesValue = async (expression: string) => (await scraper.query(expression))[0]?.value;
+
+  test("a job's figures are those of its result", async () => {
+    const args = ["index", "docs", "--model", tinyModel, "--json", "--store", "fleet/store", "--work", "fleet/work"];
+    const { code, result } = await run([...args, "--on", "temporal"], { cwd: folder, environment });
+    expect(code).toBe(3);
+    const written = 'millrace_stage_rows_total{stage="write"}';
+    await until(async () => (await seriesValue(written)) === result.points, "the scrape after the job", 20_000);
+    expect({
+      objects: await seriesValue('millrace_objects_total{outcome="new"}'),
+      documents: await seriesValue('millrace_documents_total{outcome="changed"}'),
+      points: await seriesValue('millrace_sink_points_total{operation="upsert"}'),
+      chunks: await seriesValue('sum(millrace_chunks_total{outcome=~"encoded|reused"})'),
+      quarantined: await seriesValue('millrace_quarantined_rows_total{code="E_ROW_PARSE"}'),
+      quarantinedInAll: await seriesValue("sum(millrace_quarantined_rows_total)"),
+      committed: await seriesValue("count(millrace_job_last_success_timestamp_seconds)"),
+      failed: await seriesValue("sum(millrace_errors_total)"),
+      running: await seriesValue("sum(millrace_stage_running)"),
+    }).toEqual({
+      objects: files + 1,
+      documents: files + 2,
+      points: result.points,
+      chunks: result.points,
+      quarantined: 1,
+      quarantinedInAll: 1,
+      committed: 1,
+      failed: 0,
+      running: 0,
+    });
+    const lanes = "sum(millrace_device_busy_seconds_total) + sum(millrace_device_idle_seconds_total)";
+    expect(await seriesValue(lanes)).toBeGreaterThan(0);
+    expect((await scraper.query("millrace_model_info"))[0]?.labels).toMatchObject({ precision: "fp32", device: "cpu" });
+  }, 60_000);
+
+  test("every query of every dashboard returns data", async () => {
+    const silent: string[] = [];
+    for (const { dashboard, panel, expr } of await dashboardQueries())
+      if ((await scraper.query(resolved(expr))).length === 0) silent.push(`${dashboard}: ${panel}: ${expr}`);
+    expect(silent).toEqual([]);
+  });
+
+  test("the SDK's own metrics stand beside them", async () => {
+    const seen = await scraper.query('temporal_activity_execution_latency_seconds_count{activity_type="encode"}');
+    expect(seen.length).toBeGreaterThan(0);
+    expect((await scraper.query("temporal_worker_task_slots_available")).length).toBeGreaterThan(0);
+  });
+
+  test("a command alone serves the same while it runs", async () => {
+    const args = ["index", "docs", "--model", tinyModel, "--store", "alone/store", "--work", "alone/work"];
+    const { child, finished } = await start([...args, "--metrics-port", "0"], { cwd: folder });
+    let said = "";
+    child.stderr?.on("data", (text) => {
+      said += text;
+    });
+    let last = "";
+    await until(async () => {
+      const [url] = /http:\/\/127\.0\.0\.1:\d+\/metrics/.exec(said) ?? [];
+      if (url !== undefined)
+        last = await fetch(url).then(
+          (response) => response.text(),
+          () => last,
+        );
+      return child.exitCode !== null;
+    }, "the end of the run");
+    expect((await finished).code).toBe(3);
+    expect(last).toContain("millrace_job_running 1");
+  }, 60_000);
+});
