@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { describe } from "@jest/globals";
 import { compileGenerator } from "@millrace/compiler";
-import { decoderBindingFor, madeUpDecoder, openDecoder } from "@millrace/workers";
+import { bestDecoderBinding, madeUpDecoder, openDecoder } from "@millrace/workers";
 import { decoderConformance } from "../../conformance/decoder.ts";
 import { temporaryFolder } from "../../support/command-line.ts";
 
-const bindings = decoderBindingFor({ weights: [] }) === "native" ? (["native", "npm"] as const) : (["npm"] as const);
+const bindings = bestDecoderBinding === "native" ? (["native", "npm"] as const) : (["npm"] as const);
 
 describe("made up", () => {
   decoderConformance({ open: async () => madeUpDecoder(48), tolerance: 0 });

@@ -43,7 +43,7 @@ export async function openEmbedding(settings: Settings, say: Say): Promise<OpenE
   if (embeddingModel === undefined) return undefined;
   const own = { ...settings, precision: undefined };
   const { installed, compiled, tokenizer } = await openModel(own, embeddingModel, say);
-  const encoder = await openEncoder({ installed, compiled, tokenizer }, own, say);
+  const encoder = await openEncoder({ installed, compiled, tokenizer }, own, { say });
   const { graphDigest: graph, precision } = compiled;
   return { reference: embeddingModel, graph, precision, tokenizer, encoder };
 }

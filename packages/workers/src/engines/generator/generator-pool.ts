@@ -14,7 +14,7 @@ import { checkDecoding } from "../decoding/check.js";
 import { engineFacts } from "../encoder-pool.js";
 import type { GeneratorHostSettings, GeneratorNote } from "./generator-host.js";
 import { type MemoryWishes, planMemory } from "./memory.js";
-import { type DecoderBinding, decoderBindingFor } from "./open-decoder.js";
+import { bestDecoderBinding, type DecoderBinding } from "./open-decoder.js";
 
 export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly model: CompiledGenerator;
@@ -78,7 +78,7 @@ export class GeneratorPool implements Generator {
   /** @throws E_MODEL_TOO_LARGE, E_MODEL_UNSUPPORTED */
   constructor(private readonly options: GeneratorPoolOptions) {
     requireDecoder(options.model);
-    const { model, maximumRows = defaultMaximumRows, binding = decoderBindingFor(model) } = options;
+    const { model, maximumRows = defaultMaximumRows, binding = bestDecoderBinding } = options;
     const lanes = binding === "native" ? (options.lanes ?? 1) || availableParallelism() : 1;
     this.contextLength = model.contextLength;
     this.window = 2 * maximumRows;
