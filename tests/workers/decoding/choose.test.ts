@@ -1,6 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
 import { greedyDecoding } from "@millrace/core";
-import { argMax, checkDecoding, drawToken, keptTokens, likeliest, logprobOf, philox, uniform } from "@millrace/workers";
+import {
+  argMax,
+  checkDecoding,
+  drawToken,
+  keptTokens,
+  likeliest,
+  logprobOf,
+  modelDecoding,
+  philox,
+  uniform,
+} from "@millrace/workers";
 import fc from "fast-check";
 
 const finite = fc.float({ min: -30, max: 30, noNaN: true });
@@ -109,5 +119,20 @@ describe("decoding options", () => {
     const decoding = { ...greedyDecoding, ...change };
     expect(() => checkDecoding(decoding)).toThrow(`these decoding options cannot be used: ${why}`);
     expect(() => checkDecoding(greedyDecoding)).not.toThrow();
+  });
+});
+
+describe("what a model asks for", () => {
+  test("is taken as transformers takes it: without do_sample its temperature says nothing", () => {
+    const config = { temperature: 0.6, top_p: 0.9, top_k: 40, repetition_penalty: 1.1, max_new_tokens: 99 };
+    const greedy = modelDecoding(config, [2, 3]);
+    expect(greedy).toMatchObject({ temperature: 0, repetitionPenalty: 1.1, maxNewTokens: 99, stopIds: [2, 3] });
+    const sampled = modelDecoding({ ...config, do_sample: true }, [2]);
+    expect(sampled).toMatchObject({ temperature: 0.6, topP: 0.9, topK: 40 });
+    expect(modelDecoding({ do_sample: true }, []).temperature).toBe(1);
+  });
+
+  test("is neutral where it says nothing, or says it with anything but a number", () => {
+    expect(modelDecoding({ top_k: null, top_p: "much", eos_token_id: 7 }, [])).toEqual(greedyDecoding);
   });
 });

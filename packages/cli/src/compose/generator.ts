@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
 import { type DecodingOptions, type Generator, MillraceError, type PromptSpec } from "@millrace/core";
 import {
@@ -46,7 +46,7 @@ export async function openGenerator(surroundings: GeneratorSurroundings): Promis
   const { reference, place } = await placeOf(settings, say);
   const compiled = await compileGeneratorInHost({
     place,
-    precision: generatorPrecision(settings),
+    precision: await generatorPrecision(settings, place),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
   const decoding = await decodingOf(settings, compiled);
@@ -75,10 +75,26 @@ async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ re
   return { reference: model, place: (await pullModel(model, modelStore({ ...settings, model }, say))).directory };
 }
 
-/** By default weights of 4 bits stay what they are, and all else is fp32. @throws E_CONFIG */
-function generatorPrecision({ precision = "auto" }: Settings): GeneratorPrecision {
+/**
+ * By default fp32 for a small model, which is fastest; of a large one, weights of 4 bits stay what they are. Either way the
+ * model computes with the values that its files hold. @throws E_CONFIG
+ */
+async function generatorPrecision({ precision }: Settings, place: string): Promise<GeneratorPrecision> {
+  if (precision === undefined) return (await bytesAt(place)) <= mostBytesForFp32 ? "fp32" : "auto";
   if (precision !== "fp16") return precision;
   throw new MillraceError("E_CONFIG", "text is not generated in fp16", { fix: "Use --precision auto, fp32 or int8." });
+}
+
+/** Of files: where they hold blocks of 4 bits, fp32 takes six times as much. */
+const mostBytesForFp32 = 512 * 2 ** 20;
+
+/** Bytes of a file, or of the files in a folder. */
+async function bytesAt(place: string): Promise<number> {
+  const facts = await stat(place);
+  if (!facts.isDirectory()) return facts.size;
+  const names = await readdir(place);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(place, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** What is set goes before what the model says. */

@@ -14,7 +14,7 @@ import { checkDecoding } from "../decoding/check.js";
 import { engineFacts } from "../encoder-pool.js";
 import type { GeneratorHostSettings, GeneratorNote } from "./generator-host.js";
 import { type MemoryWishes, planMemory } from "./memory.js";
-import { type DecoderBinding, decoderBindingFor } from "./open-decoder.js";
+import { bestDecoderBinding, type DecoderBinding } from "./open-decoder.js";
 
 export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly model: CompiledGenerator;
@@ -75,9 +75,10 @@ export class GeneratorPool implements Generator {
   private deathsInARow = 0;
   private broken: MillraceError | undefined;
 
-  /** @throws E_MODEL_TOO_LARGE */
+  /** @throws E_MODEL_TOO_LARGE, E_MODEL_UNSUPPORTED */
   constructor(private readonly options: GeneratorPoolOptions) {
-    const { model, maximumRows = defaultMaximumRows, binding = decoderBindingFor(model) } = options;
+    requireDecoder(options.model);
+    const { model, maximumRows = defaultMaximumRows, binding = bestDecoderBinding } = options;
     const lanes = binding === "native" ? (options.lanes ?? 1) || availableParallelism() : 1;
     this.contextLength = model.contextLength;
     this.window = 2 * maximumRows;
@@ -241,6 +242,14 @@ export class GeneratorPool implements Generator {
     this.broken ??= error;
     for (const { reject } of [...this.queue.splice(0), ...this.suspects.splice(0).flat()]) reject(this.broken);
   }
+}
+
+function requireDecoder({ kind, architecture }: CompiledGenerator): void {
+  if (kind === "decoder") return;
+  throw new MillraceError("E_MODEL_UNSUPPORTED", `a model of type ${architecture} is compiled, but not run yet`, {
+    why: "its decoder reads what an encoder makes of a text",
+    fix: "Choose a model that is a decoder alone, such as one of type llama, mistral, qwen2, qwen3 or gpt2.",
+  });
 }
 
 function hostsKeepDying(reason: string): MillraceError {
