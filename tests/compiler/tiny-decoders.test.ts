@@ -3,8 +3,18 @@ import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { continueGreedily, emptyPast, joinPasts, openDecoder, type Past, readDecoderGolden, step } from "./decoders.ts";
-import { cosine, distance, failureOf, withFolder } from "./support.ts";
+import { compileGenerator } from "@millrace/compiler";
+import {
+  continueGreedily,
+  emptyPast,
+  joinPasts,
+  type OpenDecoder,
+  openDecoder,
+  type Past,
+  readDecoderGolden,
+  step,
+} from "./decoders.ts";
+import { cosine, distance, failureOf, openGraph, withFolder } from "./support.ts";
 
 const cacheDirectory = mkdtempSync(join(tmpdir(), "millrace-decoders-"));
 afterAll(() => rmSync(cacheDirectory, { recursive: true, force: true }));
@@ -74,6 +84,17 @@ describe.each(readdirSync(golden))("tiny decoder %s", (name) => {
     expect(best).toEqual(greedy.slice(1, 2));
     for (const [name, { data }] of Object.entries(own)) expect(data).toEqual(second.past[name]?.data);
   });
+});
+
+test("weights that are too many for one file lie beside the graph and give the same bits", async () => {
+  const place = join(golden, "llama-tied-linear");
+  const whole = await openDecoder(place, cacheDirectory);
+  const model = await compileGenerator(place, { precision: "fp32", cacheDirectory, graphBytes: 30_000 });
+  expect(model.weights.length).toBeGreaterThan(1);
+  const apart = { model, session: await openGraph(model.graphPath, model.weights) };
+  const logitsOf = async (decoder: OpenDecoder) =>
+    (await step(decoder, emptyPast(decoder.model, 1, 0), { ids: [[1, 17, 4]], before: [0] })).logits;
+  expect(await logitsOf(apart)).toEqual(await logitsOf(whole));
 });
 
 test("a generator of another architecture is refused in one line", () =>

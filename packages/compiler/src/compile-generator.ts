@@ -25,7 +25,7 @@ import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js"
  *   past is not read. `capacity` may be 0 where there is no past.
  *
  * Outputs: `logits` float32 [rows, vocabulary]; `best` int32 [rows], the most likely token; `present_key.N`,
- * `present_value.N` like the past, with the new tokens put behind it. Where present and past are the same memory, a run
+ * `present_value.N` like the past, with the new tokens put behind it. Logits are computed whether they are fetched or not. Where present and past are the same memory, a run
  * copies nothing; where they are not, the present is as long as the longer of `capacity` and `total_sequence_length`.
  *
  * A decoder beside an encoder takes `cross_key.N`, `cross_value.N` float32 [rows, keyHeads, sources, headWidth] as well, and
@@ -37,8 +37,9 @@ import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js"
  * past. ONNX Runtime's CPU kernel refuses several tokens behind the pasts of several rows.
  *
  * A row's bits do not depend on the rows beside it, as long as there are at least `leastRows`: products with weights are
- * then the same for any number of rows, and attention is computed row by row. They do depend on how a row's tokens are divided among runs, because attention has
- * another kernel for one token than for several: whoever wants equal bits divides equal prompts equally.
+ * then the same for any number of rows, and attention is computed row by row. They do depend on how a row's tokens are
+ * divided among runs, because attention has another kernel for one token than for several: whoever wants equal bits
+ * divides equal prompts equally.
  */
 export interface CompiledGenerator extends CacheShape {
   readonly kind: "decoder" | "encoder-decoder";
