@@ -35,8 +35,11 @@ export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
 
 /** Rows that are decoded together: more share each reading of the weights, until products are what takes the time. */
 export const defaultMaximumRows = 32;
-/** Tokens of a prompt in one run: products are large enough then, and others wait for their token a moment only. */
-export const defaultChunkTokens = 128;
+/**
+ * Tokens of a prompt in one run. A token takes about as long as in runs of 128, others wait for their token a
+ * moment only, and what prompts begin with in common need not be long to be computed once.
+ */
+export const defaultChunkTokens = 64;
 export const defaultStepTokens = 512;
 
 const defaultHangMilliseconds = 300_000;
