@@ -48,7 +48,7 @@ async function measureOurs(precision) {
   const model = await compileGeneratorInHost({ place: installed.directory, precision, cacheDirectory });
   const measured = [];
   for (const rows of sizes.rows) {
-    const pool = new GeneratorPool({ model, maximumRows: rows, lanes: rows === 1 ? 1 : 0 });
+    const pool = new GeneratorPool({ model, maximumRows: rows });
     try {
       await timed(pool, { rows: 1, newTokens: 2, first: 1 });
       // No two prompts begin alike, so that each is read whole.

@@ -7,6 +7,7 @@ import { type DecodingOptions, type GeneratedRow, type GenerateRequest, greedyDe
 import { bestDecoderBinding, GeneratorPool, type GeneratorPoolOptions, planMemory } from "@millrace/workers";
 import { temporaryFolder } from "../../support/command-line.ts";
 import { randomNumbers } from "../../support/corpus.ts";
+import { signal } from "../../support/processes.ts";
 
 const place = resolve("tests/golden/tiny-decoders/llama");
 const bindings = bestDecoderBinding === "native" ? (["native", "npm"] as const) : (["npm"] as const);
@@ -91,7 +92,8 @@ describe("a host", () => {
       const { pid } = pool;
       if (pid === undefined) continue;
       await delay(25);
-      process.kill(pid, "SIGKILL");
+      // It may have been replaced meanwhile.
+      signal(pid, "SIGKILL");
       await delay(50);
     }
     expect(await answers).toEqual(expected);

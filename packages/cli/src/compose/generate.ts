@@ -100,7 +100,7 @@ async function openAnswerers(
 ): Promise<{ readonly open: Answerer; readonly embedding: OpenEmbedding | undefined }> {
   const embedding = request.format === "openai" ? await openEmbedding(request.settings, request.say) : undefined;
   const isWithout = embedding !== undefined && !request.hasModel;
-  const open = isWithout ? noAnswerer(embedding) : answererOf(await openGenerator({ ...request, spec, isBatch: true }));
+  const open = isWithout ? noAnswerer(embedding) : answererOf(await openGenerator({ ...request, spec }));
   return { open, embedding };
 }
 

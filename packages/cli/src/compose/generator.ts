@@ -32,14 +32,12 @@ export interface GeneratorSurroundings {
   readonly settings: Settings;
   readonly say: Say;
   readonly spec: PromptSpec;
-  /** Many prompts are to come. */
-  readonly isBatch?: boolean;
   readonly onTokens?: (note: GeneratorNote) => void;
 }
 
 /** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
 export async function openGenerator(surroundings: GeneratorSurroundings): Promise<OpenGenerator> {
-  const { settings, say, spec, isBatch = false, onTokens } = surroundings;
+  const { settings, say, spec, onTokens } = surroundings;
   if (settings.device !== "cpu") {
     throw new MillraceError("E_DEVICE", "text is generated on a processor only", { fix: "Use --device cpu." });
   }
@@ -55,7 +53,6 @@ export async function openGenerator(surroundings: GeneratorSurroundings): Promis
   const generator = new GeneratorPool({
     model: compiled,
     maximumRows: settings.batchRows,
-    lanes: isBatch ? 0 : 1,
     stepTokens: settings.batchTokens,
     ...(settings.kvMemory !== undefined && { cacheBytes: settings.kvMemory }),
     onRestart: (reason) => say(`a generator host ended (${reason}); its answers are begun again`),
