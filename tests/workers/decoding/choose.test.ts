@@ -55,19 +55,23 @@ describe("the likeliest", () => {
 
   test("of a nucleus are enough and not one too many, of a vocabulary larger than is put in order at once", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1_000 }), fc.double({ min: 0.05, max: 0.99 }), (seed, topP) => {
-        const logits = Float32Array.from(
-          { length: 3_000 },
-          (_, id) => uniform({ seed, sequence: 0, position: id }) * 4,
-        );
-        const weights = logits.map((logit) => Math.exp(logit));
-        const total = weights.reduce((sum, weight) => sum + weight, 0);
-        const kept = [...keptTokens(logits, { topK: 0, topP, minP: 0 })];
-        const mass = kept.reduce((sum, id) => sum + (weights[id] as number), 0);
-        const least = Math.min(...kept.map((id) => weights[id] as number));
-        expect(mass / total).toBeGreaterThan(topP - 1e-6);
-        expect((mass - least) / total).toBeLessThan(topP + 1e-6);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.double({ min: 0.05, max: 0.99, noNaN: true }),
+        (seed, topP) => {
+          const logits = Float32Array.from(
+            { length: 3_000 },
+            (_, id) => uniform({ seed, sequence: 0, position: id }) * 4,
+          );
+          const weights = logits.map((logit) => Math.exp(logit));
+          const total = weights.reduce((sum, weight) => sum + weight, 0);
+          const kept = [...keptTokens(logits, { topK: 0, topP, minP: 0 })];
+          const mass = kept.reduce((sum, id) => sum + (weights[id] as number), 0);
+          const least = Math.min(...kept.map((id) => weights[id] as number));
+          expect(mass / total).toBeGreaterThan(topP - 1e-6);
+          expect((mass - least) / total).toBeLessThan(topP + 1e-6);
+        },
+      ),
       { numRuns: 20 },
     );
   });
