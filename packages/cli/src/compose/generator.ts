@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
 import { type DecodingOptions, type Generator, MillraceError, type PromptSpec } from "@millrace/core";
 import {
+  bestDecoderBinding,
   checkDecoding,
   compileGeneratorInHost,
   createPromptMaker,
@@ -50,6 +51,7 @@ export async function openGenerator(surroundings: GeneratorSurroundings): Promis
   const decoding = await decodingOf(settings, compiled);
   checkDecoding(decoding);
   const prompts = await createPromptMaker(compiled, spec);
+  if (bestDecoderBinding === "npm") say(copyingNote);
   const generator = new GeneratorPool({
     model: compiled,
     maximumRows: settings.batchRows,
@@ -60,6 +62,9 @@ export async function openGenerator(surroundings: GeneratorSurroundings): Promis
   });
   return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
 }
+
+const copyingNote =
+  "packages/native is not built: keys and values are copied for every token, which is slower; npm run build builds it where cargo is";
 
 /** A directory or file that is there is taken as it is, whatever its format; anything else is a model's name. */
 async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ reference: string; place: string }> {
