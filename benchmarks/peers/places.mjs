@@ -11,6 +11,9 @@ export const pythonPackages = [
   "onnx==1.23.2",
   "openvino==2026.4.1",
   "nncf==3.4.0",
+  // What transformers reads GGUF files with.
+  "gguf==0.19.0",
+  "accelerate==1.15.0",
 ];
 export const npmPackages = ["@huggingface/transformers@4.3.1"];
 

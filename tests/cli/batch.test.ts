@@ -110,6 +110,32 @@ describe("an OpenAI batch file", () => {
   });
 });
 
+test("requests that want vectors get those of the model for them, with or without one that generates", async () => {
+  const requests = [
+    line("two", "/v1/embeddings", { input: ["some words", "other words"] }),
+    line("bytes", "/v1/embeddings", { input: "some words", encoding_format: "base64" }),
+    line("empty", "/v1/embeddings", { input: [] }),
+    line("text", "/v1/completions", { prompt: "t1" }),
+  ].map((request) => JSON.stringify(request));
+  await writeFile(join(folder, "vectors.jsonl"), requests.join("\n"));
+  const args = ["batch", "vectors.jsonl", "--embedding-model", tinyModel, "--max-quarantined", "2", "--out", "v.jsonl"];
+  const finished = await run([...args, "--json"], { cwd: folder });
+  expect([finished.code, finished.result.failed]).toEqual([0, 2]);
+  const lines = (await readFile(join(folder, "v.jsonl"), "utf8")).trimEnd().split("\n");
+  const [two, bytes] = lines.map((each) => JSON.parse(each).response.body);
+  expect(two).toMatchObject({ object: "list", data: [{ index: 0 }, { index: 1 }] });
+  expect(two.usage.prompt_tokens).toBeGreaterThan(bytes.usage.prompt_tokens);
+  const vector: number[] = two.data[0].embedding;
+  expect(Math.hypot(...vector)).toBeCloseTo(1, 5);
+  const decoded = Buffer.from(bytes.data[0].embedding, "base64");
+  expect(Array.from({ length: vector.length }, (_, index) => decoded.readFloatLE(4 * index))).toEqual(vector);
+  const failures = await linesOf("v.errors.jsonl");
+  expect(failures.map(({ response }) => response.body.error?.message)).toEqual([
+    expect.stringMatching(/body\.input/),
+    expect.stringMatching(/wants text, and there is no model for it/),
+  ]);
+});
+
 test("ask answers from passages that fit and names them", async () => {
   await writeFile(join(folder, "notes.jsonl"), '{"id":"a","text":"t1 t2 t3"}\n{"id":"b","text":"t4 t5"}\n');
   const at = { cwd: folder };

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { run, temporaryFolder, tinyModel } from "../support/command-line.ts";
@@ -95,6 +95,12 @@ describe("models", () => {
     for (const fact of [result.graphDigest, result.architecture, "32 dimensions", "mean pooling", "safetensors"])
       expect(stdout).toContain(fact);
     expect(stdout).toContain(result.graph);
+  });
+
+  test("inspect knows a generator", async () => {
+    const { stdout } = await run(["models", "inspect", resolve("tests/golden/tiny-gguf")], { cwd });
+    for (const fact of ["llama, 213,792 parameters", "with a chat template", "32 tokens", "model.gguf", "MatMulNBits"])
+      expect(stdout).toContain(fact);
   });
 });
 

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import type { VerifyReport } from "@millrace/core";
 import { createSearcher } from "@millrace/workers";
@@ -19,7 +20,8 @@ beforeAll(async () => {
 const common = ["--json", "--hosts", "1"];
 
 function index(source: string, model: string, ...options: readonly string[]): Promise<Finished> {
-  return run(["index", source, "--model", tinyModelPath(model), ...common, ...options], { cwd: folder });
+  const directory = isAbsolute(model) ? model : tinyModelPath(model);
+  return run(["index", source, "--model", directory, ...common, ...options], { cwd: folder });
 }
 
 async function expectVerified(...place: readonly string[]): Promise<void> {
@@ -43,9 +45,10 @@ async function search(store: string, query: string): Promise<readonly Hit[]> {
   return events.filter(({ type }) => type === "hit");
 }
 
-/** Prompts and causal attention; no special tokens; a graph whose rows must stand alone. Cosine at least to what is right. */
+/** Prompts and causal attention; texts cut on the left; no special tokens; a graph whose rows must stand alone. Least cosine. */
 const kinds = [
   ["qwen3", 0.99999],
+  ["cut-left", 0.99999],
   ["model2vec", 0.99999],
   ["onnx-int8", 0.999],
 ] as const;
@@ -83,6 +86,29 @@ describe("prompts", () => {
     const mixed = await index("prose.md", "nomic-bert", ...place, ...other);
     expect([mixed.code, mixed.result.error?.code]).toEqual([4, "E_STORE_FINGERPRINT"]);
   });
+});
+
+test("a model that takes long texts gets short chunks, but whole texts where they are to be cut instead", async () => {
+  const model = join(folder, "long-model");
+  await cp(tinyModelPath("qwen3"), model, { recursive: true });
+  for (const [name, field] of [
+    ["config.json", "max_position_embeddings"],
+    ["tokenizer_config.json", "model_max_length"],
+  ] as const) {
+    const values = JSON.parse(await readFile(join(model, name), "utf8"));
+    await writeFile(join(model, name), JSON.stringify({ ...values, [field]: 2048 }));
+  }
+  const tokens = async (name: string, ...options: readonly string[]) => {
+    const place = ["--store", `long-${name}`, "--work", `work-long-${name}`];
+    const run = await index("prose.md", model, ...place, ...options);
+    expect([run.code, run.result.error]).toEqual([0, undefined]);
+    const jobs = join(folder, `work-long-${name}`, "jobs");
+    const [job = ""] = await readdir(jobs);
+    return JSON.parse(await readFile(join(jobs, job), "utf8")).chunking.maxTokens;
+  };
+  expect(await tokens("usual")).toBe(512);
+  expect(await tokens("more", "--max-tokens", "1000")).toBe(1000);
+  expect(await tokens("whole", "--chunking-strategy", "truncate")).toBe(2048);
 });
 
 test("vectors are cut to the dimensions asked for, in the store and for its queries", async () => {

@@ -73,7 +73,7 @@ const cases: readonly Case[] = [
     name: "another activation",
     damage: config((values) => ({ ...values, hidden_act: "mish" })),
     code: "E_MODEL_UNSUPPORTED",
-    says: ['hidden_act "mish"', "Supported: gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu."],
+    says: ['hidden_act "mish"', "Supported: gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu, swish."],
   },
   {
     name: "relative positions",

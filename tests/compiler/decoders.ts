@@ -53,6 +53,8 @@ export interface Step {
   readonly before: readonly number[];
   /** What a decoder beside an encoder reads of each row's source. */
   readonly sources?: Sources;
+  /** Whether the present is written where the past is. */
+  readonly inPlace?: boolean;
   /** Which of the new tokens logits are wanted of; the last by default. */
   readonly wanted?: number;
 }
@@ -67,13 +69,14 @@ export interface Stepped {
 export async function step(
   { model, session }: OpenDecoder,
   past: Past,
-  { ids, before, wanted, sources }: Step,
+  { ids, before, wanted, sources, inPlace }: Step,
 ): Promise<Stepped> {
   const [rows, tokens] = [ids.length, ids[0]?.length ?? 0];
   const totals = before.map((count) => count + tokens);
   const integers = (values: readonly number[], shape: readonly number[]) =>
     new Tensor("int32", Int32Array.from(values), shape);
-  const results = await session.run({
+  const present = Object.entries(past).map(([name, tensor]) => [name.replace("past", "present"), tensor] as const);
+  const feeds = {
     ...past,
     ...sources,
     ids: integers(ids.flat(), [rows, tokens]),
@@ -83,7 +86,9 @@ export async function step(
     ),
     total_sequence_length: integers([Math.max(...totals)], []),
     logit_positions: integers(new Array(rows).fill(wanted ?? tokens - 1), [rows]),
-  });
+  };
+  const fetches = { logits: null, best: null, ...Object.fromEntries(present) };
+  const results = await (inPlace ? session.run(feeds, fetches) : session.run(feeds));
   const [logits, best] = [results.logits?.data as Float32Array, results.best?.data as Int32Array];
   const width = model.vocabularySize;
   return {

@@ -51,7 +51,8 @@ test("a GGUF file brings its tokens, its template and a tokenizer", async () => 
   expect(model.specialTokens).toEqual({ bos_token: "<|user|>", eos_token: "<|end|>" });
   expect(model.chatTemplate).toBe("{{ messages[0].content }}");
   const encoding = await Tokenizer.fromFile(model.tokenizerPath).encode("the a inner 12<|end|>");
-  expect(encoding.getTokens()).toEqual(["the", "Ġa", "Ġ", "in", "n", "er", "Ġ", "1", "2", "<|end|>"]);
+  const tokens = ["<|user|>", "the", "Ġa", "Ġ", "in", "n", "er", "Ġ", "1", "2", "<|end|>"];
+  expect(encoding.getTokens()).toEqual(tokens);
 });
 
 describe("a GGUF file that cannot be read is refused in one line", () => {

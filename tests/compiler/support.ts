@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { WeightsPlace } from "@millrace/compiler";
 import { MillraceError } from "@millrace/core";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 
@@ -56,9 +57,10 @@ export function readGolden(path: string): Golden {
 
 export const minilmGolden = join(goldenDirectory, "minilm-64.json");
 
-/** Loads a graph as an encoder host does. */
-export function openGraph(path: string): Promise<InferenceSession> {
+/** Loads a graph as an encoder host does, with the files of weights beside it. */
+export function openGraph(path: string, weights: readonly WeightsPlace[] = []): Promise<InferenceSession> {
   return InferenceSession.create(readFileSync(path), {
+    externalData: weights.map((file) => ({ path: file.name, data: readFileSync(file.path) })),
     graphOptimizationLevel: "basic",
     intraOpNumThreads: 1,
     interOpNumThreads: 1,

@@ -67,7 +67,7 @@ def main():
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_freq_base(10000.0)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
+    writer.add_tokenizer_pre("llama-bpe")
     writer.add_token_list(special + words)
     writer.add_token_types([3] * len(special) + [1] * len(words))
     writer.add_token_merges(["t h", "th e", "Ġ a", "e r", "i n"])
@@ -98,21 +98,24 @@ def main():
     add("blk.0.ffn_up.weight", layer + "mlp.up_proj.weight", types.BF16, intermediate, hidden)
     add("blk.0.ffn_down.weight", layer + "mlp.down_proj.weight", types.Q8_0, hidden, intermediate)
     add_norm("output_norm.weight", "model.norm.weight")
+    divisors = random.uniform(1, 8, width // 2).astype(numpy.float32)
+    writer.add_tensor("rope_freqs.weight", divisors)
     add("output.weight", "lm_head.weight", types.Q6_K, vocabulary, hidden)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    write_golden(state)
+    write_golden(state, torch.tensor(divisors))
 
 
 @torch.no_grad()
-def write_golden(state):
+def write_golden(state, divisors):
     model = transformers.LlamaForCausalLM(transformers.LlamaConfig(
         vocab_size=vocabulary, hidden_size=hidden, intermediate_size=intermediate, num_hidden_layers=1,
         num_attention_heads=heads, num_key_value_heads=key_heads, max_position_embeddings=positions, rms_norm_eps=1e-5,
     ))
     model.load_state_dict(state)
+    model.model.rotary_emb.inv_freq /= divisors
     prompt = [1, 9, 4, 30, 17, 17, 2, 44, 25, 8]
     logits = model(torch.tensor([prompt])).logits[0].numpy().astype("<f4")
     rows = [{"prompt": [], "greedy": []}, {"prompt": prompt, "greedy": [int(logits[-1].argmax())]}]

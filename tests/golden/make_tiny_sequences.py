@@ -20,7 +20,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 root = pathlib.Path(__file__).with_name("tiny-sequences")
 vocabulary = 96
-sources = [[5, 17, 4, 88, 23, 9, 60, 31, 2, 77, 42, 1], [90, 1], [33, 33, 8, 13, 21, 34, 55, 1]]
+sources = [[5, 17, 4, 88, 23, 9, 60, 31, 2, 77, 42, 1], [90, 1], [33, 33, 8, 13, 21, 34, 55, 1], [*range(10, 90, 3), 1]]
 new_tokens = 20
 
 

@@ -13,7 +13,7 @@ export async function answerFile(
   context: CommandContext,
   { location, format }: Pick<GenerationRequest, "location" | "format">,
 ): Promise<number> {
-  const { settings, say, standardInput } = context;
+  const { settings, loaded, say, standardInput } = context;
   if (settings.on === "temporal") {
     throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
   }
@@ -21,7 +21,18 @@ export async function answerFile(
   const stop = interruptible(context.stop);
   const tally = createGenerateTally((state) => context.reporter.update(state));
   const { takeTokens: onTokens, takeAnswer: onAnswer } = tally;
-  const open = await openGeneration({ settings, say, location, format, standardInput, stop, onTokens, onAnswer });
+  const hasModel = loaded.origins.model !== "default";
+  const open = await openGeneration({
+    hasModel,
+    settings,
+    say,
+    location,
+    format,
+    standardInput,
+    stop,
+    onTokens,
+    onAnswer,
+  });
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));
     context.reporter.finish();
@@ -71,10 +82,11 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
   const { rows, failed, promptTokens, generatedTokens, isUnchanged } = summary;
   const { answers, generated, seconds } = tally.measured();
   const rate = seconds > 0 ? Math.round(generated / seconds) : undefined;
+  const answersPerSecond = seconds > 0 ? Number((answers / seconds).toPrecision(3)) : undefined;
   say(`prompts    ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without an answer` : ""}`);
   say(
     `generated  ${formatCountOf(generatedTokens, "token")} to prompts of ${formatCount(promptTokens)}` +
-      `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s`}`,
+      `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s, ${answersPerSecond} answers/s`}`,
   );
   say(`answers    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`);
   const error =
@@ -93,11 +105,11 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
     seconds: milliseconds / 1000,
     ...summary,
     newAnswers: answers,
-    ...(rate === undefined ? {} : { tokensPerSecond: rate }),
+    ...(rate === undefined ? {} : { tokensPerSecond: rate, answersPerSecond }),
     out: open.job.out,
     ...(open.job.errors !== undefined && { errors: open.job.errors }),
     ...open.open.generator.engine,
-    precision: open.open.compiled.precision,
+    precision: open.open.precision,
     graph: open.job.model.graph,
   });
   return exitCode;

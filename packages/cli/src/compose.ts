@@ -20,7 +20,14 @@ export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
 export { type OpenMetrics, openMetrics } from "./compose/metrics.js";
-export { bringModel, installedModels, measureRate, type OpenModel, openModel } from "./compose/model.js";
+export {
+  bringModel,
+  installedModels,
+  measureRate,
+  type OpenModel,
+  openModel,
+  type PulledModel,
+} from "./compose/model.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";

@@ -16,17 +16,22 @@ export function createGenerateTally(
   show: (state: ProgressState) => void,
   now = () => performance.now(),
 ): GenerateTally {
-  const sum = { rows: 0, answered: 0, failed: 0, generated: 0, answers: 0 };
+  const sum = { bytes: 0, bytesTotal: 0, rows: 0, answered: 0, failed: 0, generated: 0, answers: 0 };
   let phase = "generating";
   let isRead = false;
   let firstAt: number | undefined;
   let lastAt = 0;
+  /** Until all is read, as many as there are if what was not read is like what was. */
+  const rowsTotal = () => {
+    if (isRead) return sum.rows;
+    return sum.bytes === 0 ? 0 : Math.max(sum.rows, Math.round((sum.rows * sum.bytesTotal) / sum.bytes));
+  };
   const update = () =>
     show({
       phase,
       noun: "prompt",
       documents: sum.answered,
-      ...(isRead && { documentsTotal: sum.rows }),
+      ...(rowsTotal() > 0 && { documentsTotal: rowsTotal() }),
       chunks: 0,
       tokens: sum.generated,
       unchanged: 0,
@@ -36,7 +41,11 @@ export function createGenerateTally(
     });
   return {
     take(progress) {
-      if (progress.kind === "split") sum.rows += progress.rows;
+      if (progress.kind === "planned") sum.bytesTotal = progress.bytes;
+      if (progress.kind === "split") {
+        sum.rows += progress.rows;
+        sum.bytes += progress.bytes;
+      }
       if (progress.kind === "generated") sum.failed += progress.failed;
       if (progress.kind === "read") isRead = true;
       if (progress.kind === "committing") phase = "writing";

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { asMillraceError, type ErrorCode } from "@millrace/core";
+import { asMillraceError, type ErrorCode, MillraceError } from "@millrace/core";
 import { digestFile } from "./digest.js";
 import { readJsonOrNothing } from "./json.js";
 import { digestModelFiles, stampOf } from "./model-files.js";
@@ -29,6 +29,22 @@ export async function findEntry(cacheDirectory: string, key: string): Promise<Ca
   const digest = await graphDigest(cacheDirectory, join(cacheDirectory, key)).catch(() => undefined);
   if (digest !== model.graphDigest || !(await areThere(join(cacheDirectory, key), model))) return undefined;
   return { graphPath, model };
+}
+
+/** The entry under `key`, written where there is none. @throws E_IO where the cache does not keep what is written to it */
+export async function ensureEntry(
+  cacheDirectory: string,
+  key: string,
+  write: () => Promise<void>,
+): Promise<CacheEntry> {
+  const found = await findEntry(cacheDirectory, key);
+  if (found !== undefined) return found;
+  await write();
+  const written = await findEntry(cacheDirectory, key);
+  if (written !== undefined) return written;
+  throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
+    fix: "Check the disk, or name another cache directory.",
+  });
 }
 
 /** Read once: from then on its stamp says that it is untouched, and who loads it compares the digest of the very bytes. */

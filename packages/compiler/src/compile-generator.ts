@@ -1,6 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { MillraceError } from "@millrace/core";
-import { findEntry, type StoredFile, writeEntry } from "./cache.js";
+import { ensureEntry, type StoredFile, writeEntry } from "./cache.js";
 import { thenCheck, type WeightsPlace } from "./compile.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
 import { buildDecoder, buildEncoder } from "./decoders/graph.js";
@@ -26,19 +25,21 @@ import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js"
  *   past is not read. `capacity` may be 0 where there is no past.
  *
  * Outputs: `logits` float32 [rows, vocabulary]; `best` int32 [rows], the most likely token; `present_key.N`,
- * `present_value.N` like the past, with the new tokens put behind it. Where present and past are the same memory, a run
+ * `present_value.N` like the past, with the new tokens put behind it. Logits are computed whether they are fetched or not. Where present and past are the same memory, a run
  * copies nothing; where they are not, the present is as long as the longer of `capacity` and `total_sequence_length`.
  *
  * A decoder beside an encoder takes `cross_key.N`, `cross_value.N` float32 [rows, keyHeads, sources, headWidth] as well, and
- * `source_lengths` int32 [rows], how many of the `sources` are a row's. The encoder's graph makes those of `ids` int32
- * [rows, sources], all rows equally long.
+ * `source_lengths` int32 [rows], how many of the `sources` are a row's. The encoder's graph makes the first two of `ids`
+ * int32 [rows, tokens], all rows equally long, and fills them up with zeros to a multiple of 16 sources: what a longer row
+ * needs besides must be a multiple of 16, too, or else a row's bits depend on it.
  *
  * A run is one of two kinds: tokens = 1 with any rows of any lengths, or rows = 1 with any number of tokens behind any
  * past. ONNX Runtime's CPU kernel refuses several tokens behind the pasts of several rows.
  *
  * A row's bits do not depend on the rows beside it, as long as there are at least `leastRows`: products with weights are
- * then the same for any number of rows, and attention is computed row by row. They do depend on how a row's tokens are divided among runs, because attention has
- * another kernel for one token than for several: whoever wants equal bits divides equal prompts equally.
+ * then the same for any number of rows, and attention is computed row by row. They do depend on how a row's tokens are
+ * divided among runs, because attention has another kernel for one token than for several: whoever wants equal bits
+ * divides equal prompts equally.
  */
 export interface CompiledGenerator extends CacheShape {
   readonly kind: "decoder" | "encoder-decoder";
@@ -112,15 +113,9 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
   const stamp = await stampOf(source);
   const files = await digestModelFiles(cacheDirectory, source, stamp);
   const key = digestOf(["generator", generatorVersion, precision, graphBytes, files]);
-  let entry = await findEntry(cacheDirectory, key);
-  if (entry === undefined) {
-    await compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes });
-    entry = await findEntry(cacheDirectory, key);
-  }
-  if (entry === undefined)
-    throw new MillraceError("E_IO", `${cacheDirectory} does not hold what was just written to it`, {
-      fix: "Check the disk, or name another cache directory.",
-    });
+  const entry = await ensureEntry(cacheDirectory, key, () =>
+    compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes }),
+  );
   const { weights, others, ...facts } = entry.model as StoredGenerator;
   const folder = dirname(entry.graphPath);
   const encoder = others.find(({ name }) => name === encoderName);

@@ -4,6 +4,7 @@
  * a float graph into an int8 one, `graph/` writes the file.
  */
 
+export type { ClassifierTask } from "./classifiers/classifier.js";
 export {
   type CompiledModel,
   type CompileOptions,
@@ -11,7 +12,9 @@ export {
   findCompiledModel,
   type WeightsPlace,
 } from "./compile.js";
+export { type CompileClassifierOptions, type CompiledClassifier, compileClassifier } from "./compile-classifier.js";
 export {
+  type CompiledEncoder,
   type CompiledGenerator,
   type CompileGeneratorOptions,
   compileGenerator,

@@ -32,6 +32,8 @@ export interface GenerateJob {
     /** sha256 of the compiled graph. */
     readonly graph: string;
   };
+  /** Of requests that want vectors: sha256 of that model's compiled graph. */
+  readonly embedding?: { readonly reference: string; readonly graph: string };
   readonly decoding: DecodingOptions;
   /** Answers to each prompt. */
   readonly sequences: number;
@@ -50,6 +52,8 @@ export interface PromptShard {
   readonly id: string;
   readonly object: CorpusObject;
   readonly fromRow: number;
+  /** Stored bytes of the object that the parts before have counted. */
+  readonly fromByte: number;
 }
 
 /** An Arrow file of prompts with their token ids. */
@@ -67,7 +71,7 @@ export interface PromptSplit {
   readonly batches: readonly PromptBatchRef[];
   /** The rest of the object. */
   readonly rest?: PromptShard;
-  /** Stored bytes that were read for this part. */
+  /** Stored bytes that were read for this part and not for those before, about. */
   readonly bytes: number;
 }
 

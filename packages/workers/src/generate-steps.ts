@@ -29,7 +29,7 @@ async function plan({ blobs, source }: GenerateContext): Promise<GeneratePlan> {
   if (known !== undefined) return known;
   const shards: PromptShard[] = [];
   for await (const object of source.list()) {
-    shards.push({ id: `${String(shards.length).padStart(6, "0")}.000000`, object, fromRow: 0 });
+    shards.push({ id: `${String(shards.length).padStart(6, "0")}.000000`, object, fromRow: 0, fromByte: 0 });
   }
   const planned = { shards, bytes: shards.reduce((sum, { object }) => sum + object.bytes, 0) };
   await writeJson(blobs, generateLayout.plan, planned);

@@ -47,8 +47,8 @@ export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";
 export { madeUpDecoder } from "./engines/generator/made-up-decoder.js";
 export { type MemoryWishes, planMemory } from "./engines/generator/memory.js";
 export {
+  bestDecoderBinding,
   type DecoderBinding,
-  decoderBindingFor,
   decoderBindings,
   openDecoder,
 } from "./engines/generator/open-decoder.js";

@@ -1,6 +1,16 @@
 import { describe, expect, test } from "@jest/globals";
 import { greedyDecoding } from "@millrace/core";
-import { argMax, checkDecoding, drawToken, keptTokens, likeliest, logprobOf, philox, uniform } from "@millrace/workers";
+import {
+  argMax,
+  checkDecoding,
+  drawToken,
+  keptTokens,
+  likeliest,
+  logprobOf,
+  modelDecoding,
+  philox,
+  uniform,
+} from "@millrace/workers";
 import fc from "fast-check";
 
 const finite = fc.float({ min: -30, max: 30, noNaN: true });
@@ -45,19 +55,23 @@ describe("the likeliest", () => {
 
   test("of a nucleus are enough and not one too many, of a vocabulary larger than is put in order at once", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1_000 }), fc.double({ min: 0.05, max: 0.99 }), (seed, topP) => {
-        const logits = Float32Array.from(
-          { length: 3_000 },
-          (_, id) => uniform({ seed, sequence: 0, position: id }) * 4,
-        );
-        const weights = logits.map((logit) => Math.exp(logit));
-        const total = weights.reduce((sum, weight) => sum + weight, 0);
-        const kept = [...keptTokens(logits, { topK: 0, topP, minP: 0 })];
-        const mass = kept.reduce((sum, id) => sum + (weights[id] as number), 0);
-        const least = Math.min(...kept.map((id) => weights[id] as number));
-        expect(mass / total).toBeGreaterThan(topP - 1e-6);
-        expect((mass - least) / total).toBeLessThan(topP + 1e-6);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 1_000 }),
+        fc.double({ min: 0.05, max: 0.99, noNaN: true }),
+        (seed, topP) => {
+          const logits = Float32Array.from(
+            { length: 3_000 },
+            (_, id) => uniform({ seed, sequence: 0, position: id }) * 4,
+          );
+          const weights = logits.map((logit) => Math.exp(logit));
+          const total = weights.reduce((sum, weight) => sum + weight, 0);
+          const kept = [...keptTokens(logits, { topK: 0, topP, minP: 0 })];
+          const mass = kept.reduce((sum, id) => sum + (weights[id] as number), 0);
+          const least = Math.min(...kept.map((id) => weights[id] as number));
+          expect(mass / total).toBeGreaterThan(topP - 1e-6);
+          expect((mass - least) / total).toBeLessThan(topP + 1e-6);
+        },
+      ),
       { numRuns: 20 },
     );
   });
@@ -109,5 +123,20 @@ describe("decoding options", () => {
     const decoding = { ...greedyDecoding, ...change };
     expect(() => checkDecoding(decoding)).toThrow(`these decoding options cannot be used: ${why}`);
     expect(() => checkDecoding(greedyDecoding)).not.toThrow();
+  });
+});
+
+describe("what a model asks for", () => {
+  test("is taken as transformers takes it: without do_sample its temperature says nothing", () => {
+    const config = { temperature: 0.6, top_p: 0.9, top_k: 40, repetition_penalty: 1.1, max_new_tokens: 99 };
+    const greedy = modelDecoding(config, [2, 3]);
+    expect(greedy).toMatchObject({ temperature: 0, repetitionPenalty: 1.1, maxNewTokens: 99, stopIds: [2, 3] });
+    const sampled = modelDecoding({ ...config, do_sample: true }, [2]);
+    expect(sampled).toMatchObject({ temperature: 0.6, topP: 0.9, topK: 40 });
+    expect(modelDecoding({ do_sample: true }, []).temperature).toBe(1);
+  });
+
+  test("is neutral where it says nothing, or says it with anything but a number", () => {
+    expect(modelDecoding({ top_k: null, top_p: "much", eos_token_id: 7 }, [])).toEqual(greedyDecoding);
   });
 });

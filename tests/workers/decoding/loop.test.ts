@@ -108,6 +108,27 @@ describe("answers", () => {
   });
 });
 
+test("an answer's text goes on from its prompt, with the space that a tokenizer drops from the beginning of a text", async () => {
+  // As sentencepiece's decoders do: each id is a word with a space before it, but for the first of a text.
+  const words: Detokenizer = {
+    decode: async (rows) =>
+      rows.map((ids) =>
+        ids
+          .map((id) => ` w${id}`)
+          .join("")
+          .slice(1),
+      ),
+  };
+  const options = { decoder: madeUpDecoder(vocabulary), limits, chunkTokens: 8, stepTokens: 24 };
+  const loop = new GeneratorLoop({ ...options, detokenizer: words });
+  loops.push(loop);
+  const { ids, text } = await loop.generate(request([5, 6], { maxNewTokens: 4 }));
+  expect(text).toBe([...ids].map((id) => ` w${id}`).join(""));
+  const third = ` w${ids[2]}`;
+  const stopped = await loop.generate(request([5, 6], { maxNewTokens: 4, stopTexts: [third] }));
+  expect(stopped.text).toBe(text.slice(0, text.indexOf(third)));
+});
+
 describe("memory", () => {
   test("grows for a row that is longer, and refuses one that does not fit, alone", async () => {
     const loop = open();

@@ -4,12 +4,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { type CompiledGenerator, compileGenerator } from "@millrace/compiler";
 import { type DecodingOptions, type GeneratedRow, type GenerateRequest, greedyDecoding } from "@millrace/core";
-import { decoderBindingFor, GeneratorPool, type GeneratorPoolOptions, planMemory } from "@millrace/workers";
+import { bestDecoderBinding, GeneratorPool, type GeneratorPoolOptions, planMemory } from "@millrace/workers";
 import { temporaryFolder } from "../../support/command-line.ts";
 import { randomNumbers } from "../../support/corpus.ts";
+import { signal } from "../../support/processes.ts";
 
 const place = resolve("tests/golden/tiny-decoders/llama");
-const bindings = decoderBindingFor({ weights: [] }) === "native" ? (["native", "npm"] as const) : (["npm"] as const);
+const bindings = bestDecoderBinding === "native" ? (["native", "npm"] as const) : (["npm"] as const);
 
 let model: CompiledGenerator;
 beforeAll(async () => {
@@ -91,7 +92,8 @@ describe("a host", () => {
       const { pid } = pool;
       if (pid === undefined) continue;
       await delay(25);
-      process.kill(pid, "SIGKILL");
+      // It may have been replaced meanwhile.
+      signal(pid, "SIGKILL");
       await delay(50);
     }
     expect(await answers).toEqual(expected);

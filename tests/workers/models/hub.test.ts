@@ -250,6 +250,20 @@ describe("a model on a hub", () => {
     expect(await pullModel(model.directory, optionsFor(server))).toMatchObject({ files: model.files });
   });
 
+  test("a GGUF file is a model by itself; of several, which differ in precision, none is taken", async () => {
+    const one = { "tiny-q4_1.gguf": weights, "other.bin": Buffer.alloc(9) };
+    const single = await serve({ files: one });
+    const { files: brought } = await pullModel(id, optionsFor(single));
+    expect(brought.map(({ name }) => name)).toEqual(["tiny-q4_1.gguf"]);
+    await rm(modelsDirectory, { recursive: true });
+    const several = await serve({ files: { ...one, "tiny-q8_0.gguf": weights } });
+    await expect(pullModel(id, optionsFor(several))).rejects.toMatchObject({ code: "E_MODEL_INVALID" });
+    const beside = await serve({ files: { ...files, ...one, "chat_template.jinja": Buffer.from("{{ messages }}") } });
+    const { files: whole } = await pullModel(id, optionsFor(beside));
+    expect(whole.map(({ name }) => name)).not.toContain("tiny-q4_1.gguf");
+    expect(whole.map(({ name }) => name)).toContain("chat_template.jinja");
+  });
+
   test("a model without safetensors is refused before anything is fetched", async () => {
     const server = await serve({
       files: { "config.json": files["config.json"], "pytorch_model.bin": Buffer.alloc(1) },

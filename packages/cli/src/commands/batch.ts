@@ -3,6 +3,6 @@ import type { CommandContext } from "../command.js";
 
 /** `millrace batch`: answers a file of requests as OpenAI's batch API takes them. */
 export async function run(context: CommandContext, [location = ""]: readonly string[]): Promise<number> {
-  requireModel(context);
+  if (context.settings.embeddingModel === undefined) requireModel(context);
   return answerFile(context, { location, format: "openai" });
 }

@@ -137,7 +137,8 @@ async function vectorFormOf(model: OpenModel, settings: Settings, say: Say): Pro
   const { vectorPrecision: precision } = settings;
   if (precision === "float32") return {};
   if (precision !== "int8") return { form: { precision } };
-  const encoder = () => openEncoder(model, settings, { say });
+  // A job for a GPU may be described where there is none; a processor runs each graph.
+  const encoder = () => openEncoder(model, { ...settings, device: "cpu" }, { say });
   return { form: { precision, step: await vectorStep({ ...model, model: model.compiled, encoder }) } };
 }
 

@@ -18,14 +18,15 @@ import {
   sha256,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
+import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
-import { type GeneratorSurroundings, type OpenGenerator, openGenerator } from "./generator.js";
+import { type GeneratorSurroundings, openGenerator } from "./generator.js";
 
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
   readonly job: GenerateJob;
   readonly steps: GenerateSteps;
-  readonly open: OpenGenerator;
+  readonly open: Answerer;
   /** What the job did, where it is done and its output is there. */
   readonly finished: Awaited<ReturnType<typeof finishedSummary>>;
   close(): Promise<void>;
@@ -33,6 +34,8 @@ export interface OpenGeneration {
 
 export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
   readonly format: GenerateFormat;
+  /** Whether there is a model that generates, or only one that makes vectors. */
+  readonly hasModel: boolean;
   readonly location: string;
   readonly standardInput: AsyncIterable<Uint8Array>;
   /** When it fires, what is not answered is let go of. */
@@ -76,16 +79,29 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
     const spec = await promptSpecOf(settings);
-    const open = await openGenerator({ ...request, spec, isBatch: true });
-    const job = await describe(request, { opened, spec, open, out });
-    return await openDescribed(request, { opened, open, job }).catch(async (error: unknown) => {
-      await open.close();
+    const { open, embedding } = await openAnswerers(request, spec);
+    try {
+      const job = await describe(request, { opened, spec, open, embedding, out });
+      return await openDescribed(request, { opened, open, embedding, job });
+    } catch (error) {
+      await Promise.all([open.close(), embedding?.encoder.close()]);
       throw error;
-    });
+    }
   } catch (error) {
     await opened.discard();
     throw error;
   }
+}
+
+/** The model that answers, and the one that makes vectors where requests may want some. */
+async function openAnswerers(
+  request: GenerationRequest,
+  spec: PromptSpec,
+): Promise<{ readonly open: Answerer; readonly embedding: OpenEmbedding | undefined }> {
+  const embedding = request.format === "openai" ? await openEmbedding(request.settings, request.say) : undefined;
+  const isWithout = embedding !== undefined && !request.hasModel;
+  const open = isWithout ? noAnswerer(embedding) : answererOf(await openGenerator({ ...request, spec }));
+  return { open, embedding };
 }
 
 function outOf({ out }: Settings): string {
@@ -96,7 +112,8 @@ function outOf({ out }: Settings): string {
 interface Described {
   readonly opened: OpenLocation;
   readonly spec: PromptSpec;
-  readonly open: OpenGenerator;
+  readonly open: Answerer;
+  readonly embedding: OpenEmbedding | undefined;
   readonly out: string;
 }
 
@@ -109,13 +126,14 @@ function besideOut(out: string): string {
 /** The work folder's name follows from all that decides an answer, the versions of the prompts' files included. */
 async function describe(
   { settings, format }: GenerationRequest,
-  { opened, spec, open, out }: Described,
+  { opened, spec, open, embedding, out }: Described,
 ): Promise<GenerateJob> {
   const job = {
     format,
     source: opened.spec,
     prompts: spec,
-    model: { reference: open.reference, graph: open.compiled.graphDigest },
+    model: { reference: open.reference, graph: open.graph },
+    ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
     sequences: settings.numReturnSequences,
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
@@ -138,20 +156,29 @@ async function listingDigest(source: Source): Promise<string> {
 
 async function openDescribed(
   { stop, onAnswer }: GenerationRequest,
-  { opened, open, job }: Pick<Described, "opened" | "open"> & { readonly job: GenerateJob },
+  { opened, open, embedding, job }: Pick<Described, "opened" | "open" | "embedding"> & { readonly job: GenerateJob },
 ): Promise<OpenGeneration> {
   const lease = await leaseWorkFolder(job.work);
   const blobs = await openBlobs(job.work);
   const { source } = opened;
   const { prompts, generator } = open;
-  const context = { blobs, folder: job.work, source, prompts, generator, stop, onAnswer };
+  const context = {
+    blobs,
+    folder: job.work,
+    source,
+    prompts,
+    generator,
+    stop,
+    onAnswer,
+    ...(embedding && { encoding: embedding }),
+  };
   return {
     job,
     steps: createGenerateSteps(context),
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
-      await open.close();
+      await Promise.all([open.close(), embedding?.encoder.close()]);
       await lease.release();
       await opened.discard();
     },

@@ -1,8 +1,9 @@
-import { stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
 import { type DecodingOptions, type Generator, MillraceError, type PromptSpec } from "@millrace/core";
 import {
+  bestDecoderBinding,
   checkDecoding,
   compileGeneratorInHost,
   createPromptMaker,
@@ -32,30 +33,28 @@ export interface GeneratorSurroundings {
   readonly settings: Settings;
   readonly say: Say;
   readonly spec: PromptSpec;
-  /** Many prompts are to come. */
-  readonly isBatch?: boolean;
   readonly onTokens?: (note: GeneratorNote) => void;
 }
 
 /** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
 export async function openGenerator(surroundings: GeneratorSurroundings): Promise<OpenGenerator> {
-  const { settings, say, spec, isBatch = false, onTokens } = surroundings;
+  const { settings, say, spec, onTokens } = surroundings;
   if (settings.device !== "cpu") {
     throw new MillraceError("E_DEVICE", "text is generated on a processor only", { fix: "Use --device cpu." });
   }
   const { reference, place } = await placeOf(settings, say);
   const compiled = await compileGeneratorInHost({
     place,
-    precision: generatorPrecision(settings),
+    precision: await generatorPrecision(settings, place),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
   const decoding = await decodingOf(settings, compiled);
   checkDecoding(decoding);
   const prompts = await createPromptMaker(compiled, spec);
+  if (bestDecoderBinding === "npm") say(copyingNote);
   const generator = new GeneratorPool({
     model: compiled,
     maximumRows: settings.batchRows,
-    lanes: isBatch ? 0 : 1,
     stepTokens: settings.batchTokens,
     ...(settings.kvMemory !== undefined && { cacheBytes: settings.kvMemory }),
     onRestart: (reason) => say(`a generator host ended (${reason}); its answers are begun again`),
@@ -63,6 +62,9 @@ export async function openGenerator(surroundings: GeneratorSurroundings): Promis
   });
   return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
 }
+
+const copyingNote =
+  "packages/native is not built: keys and values are copied for every token, which is slower; npm run build builds it where cargo is";
 
 /** A directory or file that is there is taken as it is, whatever its format; anything else is a model's name. */
 async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ reference: string; place: string }> {
@@ -75,10 +77,26 @@ async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ re
   return { reference: model, place: (await pullModel(model, modelStore({ ...settings, model }, say))).directory };
 }
 
-/** By default weights of 4 bits stay what they are, and all else is fp32. @throws E_CONFIG */
-function generatorPrecision({ precision = "auto" }: Settings): GeneratorPrecision {
+/**
+ * By default fp32 for a small model, which is fastest; of a large one, weights of 4 bits stay what they are. Either way the
+ * model computes with the values that its files hold. @throws E_CONFIG
+ */
+async function generatorPrecision({ precision }: Settings, place: string): Promise<GeneratorPrecision> {
+  if (precision === undefined) return (await bytesAt(place)) <= mostBytesForFp32 ? "fp32" : "auto";
   if (precision !== "fp16") return precision;
   throw new MillraceError("E_CONFIG", "text is not generated in fp16", { fix: "Use --precision auto, fp32 or int8." });
+}
+
+/** Of files: where they hold blocks of 4 bits, fp32 takes six times as much. */
+const mostBytesForFp32 = 512 * 2 ** 20;
+
+/** Bytes of a file, or of the files in a folder. */
+async function bytesAt(place: string): Promise<number> {
+  const facts = await stat(place);
+  if (!facts.isDirectory()) return facts.size;
+  const names = await readdir(place);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(place, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** What is set goes before what the model says. */

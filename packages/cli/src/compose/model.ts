@@ -1,7 +1,14 @@
 import { resolve } from "node:path";
-import { type CompiledModel, choosePrompt, compileGenerator, type Fidelity, type TextRole } from "@millrace/compiler";
+import {
+  type CompiledGenerator,
+  type CompiledModel,
+  choosePrompt,
+  type Fidelity,
+  type TextRole,
+} from "@millrace/compiler";
 import { deviceText, type EngineFacts, type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
+  compileGeneratorInHost,
   compileInHost,
   createLazyEncoder,
   encodeRows,
@@ -49,18 +56,17 @@ export interface OpenModel {
 }
 
 /** A model that was brought here, and what it is compiled to. */
-export interface PulledModel {
-  readonly installed: InstalledModel;
-  readonly compiled: Pick<CompiledModel, "graphDigest"> & { readonly precision: string };
-}
+export type PulledModel =
+  | { readonly kind: "encoder"; readonly installed: InstalledModel; readonly compiled: CompiledModel }
+  | { readonly kind: "generator"; readonly installed: InstalledModel; readonly compiled: CompiledGenerator };
 
 /** Brings a model here, and compiles it for what it is: a GGUF file holds one that generates text. */
 export async function bringModel(settings: Settings, reference: string, say: Say): Promise<PulledModel> {
   const installed = await pullModel(reference, modelStore(settings, say));
   if (!installed.files.some(({ name }) => name.endsWith(".gguf")))
-    return { installed, compiled: (await openInstalled(settings, installed, say)).compiled };
-  const cacheDirectory = resolve(settings.cacheDirectory, "compiled");
-  return { installed, compiled: await compileGenerator(installed.directory, { precision: "auto", cacheDirectory }) };
+    return { kind: "encoder", installed, compiled: (await openInstalled(settings, installed, say)).compiled };
+  const place = { place: installed.directory, cacheDirectory: resolve(settings.cacheDirectory, "compiled") };
+  return { kind: "generator", installed, compiled: await compileGeneratorInHost({ ...place, precision: "auto" }) };
 }
 
 /** Brings a model here if it is not, and compiles it if it was not. */

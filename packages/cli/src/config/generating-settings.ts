@@ -42,6 +42,17 @@ export const generatingSettings = {
     env: ["MILLRACE_ERRORS"],
     isPath: "always",
   }),
+  embeddingModel: setting({
+    group: "generating",
+    doc: "Model for those requests of a batch that want vectors; without --model, all of them must",
+    schema: text.optional(),
+    default: undefined,
+    path: "generating.embeddingModel",
+    example: "all-MiniLM-L6-v2",
+    flag: "--embedding-model <name>",
+    env: ["MILLRACE_EMBEDDING_MODEL"],
+    isPath: "explicit",
+  }),
   template: setting({
     group: "generating",
     doc: "File with a Jinja template that makes a prompt of a row's fields; without it the prompt is the field prompt, or messages",

@@ -89,9 +89,11 @@ export function readClock({ first, recent }: ProgressHistory, { atMs, state }: P
     elapsedMs: atMs - first.atMs,
     tokensPerSecond:
       lately.milliseconds < shortestPaceMs ? undefined : Math.max(0, lately.work * 1000) / lately.milliseconds,
-    remainingMs: estimateRemaining(total - measure(state), {
-      lifetime: since(first, measure),
-      recent: since(oldest, measure),
+    ...(total > 0 && {
+      remainingMs: estimateRemaining(total - measure(state), {
+        lifetime: since(first, measure),
+        recent: since(oldest, measure),
+      }),
     }),
   };
 }

@@ -20,8 +20,13 @@ export interface EncoderPlan {
   readonly opsets?: readonly Opset[];
   /** False where a row's vector could depend on the rows beside it, so that a run must have one row. */
   readonly isRowIndependent?: boolean;
-  /** Adds the encoder: int32 ids [batch, sequence] → states [batch, sequence, dimensions]. @returns the states' name */
-  build(graph: GraphBuilder, weights: Weights, ids: string): string;
+  /** True where a token can belong to the second of two texts, which `build` is then told. */
+  readonly hasSegments?: boolean;
+  /**
+   * Adds the encoder: int32 ids [batch, sequence] → states [batch, sequence, dimensions]. `segments`, shaped like the ids,
+   * says which of two texts a token is of; without it all are of the first. @returns the states' name
+   */
+  build(graph: GraphBuilder, weights: Weights, ids: string, segments?: string): string;
 }
 
 /**

@@ -38,7 +38,8 @@ export function planBertLike(file: JsonFile, { prefixes, firstPosition }: BertFa
     prefixes,
     hasSpecialTokens: true,
     barePooling: "mean",
-    build: (graph, weights, ids) => buildBert({ graph, weights, config }, ids),
+    hasSegments: config.segments > 1,
+    build: (graph, weights, ids, segments) => buildBert({ graph, weights, config }, ids, segments),
   };
 }
 
@@ -69,15 +70,16 @@ interface Build {
   readonly config: BertConfig;
 }
 
-/** A text has one segment, so its row is folded into the position table. */
-function buildBert({ graph, weights, config }: Build, ids: string): string {
+/** Where all tokens are of the first segment, its row is folded into the position table. */
+function buildBert({ graph, weights, config }: Build, ids: string, segmentIds: string | undefined): string {
   const { hidden, vocabulary, positions, firstPosition, segments, epsilon } = config;
   const table = (name: string, rows: number) => weights.tensor(`embeddings.${name}_embeddings.weight`, [rows, hidden]);
-  const places = plusFirstRow(table("position", positions), table("token_type", segments));
+  const [places, types] = [table("position", positions), table("token_type", segments)];
   const states = addEmbeddings(graph, {
     ids,
     words: table("word", vocabulary),
-    positions: rowsFrom(places, firstPosition),
+    positions: rowsFrom(segmentIds === undefined ? plusFirstRow(places, types) : places, firstPosition),
+    ...(segmentIds !== undefined && { segments: { ids: segmentIds, table: types } }),
     norm: affine(weights, "embeddings.LayerNorm", [hidden]),
     epsilon,
   });

@@ -68,12 +68,14 @@ export function addProduct(graph: GraphBuilder, output: string, { weight, name, 
 
 export interface LinearSpec extends Linear {
   readonly input: string;
+  /** Of the input; 3 by default. */
+  readonly rank?: number;
 }
 
 /** x · weightᵀ + bias, where there is one. */
-export function addLinear(graph: GraphBuilder, name: string, { input, weight, bias }: LinearSpec): string {
-  if (bias === undefined) return addProduct(graph, name, { input, weight, name: `${name}.weight` });
-  const product = addProduct(graph, `${name}.product`, { input, weight, name: `${name}.weight` });
+export function addLinear(graph: GraphBuilder, name: string, { bias, ...spec }: LinearSpec): string {
+  if (bias === undefined) return addProduct(graph, name, { ...spec, name: `${name}.weight` });
+  const product = addProduct(graph, `${name}.product`, { ...spec, name: `${name}.weight` });
   return graph.node(name, "Add", { inputs: [product, addWeight(graph, `${name}.bias`, bias)] });
 }
 

@@ -94,18 +94,21 @@ export interface EmbeddingsSpec {
   readonly words: LazyTensor;
   /** [positions, hidden]; the first row is the first token's. */
   readonly positions: LazyTensor;
+  /** Which of a table's rows [segments, hidden] each token has besides: ids [batch, sequence]. */
+  readonly segments?: { readonly ids: string; readonly table: LazyTensor };
   readonly norm: Affine;
   readonly epsilon: number;
 }
 
-/** LayerNorm(word + position): ids [batch, sequence] → states [batch, sequence, hidden]. */
-export function addEmbeddings(graph: GraphBuilder, { ids, words, positions, norm, epsilon }: EmbeddingsSpec): string {
+/** LayerNorm(word + position + segment): ids [batch, sequence] → states [batch, sequence, hidden]. */
+export function addEmbeddings(graph: GraphBuilder, spec: EmbeddingsSpec): string {
+  const { ids, words, positions, segments, norm, epsilon } = spec;
   const inputs = [
     ids,
-    "",
+    segments?.ids ?? "",
     addWeight(graph, "embeddings.words", words),
     addWeight(graph, "embeddings.positions", positions),
-    "",
+    segments === undefined ? "" : addWeight(graph, "embeddings.segments", segments.table),
     addWeight(graph, "embeddings.norm.weight", norm.weight),
     addWeight(graph, "embeddings.norm.bias", norm.bias),
   ];

@@ -1,6 +1,7 @@
 import { bytesOf, type GraphBuilder, microsoft } from "../graph/builder.js";
 import { addSize } from "../graph/versions.js";
 import { isRecord, JsonFile } from "../json.js";
+import type { LazyTensor } from "../weights/checkpoint.js";
 import { plainFrequencies, type RopeType, readRopeType } from "./rope-types.js";
 
 /** Rotary position embedding: pairs of a head's floats are turned by an angle that grows with the token's position. */
@@ -77,7 +78,10 @@ export function addRotary(graph: GraphBuilder, name: string, input: string, spec
 }
 
 /** What the tables are made of. */
-export type RotaryTables = Omit<RotarySpec, "heads">;
+export interface RotaryTables extends Omit<RotarySpec, "heads"> {
+  /** What each pair's angle is divided by besides: [width / 2]. */
+  readonly divisors?: LazyTensor | undefined;
+}
 
 /** Cosines and sines of every position's angles: two tables of [positions, width / 2]. */
 export function addRotaryTables(graph: GraphBuilder, spec: RotaryTables): readonly string[] {
@@ -88,9 +92,17 @@ export function addRotaryTables(graph: GraphBuilder, spec: RotaryTables): readon
       name: `${table}.${part}`,
       type: "float32",
       shape: [rows, width / 2],
-      load: async () => bytesOf(turns(spec, Math[part])),
+      load: async () => bytesOf(turns(await divided(spec), Math[part])),
     }),
   );
+}
+
+async function divided(spec: RotaryTables): Promise<RotaryTables> {
+  const divisors = await spec.divisors?.load();
+  if (divisors === undefined) return spec;
+  const frequencies = (width: number) =>
+    spec.frequencies(width).map((frequency, pair) => frequency / (divisors[pair] as number));
+  return { ...spec, frequencies };
 }
 
 /** The row of a text's first token: int64 [1]. Rows for long texts come after those for short ones. */

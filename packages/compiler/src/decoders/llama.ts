@@ -196,7 +196,8 @@ function addAttention(build: Build, input: string, { layer, kind }: Layer): stri
     const weight = weights.tensor(`${from}_norm.weight`, [width]);
     return addHeadNorm(graph, `${name}.${part}.norm`, projected, { weight, epsilon, heads: count, width });
   };
-  const tables = addRotaryTables(graph, { ...config.rotary, table: "rotary", width, positions });
+  const divisors = weights.shapeOf(divisorsName) && weights.tensor(divisorsName, [width / 2]);
+  const tables = addRotaryTables(graph, { ...config.rotary, table: "rotary", width, positions, divisors });
   return addCachedAttention(graph, name, {
     layer,
     query: project("query", heads),
@@ -210,6 +211,9 @@ function addAttention(build: Build, input: string, { layer, kind }: Layer): stri
     inputs,
   });
 }
+
+/** GGUF's table of what Llama 3 divides angles by; transformers computes it from its configuration. */
+const divisorsName = "rope_freqs.weight";
 
 interface LinearShape {
   /** Outputs and inputs. */

@@ -12,6 +12,7 @@ const architectures: Readonly<Record<string, DecoderArchitecture>> = {
   llama: planLlama,
   marian: planMarian,
   mistral: planMistral,
+  mt5: planT5,
   qwen2: planQwen2,
   qwen3: planQwen3Decoder,
   t5: planT5,

@@ -19,6 +19,12 @@ export function addSources(graph: GraphBuilder, plan: SequencePlan): void {
       graph.input({ name, type: "float32", shape: sourceShape(plan) });
 }
 
+/**
+ * Sources are filled up to multiples of this: the kernels' vectors are no longer, so that a row's bits do not depend on how
+ * much longer other sources are.
+ */
+const sourceStep = 16;
+
 /** Makes keys and values for every layer of a decoder of its encoder's states [rows, sources, hidden]. */
 export function addSourceParts(
   graph: GraphBuilder,
@@ -26,6 +32,7 @@ export function addSourceParts(
   { plan, weights }: { readonly plan: SequencePlan; readonly weights: Weights },
 ): readonly GraphValue[] {
   const shape = sourceShape(plan);
+  const fill = [addFill(graph, states), "", graph.integers("sources-axis", [2])];
   return Array.from({ length: plan.layers }, (_, layer) => {
     const { key, value } = plan.sourceParts(weights, layer);
     const add = (name: string, part: typeof key) => {
@@ -33,11 +40,25 @@ export function addSourceParts(
       const heads = [0, 0, plan.keyHeads, plan.headWidth];
       const inputs = [joined, graph.integers(`shape.${heads.join("x")}`, heads)];
       const apart = graph.node(`${name}.apart`, "Reshape", { inputs });
-      graph.node(name, "Transpose", { inputs: [apart], attributes: { perm: { ints: [0, 2, 1, 3] } } });
+      const perm = { ints: [0, 2, 1, 3] };
+      const turned = graph.node(`${name}.turned`, "Transpose", { inputs: [apart], attributes: { perm } });
+      graph.node(name, "Pad", { inputs: [turned, ...fill] });
       return { name, type: "float32", shape } as const;
     };
     return [add(sourceKey(layer), key), add(sourceValue(layer), value)];
   }).flat();
+}
+
+/** What is put before and behind the sources: int64 [2]. */
+function addFill(graph: GraphBuilder, states: string): string {
+  const attributes = { start: { int: 1 }, end: { int: 2 } };
+  const count = graph.node("sources.count", "Shape", { inputs: [states], attributes });
+  const negative = graph.node("sources.negative", "Neg", { inputs: [count] });
+  const rest = graph.node("sources.rest", "Mod", { inputs: [negative, graph.integers("source-step", [sourceStep])] });
+  return graph.node("sources.fill", "Concat", {
+    inputs: [graph.integers("nothing", [0]), rest],
+    attributes: { axis: { int: 0 } },
+  });
 }
 
 export interface SourceAttentionSpec {

@@ -10,7 +10,7 @@ const interleaved = ["llama"];
 
 /** Tensors whose presence means something that is not computed. */
 const strangers: Readonly<Record<string, string>> = {
-  "rope_freqs.weight": "positions that are turned by factors of their own",
+  "rope_factors_long.weight": "positions that are turned otherwise in long texts",
   "blk.0.ffn_gate_inp.weight": "a mixture of experts",
 };
 

@@ -49,7 +49,8 @@ function bytePairs(file: JsonFile): object {
   const preTokenizer = preTokenizers[file.text(`${prefix}pre`, "default")];
   if (preTokenizer === undefined) throw file.unsupported(`${prefix}pre`, Object.keys(preTokenizers));
   const { tokens } = readGgufTokens(file);
-  const first = file.values[`${prefix}add_bos_token`] === true ? tokens.beginning : undefined;
+  const isBegun = file.values[`${prefix}add_bos_token`] ?? preTokenizer.beginsTexts;
+  const first = isBegun === true ? tokens.beginning : undefined;
   return {
     version: "1.0",
     truncation: null,

@@ -6,6 +6,8 @@ export interface PreTokenizer {
   readonly isComposed: boolean;
   /** Whether a word that is a token is taken as such, whatever its bytes would be joined to. */
   readonly takesWholeWords: boolean;
+  /** Whether texts begin with a token of their own where the file does not say. */
+  readonly beginsTexts: boolean;
 }
 
 const bytes = (hasWords: boolean) => ({
@@ -35,7 +37,7 @@ const words = (digits: string) =>
     "\\s+",
   ].join("|");
 
-const plain = { isComposed: false, takesWholeWords: false };
+const plain = { isComposed: false, takesWholeWords: false, beginsTexts: false };
 const gpt2: PreTokenizer = { steps: bytes(true), ...plain };
 const singleDigits: PreTokenizer = {
   steps: inTurn({ type: "Digits", individual_digits: true }, bytes(true)),
@@ -45,11 +47,12 @@ const llama3: PreTokenizer = {
   steps: inTurn(cutBy(words("\\p{N}{1,3}")), bytes(false)),
   isComposed: false,
   takesWholeWords: true,
+  beginsTexts: true,
 };
 const qwen2: PreTokenizer = {
   steps: inTurn(cutBy(words("\\p{N}")), bytes(false)),
+  ...plain,
   isComposed: true,
-  takesWholeWords: false,
 };
 
 /** By GGUF's `tokenizer.ggml.pre`. */

@@ -11,7 +11,7 @@ export interface LazyTensor {
   readonly shape: readonly number[];
   readonly load: () => Promise<Float32Array>;
   /** The same values as the file has them, where it has them in blocks of a row. */
-  readonly blocks?: LazyBlocks;
+  readonly blocks?: LazyBlocks | undefined;
 }
 
 /** Whole numbers that have been found, such as an index into the rows of a table. */

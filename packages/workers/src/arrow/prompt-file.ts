@@ -21,6 +21,8 @@ export interface RowWishes {
   readonly endpoint: string;
   readonly decoding: Partial<DecodingOptions>;
   readonly sequences: number;
+  /** Vectors are wanted as the base64 of their bytes. */
+  readonly isBase64?: boolean;
 }
 
 /** Rows → an Arrow file; payload and error are JSON, so that any Arrow reader can show them. */

@@ -15,6 +15,7 @@ import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
 import { toPlainError } from "../hosts/messages.js";
 import { sha256 } from "../identity/digest.js";
 import type { GenerateContext } from "./context.js";
+import { embedded } from "./embed.js";
 import { Journal, type JournalEntry } from "./journal.js";
 
 /** Answers a batch's prompts, but for those that the journal has; what it then holds becomes the batch's answers. */
@@ -81,14 +82,17 @@ function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): 
 }
 
 async function answer(
-  { generator, stop }: GenerateContext,
+  context: GenerateContext,
   { decoding }: GenerateJob,
   { prompt, place, sequence }: Wanted,
 ): Promise<JournalEntry> {
+  const { generator, stop } = context;
   const base = { place, sequence };
   const none = { ...base, text: "", generatedTokens: 0 };
   if (prompt.error !== undefined) return { ...none, error: prompt.error };
   try {
+    if (prompt.wishes?.endpoint === "/v1/embeddings")
+      return { ...none, finishReason: "stop", ...(await embedded(context, prompt)) };
     const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt), sequence };
     const { text, ids, finishReason, logprobs } = await generator.generate(request, stop);
     return { ...base, text, generatedTokens: ids.length, finishReason, ...(logprobs && { logprobs }) };

@@ -1,4 +1,4 @@
-import type { BlobStore, Generator, Source } from "@millrace/core";
+import type { BlobStore, Encoder, Generator, Source, Tokenizer } from "@millrace/core";
 import type { PromptMaker } from "../prompts/prompt-maker.js";
 
 /** What the steps of a generation job work with. */
@@ -10,6 +10,8 @@ export interface GenerateContext {
   readonly source: Source;
   readonly prompts: PromptMaker;
   readonly generator: Generator;
+  /** Makes vectors for requests of a batch file that want some. */
+  readonly encoding?: { readonly tokenizer: Tokenizer; readonly encoder: Encoder };
   readonly limits?: GenerateLimits;
   /** Called as soon as an answer, or why there is none, is safe, and for those that an earlier run left. */
   readonly onAnswer?: (answer: AnswerNote) => void;

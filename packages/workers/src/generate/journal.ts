@@ -9,6 +9,9 @@ export interface JournalEntry {
   readonly place: number;
   readonly sequence: number;
   readonly generatedTokens: number;
+  /** Where they are counted only as the row is answered. */
+  readonly promptTokens?: number;
+  /** Or the vectors of a row that wanted such, as JSON. */
   readonly text: string;
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];

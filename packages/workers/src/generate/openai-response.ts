@@ -56,6 +56,7 @@ function errorBody({ error }: TextRow): object {
 
 async function body(rows: readonly TextRow[], { model, prompts }: OpenAiModel): Promise<object> {
   const [first] = rows as [TextRow];
+  if (first.endpoint === "/v1/embeddings") return vectorsBody(first, model);
   const isChat = first.endpoint === "/v1/chat/completions";
   const completion = rows.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0);
   const choices = await Promise.all(rows.map((row) => choice(row, { isChat, prompts })));
@@ -70,6 +71,16 @@ async function body(rows: readonly TextRow[], { model, prompts }: OpenAiModel): 
       completion_tokens: completion,
       total_tokens: first.promptTokens + completion,
     },
+  };
+}
+
+function vectorsBody({ text, promptTokens }: TextRow, model: string): object {
+  const vectors = JSON.parse(text) as readonly (string | readonly number[])[];
+  return {
+    object: "list",
+    data: vectors.map((embedding, index) => ({ object: "embedding", index, embedding })),
+    model,
+    usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
   };
 }
 

@@ -4,6 +4,7 @@ import {
   type GenerateJob,
   layout,
   MillraceError,
+  type OpenObject,
   type PromptBatchRef,
   type PromptShard,
   type PromptSplit,
@@ -30,7 +31,11 @@ export async function splitPrompts(
   const batches: PromptBatchRef[] = [];
   let next = shard.fromRow;
   let isWhole = true;
-  for await (const drafts of draftsOf(context, job, shard)) {
+  let furthest = shard.fromByte;
+  const onByte = (position: number) => {
+    furthest = Math.max(furthest, Math.min(position, shard.object.bytes));
+  };
+  for await (const drafts of draftsOf(context, job, { shard, onByte })) {
     if (batches.length === limits.batchesPerPart) {
       isWhole = false;
       break;
@@ -38,8 +43,8 @@ export async function splitPrompts(
     batches.push(await writeBatch(context, shard, { index: batches.length, drafts }));
     next = (drafts.at(-1)?.row ?? next) + 1;
   }
-  const rest = isWhole ? {} : { rest: { ...shard, id: followingId(shard.id), fromRow: next } };
-  const split: PromptSplit = { batches, ...rest, bytes: isWhole ? shard.object.bytes : 0 };
+  const rest = isWhole ? {} : { rest: { ...shard, id: followingId(shard.id), fromRow: next, fromByte: furthest } };
+  const split: PromptSplit = { batches, ...rest, bytes: (isWhole ? shard.object.bytes : furthest) - shard.fromByte };
   await writeJson(context.blobs, indexKey, split);
   return split;
 }
@@ -53,22 +58,30 @@ function followingId(id: string): string {
 /** A row before its tokens are known. */
 interface Draft extends Omit<PromptRow, "tokenIds" | "prompt"> {
   readonly prompt?: PromptText;
+  /** To make vectors of. */
+  readonly texts?: readonly string[];
+}
+
+interface Reading {
+  readonly shard: PromptShard;
+  /** Told how far the object was read. */
+  readonly onByte: (position: number) => void;
 }
 
 /** Rows in groups of at most a batch, in the object's order. */
 async function* draftsOf(
   { source, prompts, limits = defaultGenerateLimits }: GenerateContext,
   job: GenerateJob,
-  { object, fromRow }: PromptShard,
+  { shard: { object, fromRow }, onByte }: Reading,
 ): AsyncGenerator<readonly Draft[]> {
-  const open = await source.open(object);
+  const open = tellingPosition(await source.open(object), onByte);
   try {
     let group: Draft[] = [];
     let characters = 0;
     for await (const row of rowsOf(parseObject(open, mappingOf(job), job.limits), object.key)) {
       if (row.row < fromRow) continue;
       const draft = draftOf(row, job, prompts);
-      const length = draft.prompt?.text.length ?? 0;
+      const length = draft.prompt?.text.length ?? draft.texts?.join("").length ?? 0;
       const isFull = group.length === limits.batch.rows || characters + length > limits.batch.characters;
       if (isFull && group.length > 0) {
         yield group;
@@ -82,6 +95,27 @@ async function* draftsOf(
   } finally {
     await open.close();
   }
+}
+
+/** The same object, telling how far it was read. */
+function tellingPosition(open: OpenObject, onByte: Reading["onByte"]): OpenObject {
+  return {
+    key: open.key,
+    bytes: open.bytes,
+    async *stream() {
+      let position = 0;
+      for await (const piece of open.stream()) {
+        position += piece.byteLength;
+        onByte(position);
+        yield piece;
+      }
+    },
+    async read(start, end) {
+      onByte(end);
+      return open.read(start, end);
+    },
+    close: () => open.close(),
+  };
 }
 
 /** An object that cannot be read further ends with one row that says why. */
@@ -117,9 +151,15 @@ function draftOf(row: Row, { format, prompts: { payload } }: GenerateJob, prompt
   const base = { row: row.row, id: format === "openai" ? customIdOf(document) : document.key, payload: kept };
   try {
     if (format === "rows") return { ...base, prompt: prompts.ofDocument(document) };
-    const { prompt, wishes } = readOpenAiRequest(document.payload);
-    const text = typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt);
-    return { ...base, prompt: text, wishes };
+    const request = readOpenAiRequest(document.payload);
+    const { wishes } = request;
+    if ("texts" in request) return { ...base, texts: request.texts, wishes };
+    const { prompt } = request;
+    return {
+      ...base,
+      prompt: typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt),
+      wishes,
+    };
   } catch (error) {
     if (error instanceof MillraceError && error.facts.scope === "row") return { ...base, error: toPlainError(error) };
     throw error;
@@ -133,9 +173,9 @@ async function writeBatch(
 ): Promise<PromptBatchRef> {
   const made = drafts.flatMap(({ prompt }) => (prompt === undefined ? [] : [prompt]));
   const encoded = (await prompts.encode(made)).values();
-  const rows = drafts.map(({ prompt, ...draft }): PromptRow => {
+  const rows = drafts.map(({ prompt, texts, ...draft }): PromptRow => {
     const tokenIds = prompt === undefined ? new Int32Array() : (encoded.next().value as Int32Array);
-    return { ...draft, prompt: prompt?.text ?? "", tokenIds };
+    return { ...draft, prompt: texts === undefined ? (prompt?.text ?? "") : JSON.stringify(texts), tokenIds };
   });
   const blob = await putBlob(blobs, layout.batch(shard, index), encodePromptFile(rows));
   const tokens = rows.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);

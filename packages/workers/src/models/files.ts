@@ -101,6 +101,7 @@ const moduleFolder = /^\d+_[A-Za-z]\w*\//;
 const modelFileNames = new Set([
   "config.json",
   "generation_config.json",
+  "chat_template.jinja",
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",

@@ -12,14 +12,13 @@ import type { ChatMessage } from "../chat/chat-template.js";
 import { decodingProblem } from "../engines/decoding/check.js";
 import { messagesOf } from "./prompt-maker.js";
 
-/** One line of an OpenAI batch file: what to answer, and how. */
-export interface OpenAiRequest {
-  readonly prompt: string | readonly ChatMessage[];
-  readonly wishes: RowWishes;
-}
+/** One line of an OpenAI batch file: what to answer, or texts to make vectors of, and how. */
+export type OpenAiRequest =
+  | { readonly prompt: string | readonly ChatMessage[]; readonly wishes: RowWishes }
+  | { readonly texts: readonly string[]; readonly wishes: RowWishes };
 
 /** Endpoints that a line may ask for. */
-export const openAiEndpoints = ["/v1/chat/completions", "/v1/completions"] as const;
+export const openAiEndpoints = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"] as const;
 
 /** The name a line gives itself; "" where it gives none. */
 export function customIdOf({ payload: { custom_id } }: Document): string {
@@ -37,6 +36,8 @@ export function readOpenAiRequest({ custom_id, method, url, body }: Payload): Op
     const value = body[name] ?? null;
     if (value !== null && !isNeutral(value)) throw refused(`body.${name}`, "it is not supported");
   }
+  if (endpoint === "/v1/embeddings")
+    return { texts: textsOf(body), wishes: { endpoint, decoding: {}, sequences: 1, ...formOf(body) } };
   const decoding = decodingOf(body, endpoint);
   const problem = decodingProblem({ ...greedyDecoding, maxNewTokens: Number.MAX_SAFE_INTEGER, ...decoding });
   if (problem !== undefined) throw refused("body", problem);
@@ -53,7 +54,21 @@ function isNeutral(value: Json): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-function promptOf(body: Payload, endpoint: string): OpenAiRequest["prompt"] {
+function textsOf({ input, dimensions = null }: Payload): readonly string[] {
+  const texts = typeof input === "string" ? [input] : input;
+  const isTexts = Array.isArray(texts) && texts.length > 0 && texts.every((text) => typeof text === "string");
+  if (!isTexts) throw refused("body.input", "it must be a text or a list of texts");
+  if (dimensions !== null) throw refused("body.dimensions", "it is not supported; --dimensions is, for all requests");
+  return texts as readonly string[];
+}
+
+function formOf({ encoding_format: form = null }: Payload): Pick<RowWishes, "isBase64"> {
+  if (form === null || form === "float") return {};
+  if (form === "base64") return { isBase64: true };
+  throw refused("body.encoding_format", "it must be float or base64");
+}
+
+function promptOf(body: Payload, endpoint: string): string | readonly ChatMessage[] {
   if (endpoint === "/v1/completions") {
     if (typeof body.prompt === "string") return body.prompt;
     throw refused("body.prompt", "it must be a text");

@@ -14,13 +14,13 @@ import { checkDecoding } from "../decoding/check.js";
 import { engineFacts } from "../encoder-pool.js";
 import type { GeneratorHostSettings, GeneratorNote } from "./generator-host.js";
 import { type MemoryWishes, planMemory } from "./memory.js";
-import { type DecoderBinding, decoderBindingFor } from "./open-decoder.js";
+import { bestDecoderBinding, type DecoderBinding } from "./open-decoder.js";
 
 export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly model: CompiledGenerator;
   /**
-   * Runs at the same time, each of a share of the rows on a share of the cores; by default one on all of them, which is
-   * best for few rows. Many rows are done sooner by a lane for each core, which is what 0 means: none waits for another.
+   * Runs at the same time, each of a share of the rows on a share of the cores. One on all cores, the default, reads the
+   * weights once for all rows, and was the faster on two cores for one row and for 32.
    */
   readonly lanes?: number;
   readonly chunkTokens?: number;
@@ -35,8 +35,11 @@ export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
 
 /** Rows that are decoded together: more share each reading of the weights, until products are what takes the time. */
 export const defaultMaximumRows = 32;
-/** Tokens of a prompt in one run: products are large enough then, and others wait for their token a moment only. */
-export const defaultChunkTokens = 128;
+/**
+ * Tokens of a prompt in one run. A token takes about as long as in runs of 128, others wait for their token a
+ * moment only, and what prompts begin with in common need not be long to be computed once.
+ */
+export const defaultChunkTokens = 64;
 export const defaultStepTokens = 512;
 
 const defaultHangMilliseconds = 300_000;
@@ -75,10 +78,11 @@ export class GeneratorPool implements Generator {
   private deathsInARow = 0;
   private broken: MillraceError | undefined;
 
-  /** @throws E_MODEL_TOO_LARGE */
+  /** @throws E_MODEL_TOO_LARGE, E_MODEL_UNSUPPORTED */
   constructor(private readonly options: GeneratorPoolOptions) {
-    const { model, maximumRows = defaultMaximumRows, binding = decoderBindingFor(model) } = options;
-    const lanes = binding === "native" ? (options.lanes ?? 1) || availableParallelism() : 1;
+    requireDecoder(options.model);
+    const { model, maximumRows = defaultMaximumRows, binding = bestDecoderBinding } = options;
+    const lanes = binding === "native" ? (options.lanes ?? 1) : 1;
     this.contextLength = model.contextLength;
     this.window = 2 * maximumRows;
     const { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize, leastRows } = model;
@@ -241,6 +245,14 @@ export class GeneratorPool implements Generator {
     this.broken ??= error;
     for (const { reject } of [...this.queue.splice(0), ...this.suspects.splice(0).flat()]) reject(this.broken);
   }
+}
+
+function requireDecoder({ kind, architecture }: CompiledGenerator): void {
+  if (kind === "decoder") return;
+  throw new MillraceError("E_MODEL_UNSUPPORTED", `a model of type ${architecture} is compiled, but not run yet`, {
+    why: "its decoder reads what an encoder makes of a text",
+    fix: "Choose a model that is a decoder alone, such as one of type llama, mistral, qwen2, qwen3 or gpt2.",
+  });
 }
 
 function hostsKeepDying(reason: string): MillraceError {

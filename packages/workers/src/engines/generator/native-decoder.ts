@@ -1,5 +1,6 @@
 import { type Binding, type DeviceBuffer, Session } from "@millrace/native";
 import type { ArenaShape } from "../decoding/arena.js";
+import type { LoadedWeights } from "../session.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
 import { cacheNames, type DecoderFacts, type DecoderThreads, withLeastRows } from "./decoder-facts.js";
 
@@ -7,12 +8,13 @@ import { cacheNames, type DecoderFacts, type DecoderThreads, withLeastRows } fro
 export async function nativeDecoder(
   graph: Uint8Array,
   facts: DecoderFacts,
-  { threads, lanes }: DecoderThreads,
+  { threads, lanes, weights }: DecoderThreads & { readonly weights: readonly LoadedWeights[] },
 ): Promise<Decoder> {
   const session = await Session.create(graph, {
     optimization: "basic",
     threads,
     lanes,
+    weights: weights.map(({ path, data }) => ({ name: path, data })),
     entries: { "session.intra_op.allow_spinning": "0" },
   });
   return {

@@ -6,7 +6,7 @@ import { nativeDecoder } from "./native-decoder.js";
 import { npmDecoder } from "./npm-decoder.js";
 
 export interface DecoderOptions extends GraphPlace, DecoderFacts, DecoderThreads {
-  /** By default our own binding, where it is built and takes the graph. */
+  /** By default our own binding, where it is built. */
   readonly binding?: DecoderBinding;
 }
 
@@ -14,17 +14,15 @@ export interface DecoderOptions extends GraphPlace, DecoderFacts, DecoderThreads
 export const decoderBindings = ["native", "npm"] as const;
 export type DecoderBinding = (typeof decoderBindings)[number];
 
-/** The best binding for a graph: our own cannot take weights from files of their own. */
-export function decoderBindingFor({ weights }: Pick<GraphPlace, "weights">): DecoderBinding {
-  return Runtime.isPresent() && weights.length === 0 ? "native" : "npm";
-}
+/** Our own binding where it is built, else npm's. */
+export const bestDecoderBinding: DecoderBinding = Runtime.isPresent() ? "native" : "npm";
 
 /** Loads a decoder from verified bytes. @throws E_MODEL_DIGEST */
 export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
-  const { threads, lanes, binding = decoderBindingFor(options) } = options;
+  const { threads, lanes, binding = bestDecoderBinding } = options;
   return withVerifiedGraph(options, (graph, weights) =>
     binding === "native"
-      ? nativeDecoder(graph, options, { threads, lanes })
+      ? nativeDecoder(graph, options, { threads, lanes, weights })
       : npmDecoder(graph, options, { threads: threads * lanes, weights }),
   );
 }
