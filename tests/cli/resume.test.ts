@@ -9,7 +9,7 @@ import { childrenWith, isAlive, signal, until } from "../support/processes.ts";
 
 const seed = 20_26_11;
 const kills = 25;
-const files = 240;
+const files = 120;
 
 function index(store: string): readonly string[] {
   const places = ["--store", `${store}/store`, "--work", `${store}/work`];
@@ -26,7 +26,7 @@ describe("a run that is killed", () => {
     for (let file = 0; file < files; file += 1)
       await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 6) });
     await writeFiles(folder, {
-      "docs/rows.jsonl": Array.from({ length: 9_000 }, (_, row) => JSON.stringify({ text: `row ${row} of many` })).join(
+      "docs/rows.jsonl": Array.from({ length: 4_500 }, (_, row) => JSON.stringify({ text: `row ${row} of many` })).join(
         "\n",
       ),
     });
