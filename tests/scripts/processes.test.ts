@@ -119,7 +119,9 @@ describe("scripts/run.mjs", () => {
   test("names its targets", async () => {
     const { code, stderr } = await ended(start("scripts/run.mjs", ["tset"]));
     expect(code).toBe(2);
-    expect(stderr).toBe('error E_USAGE: there is no "tset"; choose one of demo, test, build, bench, native:package, native:memory, check\n');
+    expect(stderr).toBe(
+      'error E_USAGE: there is no "tset"; choose one of demo, test, build, bench, native:package, native:memory, check\n',
+    );
   });
 
   test("says in one line that there is no npm", async () => {

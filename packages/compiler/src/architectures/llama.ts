@@ -17,7 +17,7 @@ import { type Rotary, readKeyHeads, readRotary } from "./rotary.js";
 import { addRotaryAttention } from "./rotary-attention.js";
 
 /** Sizes that every model of Llama's layers has. */
-interface LlamaSizes {
+export interface LlamaSizes {
   readonly hidden: number;
   readonly heads: number;
   readonly keyHeads: number;
@@ -66,7 +66,7 @@ export function planLlama(file: JsonFile): EncoderPlan {
 
 /** Plans an encoder of Llama's layers and names: norms before each part, rotary positions, gated feed-forward. */
 export function planLlamaLike(file: JsonFile, family: LlamaFamily): EncoderPlan {
-  const config = { ...readSizes(file), ...family };
+  const config = { ...readLlamaSizes(file), ...family };
   return {
     dimensions: config.hidden,
     maxTokens: config.positions,
@@ -83,7 +83,8 @@ export function fullLayers(file: JsonFile): readonly LayerKind[] {
   return Array.from({ length: file.count("num_hidden_layers") }, () => "full_attention");
 }
 
-function readSizes(file: JsonFile): LlamaSizes {
+/** Sizes as config.json says them. @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED */
+export function readLlamaSizes(file: JsonFile): LlamaSizes {
   const hidden = file.count("hidden_size");
   const { heads, keyHeads } = readKeyHeads(file);
   const width = (file.values.head_dim ?? null) === null ? Math.floor(hidden / heads) : file.count("head_dim");

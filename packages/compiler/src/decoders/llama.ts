@@ -6,10 +6,10 @@ import {
   addSum,
   type LayerKind,
   type Linear,
-  readActivation,
   readLayerKinds,
 } from "../architectures/layers.js";
-import { addRotaryTables, type Rotary, readKeyHeads, readRotary } from "../architectures/rotary.js";
+import { type LlamaSizes, readLlamaSizes } from "../architectures/llama.js";
+import { addRotaryTables } from "../architectures/rotary.js";
 import { addHeadNorm } from "../architectures/rotary-attention.js";
 import type { GraphBuilder } from "../graph/builder.js";
 import type { JsonFile } from "../json.js";
@@ -28,21 +28,10 @@ interface Family {
   readonly firstSliding?: (file: JsonFile) => number;
 }
 
-interface LlamaConfig {
-  readonly hidden: number;
-  readonly heads: number;
-  readonly keyHeads: number;
-  /** Floats of one head; heads × width need not be the hidden size. */
-  readonly width: number;
-  readonly intermediate: number;
-  readonly activation: string;
-  readonly epsilon: number;
-  readonly positions: number;
-  readonly vocabulary: number;
+interface LlamaConfig extends LlamaSizes {
   readonly layers: readonly LayerKind[];
   /** Tokens a sliding layer's token attends to, itself included. */
   readonly window: number;
-  readonly rotary: Rotary;
   /** Pairs of neighbours are turned, as Meta's and GGUF's weights are arranged, not floats half a head apart. */
   readonly isInterleaved: boolean;
   readonly hasInputBias: boolean;
@@ -92,26 +81,13 @@ function planFamily(file: JsonFile, family: Family): DecoderPlan {
 }
 
 function readConfig(file: JsonFile, family: Family): LlamaConfig {
-  const hidden = file.count("hidden_size");
-  const { heads, keyHeads } = readKeyHeads(file);
-  const width = (file.values.head_dim ?? null) === null ? Math.floor(hidden / heads) : file.count("head_dim");
-  if (width % 2 !== 0) throw file.invalid("head_dim", "it must be even");
   const firstSliding = family.firstSliding?.(file) ?? Number.POSITIVE_INFINITY;
   const layers = readLayerKinds(file, (layer) => layer >= firstSliding);
   const hasBias = file.values.attention_bias === true;
   return {
-    hidden,
-    heads,
-    keyHeads,
-    width,
-    intermediate: file.count("intermediate_size"),
-    activation: readActivation(file, "hidden_act", "silu"),
-    epsilon: file.positive("rms_norm_eps", 1e-6),
-    positions: file.count("max_position_embeddings"),
-    vocabulary: file.count("vocab_size"),
+    ...withOneRotary(file, readLlamaSizes(file)),
     layers,
     window: layers.includes("sliding_attention") ? file.count("sliding_window") : Number.POSITIVE_INFINITY,
-    rotary: readWholeRotary(file),
     isInterleaved: file.values.rope_interleaved === true,
     hasInputBias: family.hasInputBias ?? hasBias,
     hasOutputBias: hasBias,
@@ -122,11 +98,10 @@ function readConfig(file: JsonFile, family: Family): LlamaConfig {
 }
 
 /** Keys lie in the cache as they were turned, so that a row cannot be turned otherwise once it is long. */
-function readWholeRotary(file: JsonFile): Rotary {
-  const rotary = readRotary(file, { theta: 10_000 });
-  if (rotary.long === undefined) return rotary;
+function withOneRotary({ path }: JsonFile, sizes: LlamaSizes): LlamaSizes {
+  if (sizes.rotary.long === undefined) return sizes;
   const why = "its positions are turned otherwise in long texts, and keys are kept as they were turned";
-  throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${file.path}`, { why });
+  throw new MillraceError("E_MODEL_UNSUPPORTED", `cannot compile ${path}`, { why });
 }
 
 interface Build {

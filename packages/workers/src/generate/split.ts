@@ -4,7 +4,6 @@ import {
   type GenerateJob,
   layout,
   MillraceError,
-  type OpenObject,
   type PromptBatchRef,
   type PromptShard,
   type PromptSplit,
@@ -13,6 +12,7 @@ import {
 import { encodePromptFile, type PromptRow } from "../arrow/prompt-file.js";
 import { putBlob, readJson, writeJson } from "../blobs/json.js";
 import { parseObject } from "../formats/parse-object.js";
+import { toldReads } from "../formats/told-reads.js";
 import { toPlainError } from "../hosts/messages.js";
 import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
 import type { PromptMaker, PromptText } from "../prompts/prompt-maker.js";
@@ -74,7 +74,7 @@ async function* draftsOf(
   job: GenerateJob,
   { shard: { object, fromRow }, onByte }: Reading,
 ): AsyncGenerator<readonly Draft[]> {
-  const open = tellingPosition(await source.open(object), onByte);
+  const open = toldReads(await source.open(object), onByte);
   try {
     let group: Draft[] = [];
     let characters = 0;
@@ -95,27 +95,6 @@ async function* draftsOf(
   } finally {
     await open.close();
   }
-}
-
-/** The same object, telling how far it was read. */
-function tellingPosition(open: OpenObject, onByte: Reading["onByte"]): OpenObject {
-  return {
-    key: open.key,
-    bytes: open.bytes,
-    async *stream() {
-      let position = 0;
-      for await (const piece of open.stream()) {
-        position += piece.byteLength;
-        onByte(position);
-        yield piece;
-      }
-    },
-    async read(start, end) {
-      onByte(end);
-      return open.read(start, end);
-    },
-    close: () => open.close(),
-  };
 }
 
 /** An object that cannot be read further ends with one row that says why. */

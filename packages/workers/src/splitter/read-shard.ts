@@ -12,6 +12,7 @@ import {
   type Source,
 } from "@millrace/core";
 import { parseObject } from "../formats/parse-object.js";
+import { toldReads } from "../formats/told-reads.js";
 
 /** What reading a shard comes upon, in order. */
 export type Reading =
@@ -92,26 +93,9 @@ function countingBytes(
   onBytes: ShardReading["onBytes"],
 ): OpenObject {
   let furthest = fromByte;
-  const reached = (position: number) => {
+  return toldReads(open, (position) => {
     const more = Math.max(0, Math.min(position, toByte) - furthest);
     furthest += more;
     onBytes(more, furthest);
-  };
-  return {
-    key: open.key,
-    bytes: open.bytes,
-    async *stream() {
-      let position = 0;
-      for await (const piece of open.stream()) {
-        position += piece.byteLength;
-        reached(position);
-        yield piece;
-      }
-    },
-    async read(start, end) {
-      reached(end);
-      return open.read(start, end);
-    },
-    close: () => open.close(),
-  };
+  });
 }
