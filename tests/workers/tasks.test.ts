@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { compileClassifier } from "@millrace/compiler";
-import type { Encoder } from "@millrace/core";
+import { type Encoder, MillraceError } from "@millrace/core";
 import {
   createTask,
   type Entity,
@@ -54,6 +54,8 @@ interface Request {
   readonly task: TaskName;
   readonly options?: Partial<TaskOptions>;
   readonly window?: { readonly maxTokens: number; readonly overlap: number };
+  /** Tokens of rows that the engine fails on. */
+  readonly failsAt?: number;
 }
 
 /** Does a task with rows as the command does, but with the model in this process. */
@@ -63,7 +65,10 @@ async function doTask(request: Request, rows: readonly object[]): Promise<readon
   const window = request.window ?? { maxTokens: model.maxTokens, overlap: 0 };
   const place = { ...window, cutSide: task.cutSide, hasSegments: model.hasSegments };
   const session = await openSession({ ...model, threads: 1 });
-  const encoder: Pick<Encoder, "encode"> = { encode: (batch) => session.run(batch) };
+  const encode: Encoder["encode"] = async (batch) => {
+    if (batch.length === request.failsAt) throw new MillraceError("E_ROW_ENCODE", "hosts died on this run");
+    return session.run(batch);
+  };
   const path = join(folder, `${request.model}.jsonl`);
   await writeFile(path, rows.map((row) => JSON.stringify(row)).join("\n"));
   const lines: TaskLine[] = [];
@@ -74,7 +79,7 @@ async function doTask(request: Request, rows: readonly object[]): Promise<readon
     limits: { maxRowBytes: 1e6, maxObjectBytes: 1e6 },
     task,
     tokenizer: await loadWindowTokenizer(model.tokenizerPath, place),
-    encoder: { ...encoder, dimensions: model.labels.length, tokenBudget: 64 } as Encoder,
+    encoder: { encode, dimensions: model.labels.length, tokenBudget: 64 } as Encoder,
     stop: new AbortController().signal,
   };
   for await (const group of runTask(context)) lines.push(...group.lines);
@@ -223,6 +228,14 @@ test("a row that cannot be done has the reason in its line, and the others their
     ["4", undefined],
   ]);
   expect(lines[4]?.labels).toEqual(lines[0]?.labels);
+  // Five tokens with those around the text.
+  const lengths = [{ text: "t5" }, { text: "t5 t6 t7" }, { text: "t5 t6" }];
+  const some = await doTask({ model: "distilbert-sequence", task: "classify", failsAt: 5 }, lengths);
+  expect(some.map(({ error, labels }) => [error?.code, labels === undefined])).toEqual([
+    [undefined, false],
+    ["E_ROW_ENCODE", true],
+    [undefined, false],
+  ]);
   const long = { question: "t5 t6 t7 t8 t9 t10 t11 t12 t13 t14", context: "t15 t16 t17 t18" };
   const window = { maxTokens: 16, overlap: 5 };
   const asked = [long, { question: "t5", context: "t6" }, { question: "t5" }];

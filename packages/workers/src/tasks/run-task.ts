@@ -12,8 +12,8 @@ import {
 import { runRows } from "../engines/run-rows.js";
 import { parseObject } from "../formats/parse-object.js";
 import { readableRows } from "../formats/readable-rows.js";
-import type { Pair, WindowTokenizer } from "../tokenize/windows.js";
-import type { SeenWindow, TextTask } from "./task.js";
+import type { Pair, TextWindow, WindowTokenizer } from "../tokenize/windows.js";
+import type { TextTask } from "./task.js";
 
 /** What a task is done with, opened. */
 export interface TaskContext {
@@ -66,20 +66,24 @@ export async function* runTask(context: TaskContext): AsyncGenerator<TaskLines> 
   for (const judged of underWay) yield await judged;
 }
 
-interface PlacedRow {
+/** A row, and what the model is to see of it or why it cannot. */
+interface WantedRow {
   readonly path: string;
   readonly row: Row;
+  readonly pairs: readonly Pair[];
+  readonly error?: MillraceError;
 }
 
-async function* groupsOf({ source, fields, limits }: TaskContext): AsyncGenerator<readonly PlacedRow[]> {
-  let group: PlacedRow[] = [];
+async function* groupsOf({ source, fields, limits, task }: TaskContext): AsyncGenerator<readonly WantedRow[]> {
+  let group: WantedRow[] = [];
   let characters = 0;
   for await (const object of source.list()) {
     const open = await source.open(object);
     try {
       for await (const row of readableRows(parseObject(open, fields, limits), object.key)) {
-        group.push({ path: object.key, row });
-        characters += "error" in row ? 0 : row.document.text.length;
+        const wanted = wantedOf(task, row);
+        group.push({ path: object.key, row, ...wanted });
+        characters += charactersOf(wanted.pairs);
         if (group.length < groupLimits.rows && characters < groupLimits.characters) continue;
         yield group;
         group = [];
@@ -92,53 +96,73 @@ async function* groupsOf({ source, fields, limits }: TaskContext): AsyncGenerato
   if (group.length > 0) yield group;
 }
 
-interface Wanted {
-  readonly pairs: readonly Pair[];
-  readonly error?: MillraceError;
+function charactersOf(pairs: readonly Pair[]): number {
+  return pairs.flat().reduce((sum, text) => sum + text.length, 0);
 }
 
-async function judge(context: TaskContext, group: readonly PlacedRow[]): Promise<TaskLines> {
-  const { task, tokenizer, encoder, stop } = context;
-  const wanted = group.map(({ row }) => wantedOf(task, row));
-  const cut = await tokenizer.windows(wanted.flatMap(({ pairs }) => pairs));
-  const seen = cut.map((windows) => {
-    if (windows instanceof MillraceError) return windows;
-    const used = task.seesAll ? windows : windows.slice(0, 1);
-    return used.map((window) => ({ window, logits: new Float32Array() }));
-  });
-  const all = seen.flatMap((windows) => (windows instanceof MillraceError ? [] : windows));
-  const failed = await runRows(
-    encoder,
-    all.map(({ window }) => window),
-    {
-      signal: stop,
-      onRow: (row, logits) => {
-        (all[row] as { logits: Float32Array }).logits = logits;
-      },
-    },
-  );
-  const failures = new Map([...failed].map(([row, error]) => [all[row] as SeenWindow, error]));
+async function judge(context: TaskContext, group: readonly WantedRow[]): Promise<TaskLines> {
+  const { task, tokenizer } = context;
+  const cut = await tokenizer.windows(group.flatMap(({ pairs }) => pairs));
+  const seen = cut.map((windows) => seenPairOf(windows, task));
+  const tokens = await see(context, seen);
   let next = 0;
-  const lines = group.map(({ path, row }, index): TaskLine => {
-    const { pairs, error } = wanted[index] as Wanted;
-    const own = seen.slice(next, next + pairs.length);
-    const cuts = cut.slice(next, next + pairs.length);
-    next += pairs.length;
-    const place = { path, id: "error" in row ? String(row.row) : row.document.key };
-    const why = error ?? errorOf(own, failures);
-    if (why !== undefined) return { ...place, error: { code: why.code, message: why.message } };
-    const isCut = !task.seesAll && cuts.some((windows) => !(windows instanceof MillraceError) && windows.length > 1);
-    return {
-      ...place,
-      ...task.resultOf(pairs, own as readonly (readonly SeenWindow[])[]),
-      ...(isCut && { truncated: true }),
-      ...keptOf(context, row),
-    };
+  const lines = group.map((row) => {
+    const own = seen.slice(next, next + row.pairs.length);
+    next += row.pairs.length;
+    return lineOf(context, row, own);
   });
-  return { lines, tokens: all.reduce((sum, { window }) => sum + window.ids.length, 0) };
+  return { lines, tokens };
 }
 
-function wantedOf(task: TextTask, row: Row): Wanted {
+/** What the model is to see of a pair, and then what it made of that, or why it could not. */
+interface SeenPair {
+  readonly windows: readonly { readonly window: TextWindow; logits: Float32Array }[];
+  /** Whether there is more of it than the model sees. */
+  readonly isCut: boolean;
+  error: MillraceError | undefined;
+}
+
+function seenPairOf(windows: readonly TextWindow[] | MillraceError, { seesAll }: TextTask): SeenPair {
+  if (windows instanceof MillraceError) return { windows: [], isCut: false, error: windows };
+  const used = seesAll ? windows : windows.slice(0, 1);
+  return {
+    windows: used.map((window) => ({ window, logits: new Float32Array() })),
+    isCut: used.length < windows.length,
+    error: undefined,
+  };
+}
+
+/** Lets the model see the pairs. @returns the tokens it saw */
+async function see({ encoder, stop }: TaskContext, pairs: readonly SeenPair[]): Promise<number> {
+  const all = pairs.flatMap((pair) => pair.windows.map((seen) => ({ pair, seen })));
+  const rows = all.map(({ seen }) => seen.window);
+  const failed = await runRows(encoder, rows, {
+    signal: stop,
+    onRow: (row, logits) => {
+      const place = all[row];
+      if (place !== undefined) place.seen.logits = logits;
+    },
+  });
+  for (const [row, error] of failed) {
+    const place = all[row];
+    if (place !== undefined) place.pair.error ??= error;
+  }
+  return rows.reduce((sum, { ids }) => sum + ids.length, 0);
+}
+
+function lineOf(context: TaskContext, { path, row, pairs, ...wanted }: WantedRow, seen: readonly SeenPair[]): TaskLine {
+  const place = { path, id: "error" in row ? String(row.row) : row.document.key };
+  const error = wanted.error ?? seen.find((pair) => pair.error !== undefined)?.error;
+  if (error !== undefined) return { ...place, error: { code: error.code, message: error.message } };
+  const result = context.task.resultOf(
+    pairs,
+    seen.map(({ windows }) => windows),
+  );
+  const isCut = seen.some((pair) => pair.isCut);
+  return { ...place, ...result, ...(isCut && { truncated: true }), ...keptOf(context, row) };
+}
+
+function wantedOf(task: TextTask, row: Row): Pick<WantedRow, "pairs" | "error"> {
   if ("error" in row) return { pairs: [], error: row.error };
   try {
     return { pairs: task.pairsOf(row.document) };
@@ -147,18 +171,6 @@ function wantedOf(task: TextTask, row: Row): Wanted {
     if (error.facts.scope !== "row") throw error;
     return { pairs: [], error };
   }
-}
-
-function errorOf(
-  seen: readonly (readonly SeenWindow[] | MillraceError)[],
-  failures: ReadonlyMap<SeenWindow, MillraceError>,
-): MillraceError | undefined {
-  for (const windows of seen) {
-    if (windows instanceof MillraceError) return windows;
-    const failed = windows.find((window) => failures.has(window));
-    if (failed !== undefined) return failures.get(failed);
-  }
-  return undefined;
 }
 
 function keptOf({ kept }: TaskContext, row: Row): { readonly payload?: Document["payload"] } {

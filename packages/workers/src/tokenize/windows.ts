@@ -100,14 +100,15 @@ function placesOf(sides: Int8Array, side: number): readonly number[] {
 
 /**
  * The tokens of each window, as transformers cuts them: all that is not of the text to be cut, and as much of that as there
- * is room for. A text without a token is one window.
- * @returns an error where windows would not get any further
+ * is room for.
+ * @returns an error where the text has no token, or windows would not get any further
  */
 function planWindows(sides: Int8Array, options: WindowOptions): readonly (readonly number[])[] | MillraceError {
   const { maxTokens, overlap, cutSide } = options;
   const cut = placesOf(sides, cutSide);
   const others = [...sides.keys()].filter((index) => sides[index] !== cutSide);
   const room = maxTokens - others.length;
+  if (cut.length === 0) return noToken();
   if (cut.length <= room) return [[...sides.keys()]];
   if (room <= overlap) return noRoom(others.length, options);
   const windows: (readonly number[])[] = [];
@@ -134,6 +135,13 @@ function overlapError({ maxTokens, overlap }: WindowOptions): MillraceError {
   return new MillraceError("E_CONFIG", "windows would not get any further through a text", {
     why: `each has ${maxTokens} tokens and repeats ${overlap}`,
     fix: "Choose a smaller --overlap, or a larger --max-tokens.",
+  });
+}
+
+function noToken(): MillraceError {
+  return new MillraceError("E_ROW_CHUNK", "the text has no token", {
+    why: "the model's tokenizer finds nothing in it",
+    fix: "Leave the row out.",
   });
 }
 
