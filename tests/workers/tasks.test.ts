@@ -14,6 +14,8 @@ import {
   openSession,
   openSource,
   runTask,
+  type SessionBinding,
+  sessionBindings,
   type TaskLine,
   type TaskName,
   type TaskOptions,
@@ -54,6 +56,7 @@ interface Request {
   readonly task: TaskName;
   readonly options?: Partial<TaskOptions>;
   readonly window?: { readonly maxTokens: number; readonly overlap: number };
+  readonly binding?: SessionBinding;
   /** Tokens of rows that the engine fails on. */
   readonly failsAt?: number;
 }
@@ -64,7 +67,7 @@ async function doTask(request: Request, rows: readonly object[]): Promise<readon
   const task = createTask(request.task, model, { ...usual, ...request.options });
   const window = request.window ?? { maxTokens: model.maxTokens, overlap: 0 };
   const place = { ...window, cutSide: task.cutSide, hasSegments: model.hasSegments };
-  const session = await openSession({ ...model, threads: 1 });
+  const session = await openSession({ ...model, threads: 1, ...(request.binding && { binding: request.binding }) });
   const encode: Encoder["encode"] = async (batch) => {
     if (batch.length === request.failsAt) throw new MillraceError("E_ROW_ENCODE", "hosts died on this run");
     return session.run(batch);
@@ -110,14 +113,14 @@ describe("labels", () => {
     expect(lines.map(({ truncated }) => truncated)).toEqual([undefined, undefined, undefined, true]);
   });
 
-  test("of one's own, by entailment, are transformers'", async () => {
+  test.each(sessionBindings)("of one's own, by entailment, are transformers' by $name", async (binding) => {
     const { hypotheses, maxTokens } = tasksOf<Labelled & { readonly hypotheses: Hypotheses }>("bert-sequence");
     const { labels, template: hypothesis, texts } = hypotheses;
     for (const isMultiLabel of [false, true]) {
       const rows = texts.filter((row) => row.isMultiLabel === isMultiLabel);
       const options = { labels, hypothesis, isMultiLabel };
       const window = { maxTokens, overlap: 0 };
-      const lines = await doTask({ model: "bert-sequence", task: "classify", options, window }, rows);
+      const lines = await doTask({ model: "bert-sequence", task: "classify", options, window, binding }, rows);
       expect(lines.map((line) => line.labels)).toEqual(rows.map((row) => close(row.labels)));
     }
   });
