@@ -13,6 +13,7 @@ const names = [
   "retry",
   "load",
   "eval",
+  "task classify",
   "models pull",
   "models list",
   "models inspect",

@@ -90,6 +90,28 @@ const decoding = [
   "kvMemory",
 ] as const satisfies readonly SettingKey[];
 
+/** What is read to be labelled, and where the lines go. */
+const labelled = [
+  "out",
+  "include",
+  "exclude",
+  "idField",
+  "payloadFields",
+  "maxRowBytes",
+  "maxObjectBytes",
+  "maxQuarantined",
+  "work",
+] as const satisfies readonly SettingKey[];
+/** Where a model with a head is brought from, and how it runs. */
+const judging = [
+  ...generator.filter((key) => key !== "precision"),
+  "hosts",
+  "tokenBudget",
+] as const satisfies readonly SettingKey[];
+const ofWindows = "by default what the model takes, at most 384";
+const ofOverlap = "by default half a window, at most 128";
+const inWindows = { model: "must be given", maxTokens: ofWindows, overlap: ofOverlap } as const satisfies DefaultNotes;
+
 /** Of commands that take a job which was run before. */
 const byDefaultTheJobs = "by default the job's";
 const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
@@ -106,6 +128,7 @@ export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
   jobs: "look at the jobs of a Temporal server, pause, resume, scale or cancel them",
   gpu: "make a GPU usable",
+  task: "label texts with a model that has a head for it",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
@@ -202,6 +225,33 @@ export const commands: readonly CommandFacts[] = [
     ],
     defaults: { model: "must be given" },
     load: () => import("./commands/batch.js"),
+  },
+  {
+    name: "task classify",
+    parameters: "<texts>",
+    summary:
+      "label texts with a model for sequence classification, or with any --labels by entailment; a run that is stopped begins again",
+    settings: [...labelled, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...output],
+    defaults: { model: "must be given", top: "by default 1" },
+    load: async () => (await import("./commands/task.js")).taskCommand("classify"),
+  },
+  {
+    name: "task ner",
+    parameters: "<texts>",
+    summary:
+      "find the entities in texts with a model for token classification, and where they stand; a run that is stopped begins again",
+    settings: [...labelled, "textField", "maxTokens", "overlap", ...judging, ...output],
+    defaults: inWindows,
+    load: async () => (await import("./commands/task.js")).taskCommand("ner"),
+  },
+  {
+    name: "task answer",
+    parameters: "<questions>",
+    summary:
+      "find the answer to each row's question in its context, with a model for question answering; a run that is stopped begins again",
+    settings: [...labelled, "top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap", ...judging, ...output],
+    defaults: { ...inWindows, top: "by default 1" },
+    load: async () => (await import("./commands/task.js")).taskCommand("answer"),
   },
   {
     name: "plan",

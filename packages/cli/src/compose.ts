@@ -32,5 +32,6 @@ export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";
 export { openSearch, scoreJob } from "./compose/search.js";
+export { type OpenTask, openTask, type TaskRequest } from "./compose/task.js";
 export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

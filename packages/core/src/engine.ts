@@ -6,6 +6,8 @@ export interface TokenBatch {
   readonly length: number;
   /** Token ids, row after row: `rows × length`. */
   readonly ids: Int32Array;
+  /** Of models that tell a pair's texts apart: 0 for each token of the first, 1 for the second's; `rows × length`. */
+  readonly segments?: Int32Array;
 }
 
 /** What an engine needs of an `AbortSignal`, which no library of core's knows. */
@@ -16,7 +18,7 @@ export interface CancelSignal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** Turns token ids into vectors. */
+/** Turns token ids into vectors; of a model that judges tokens, a row's vector holds the logits of each. */
 export interface Encoder {
   /** Floats in one vector. */
   readonly dimensions: number;

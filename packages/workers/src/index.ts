@@ -153,6 +153,12 @@ export {
 } from "./steps/reindex.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
+export { findAnswers, type QuestionedWindow } from "./tasks/answers.js";
+export { type Entity, findEntities, type JudgedWindow } from "./tasks/entities.js";
+export { entailmentPlaces, scoreHypotheses, scoreLabels } from "./tasks/labels.js";
+export { runTask, type TaskContext, type TaskLine } from "./tasks/run-task.js";
+export { createTask, type TaskName, type TaskOptions, type TextTask } from "./tasks/task.js";
+export { type TaskSummary, writeTask } from "./tasks/write-task.js";
 export type { TemporalPlace } from "./temporal/connect.js";
 export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js";
@@ -161,5 +167,6 @@ export type { QueueToPoll, WorkerOptions, WorkerVersion } from "./temporal/worke
 export { bundleWorkflows, openJobs, openSchedules, runWorkers, searchable, workflowsDigest } from "./temporal.js";
 export { loadDetokenizer } from "./tokenize/load-detokenizer.js";
 export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
+export { loadWindowTokenizer, type Pair, type TextWindow, type WindowTokenizer } from "./tokenize/windows.js";
 export { withPrompt } from "./tokenize/with-prompt.js";
 export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

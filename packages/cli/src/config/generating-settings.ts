@@ -22,7 +22,7 @@ export const generatingSettings = {
   }),
   out: setting({
     group: "generating",
-    doc: "File for the answers, JSON lines in the prompts' order",
+    doc: "File for the results, JSON lines in the order of what was read",
     schema: text.optional(),
     default: undefined,
     path: "generating.out",

@@ -8,6 +8,7 @@ export const settingGroups = [
   "running",
   "searching",
   "generating",
+  "labelling",
   "checking",
   "watching",
   "output",

@@ -9,6 +9,7 @@ import {
 import { z } from "zod";
 import { generatingSettings } from "./generating-settings.js";
 import { type Setting, setting } from "./setting.js";
+import { taskSettings } from "./task-settings.js";
 import { byteCount, payloadIndexes } from "./values.js";
 
 const text = z.string().min(1);
@@ -590,7 +591,7 @@ export const settings = {
 
   top: setting({
     group: "searching",
-    doc: "Hits to return",
+    doc: "Hits to return, or labels or answers of a row",
     schema: positive,
     default: 5,
     flag: "--top <n>",
@@ -607,6 +608,7 @@ export const settings = {
   }),
 
   ...generatingSettings,
+  ...taskSettings,
 
   sample: setting({
     group: "checking",

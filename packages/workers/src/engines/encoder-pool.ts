@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import type { CompiledModel } from "@millrace/compiler";
 import {
   asMillraceError,
   type CancelSignal,
@@ -17,9 +16,19 @@ import { bestBinding } from "./bindings.js";
 import { type EncoderObserver, noObserver, type RunOutcome } from "./observer.js";
 import type { GpuPlacement } from "./onnx-runtime.js";
 import type { SessionOptions } from "./onnx-session.js";
+import type { GraphPlace } from "./verified-graph.js";
+
+/** A graph whose rows a pool runs. */
+export interface PooledGraph extends GraphPlace {
+  /** Floats in one row's vector; of a graph that judges tokens, in one token's logits. */
+  readonly dimensions: number;
+  readonly maxTokens: number;
+  /** Whether the rows of a run leave each other's vectors alone. */
+  readonly isRowIndependent: boolean;
+}
 
 export interface EncoderPoolOptions {
-  readonly model: CompiledModel;
+  readonly model: PooledGraph;
   /** By default the processor. */
   readonly device?: ReadyDevice;
   /**

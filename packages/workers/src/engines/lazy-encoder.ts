@@ -17,7 +17,12 @@ export interface LazyEncoder extends Encoder {
   pids(): readonly number[];
 }
 
-export function createLazyEncoder(options: EncoderPoolOptions): LazyEncoder {
+/** A pool's options, of a graph that makes vectors. */
+export interface LazyEncoderOptions extends EncoderPoolOptions {
+  readonly model: CompiledModel;
+}
+
+export function createLazyEncoder(options: LazyEncoderOptions): LazyEncoder {
   const { model, device = { kind: "cpu" } } = options;
   let pool: Promise<EncoderPool> | undefined;
   let started: EncoderPool | undefined;

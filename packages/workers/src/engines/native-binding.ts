@@ -17,11 +17,15 @@ export const nativeBinding: SessionBinding | undefined = Runtime.isPresent()
           weights: weights.map(({ path, data }) => ({ name: path, data })),
           entries: { "session.intra_op.allow_spinning": "0" },
         });
-        const [input] = session.inputNames;
+        const [input, second] = session.inputNames;
         const [output] = session.outputNames;
         return {
-          async run({ ids, rows, length }, signal) {
-            const tensors = { [input as string]: { type: "int32", dims: [rows, length], data: ids } } as const;
+          async run({ ids, segments, rows, length }, signal) {
+            const tensor = (data: Int32Array) => ({ type: "int32", dims: [rows, length], data }) as const;
+            const tensors = {
+              [input as string]: tensor(ids),
+              ...(second !== undefined && { [second]: tensor(segments ?? new Int32Array(ids.length)) }),
+            };
             const results = await session.run(tensors, { outputs: [output as string], ...(signal && { signal }) });
             return results[output as string]?.data as Float32Array;
           },

@@ -11,11 +11,15 @@ export const npmBinding: SessionBinding = {
   endsRuns: false,
   async open(graph, shape, weights) {
     const { session, Tensor: InputTensor } = await createSession(graph, shape, weights);
-    const [input] = session.inputNames;
+    const [input, second] = session.inputNames;
     const [output] = session.outputNames;
     return {
-      async run({ ids, rows, length }) {
-        const results = await session.run({ [input as string]: new InputTensor("int32", ids, [rows, length]) });
+      async run({ ids, segments, rows, length }) {
+        const tensor = (data: Int32Array) => new InputTensor("int32", data, [rows, length]);
+        const results = await session.run({
+          [input as string]: tensor(ids),
+          ...(second !== undefined && { [second]: tensor(segments ?? new Int32Array(ids.length)) }),
+        });
         return (results[output as string] as Tensor).data as Float32Array;
       },
       close: () => session.release(),

@@ -1,5 +1,4 @@
 import {
-  asMillraceError,
   type FieldMapping,
   type GenerateJob,
   layout,
@@ -12,6 +11,7 @@ import {
 import { encodePromptFile, type PromptRow } from "../arrow/prompt-file.js";
 import { putBlob, readJson, writeJson } from "../blobs/json.js";
 import { parseObject } from "../formats/parse-object.js";
+import { readableRows } from "../formats/readable-rows.js";
 import { toldReads } from "../formats/told-reads.js";
 import { toPlainError } from "../hosts/messages.js";
 import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
@@ -78,7 +78,7 @@ async function* draftsOf(
   try {
     let group: Draft[] = [];
     let characters = 0;
-    for await (const row of rowsOf(parseObject(open, mappingOf(job), job.limits), object.key)) {
+    for await (const row of readableRows(parseObject(open, mappingOf(job), job.limits), object.key)) {
       if (row.row < fromRow) continue;
       const draft = draftOf(row, job, prompts);
       const length = draft.prompt?.text.length ?? draft.texts?.join("").length ?? 0;
@@ -94,21 +94,6 @@ async function* draftsOf(
     if (group.length > 0) yield group;
   } finally {
     await open.close();
-  }
-}
-
-/** An object that cannot be read further ends with one row that says why. */
-async function* rowsOf(rows: AsyncIterable<Row>, key: string): AsyncGenerator<Row> {
-  let next = 0;
-  try {
-    for await (const row of rows) {
-      yield row;
-      next = row.row + 1;
-    }
-  } catch (cause) {
-    const error = asMillraceError(cause, "E_OBJECT_UNREADABLE", `cannot read ${key}`);
-    if (error.facts.scope !== "object" || error.code === "E_OBJECT_CHANGED") throw error;
-    yield { row: next, error };
   }
 }
 

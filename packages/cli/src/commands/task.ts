@@ -1,0 +1,87 @@
+import { MillraceError } from "@millrace/core";
+import type { TaskName, TaskSummary } from "@millrace/workers";
+import { Interrupted } from "@millrace/workflows";
+import type { CommandContext, CommandModule } from "../command.js";
+import { type OpenTask, openTask } from "../compose.js";
+import { endInterrupted } from "../ending.js";
+import { formatError } from "../report/errors.js";
+import { describeError } from "../report/failure.js";
+import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
+
+/** `millrace task classify|ner|answer`: does one task with each row of a source. */
+export function taskCommand(name: TaskName): CommandModule {
+  return { run: (context, [location = ""]) => runTask(context, name, location) };
+}
+
+async function runTask(context: CommandContext, name: TaskName, location: string): Promise<number> {
+  const { settings, loaded, say, standardInput, reporter } = context;
+  if (loaded.origins.model === "default") {
+    throw new MillraceError("E_USAGE", "there is no model with a head for the task", {
+      fix: "Name one with --model: a directory, or a hub id.",
+    });
+  }
+  const startedAt = performance.now();
+  const stop = new AbortController();
+  const interrupt = () => stop.abort(new Interrupted("stopped before all was done"));
+  context.stop.addEventListener("abort", interrupt);
+  if (context.stop.aborted) interrupt();
+  const { origins } = loaded;
+  const request = { name, settings, origins, location, standardInput, say, stop: stop.signal };
+  const open = await openTask(request);
+  try {
+    const summary = await open.run((sum) => reporter.update(progressOf(sum)));
+    reporter.finish();
+    return showResult(context, { open, summary, seconds: (performance.now() - startedAt) / 1000 });
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    return endInterrupted(context, "stopped; nothing was written, and the same command begins again");
+  } finally {
+    await open.close();
+  }
+}
+
+function progressOf({ rows, failed, tokens }: TaskSummary) {
+  return {
+    phase: "labelling",
+    noun: "row",
+    documents: rows,
+    chunks: 0,
+    tokens,
+    unchanged: 0,
+    quarantined: failed,
+    bytesDone: 0,
+    bytesTotal: 0,
+  };
+}
+
+interface Result {
+  readonly open: OpenTask;
+  readonly summary: TaskSummary;
+  readonly seconds: number;
+}
+
+function showResult(context: CommandContext, { open, summary, seconds }: Result): number {
+  const { say, settings, reporter, warn } = context;
+  const { rows, failed, tokens } = summary;
+  say(`rows     ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without a result` : ""}`);
+  say(`results  ${open.out}, ${formatCountOf(tokens, "token")} in ${formatDuration(seconds * 1000)}`);
+  const error =
+    failed <= settings.maxQuarantined
+      ? undefined
+      : new MillraceError("E_QUARANTINE", `${formatCountOf(failed, "row")} could not be labelled`, {
+          why: `--max-quarantined allows ${settings.maxQuarantined}; the others are labelled`,
+          fix: `Each one's reason is in its line of ${open.out}.`,
+        });
+  if (error !== undefined) warn(formatError(error, false));
+  const exitCode = error?.facts.exit ?? 0;
+  reporter.event("result", {
+    ok: error === undefined,
+    exitCode,
+    ...(error === undefined ? {} : { error: describeError(error) }),
+    seconds,
+    ...summary,
+    architecture: open.architecture,
+    out: open.out,
+  });
+  return exitCode;
+}
