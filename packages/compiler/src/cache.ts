@@ -83,6 +83,16 @@ export interface StoredFile {
   readonly sha256: string;
 }
 
+/** A file that a graph takes weights from, under the name the graph gives it. */
+export interface WeightsPlace extends StoredFile {
+  readonly path: string;
+}
+
+/** Files of an entry, with the places they have on this machine: beside its graph. */
+export function placedBeside(graphPath: string, files: readonly StoredFile[]): readonly WeightsPlace[] {
+  return files.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
+}
+
 const graphName = "graph.onnx";
 const modelName = "model.json";
 const unfinishedPrefix = "unfinished-";

@@ -1,7 +1,7 @@
-import { dirname, join, resolve } from "node:path";
-import { ensureEntry, type StoredFile, writeEntry } from "./cache.js";
+import { join, resolve } from "node:path";
+import { ensureEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
 import { type ClassifierPlan, type ClassifierTask, planClassifier } from "./classifiers/classifier.js";
-import { thenCheck, type WeightsPlace } from "./compile.js";
+import { thenCheck } from "./compile.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
@@ -68,9 +68,14 @@ export async function compileClassifier(
     compileInto(cacheDirectory, { key, source, config, plan, stamp, files }),
   );
   const { weights, ...facts } = model as StoredClassifier;
-  const placed = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
   const maxTokens = Math.min(plan.encoder.maxTokens, await readTokenLimit(path));
-  return { ...facts, maxTokens, graphPath, weights: placed, tokenizerPath: join(path, "tokenizer.json") };
+  return {
+    ...facts,
+    maxTokens,
+    graphPath,
+    weights: placedBeside(graphPath, weights),
+    tokenizerPath: join(path, "tokenizer.json"),
+  };
 }
 
 /** A compiled classifier less the places, which differ from machine to machine. */

@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
-import { ensureEntry, type StoredFile, writeEntry } from "./cache.js";
-import { thenCheck, type WeightsPlace } from "./compile.js";
+import { ensureEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
+import { thenCheck } from "./compile.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
 import { buildDecoder, buildEncoder } from "./decoders/graph.js";
 import { planDecoder } from "./decoders/registry.js";
@@ -130,7 +130,7 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
         },
       }),
     graphPath: entry.graphPath,
-    weights: weights.map((file) => ({ ...file, path: join(folder, file.name) })),
+    weights: placedBeside(entry.graphPath, weights),
     tokenizerPath: "path" in source.tokenizer ? source.tokenizer.path : join(folder, tokenizerName),
   };
 }

@@ -1,6 +1,14 @@
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
-import { findEntry, type StoredFile, writeEntry } from "./cache.js";
+import {
+  type CacheEntry,
+  ensureEntry,
+  findEntry,
+  placedBeside,
+  type StoredFile,
+  type WeightsPlace,
+  writeEntry,
+} from "./cache.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
@@ -55,11 +63,6 @@ export interface CompiledModel {
   readonly files: readonly ModelFile[];
 }
 
-/** A file that a graph takes weights from, under the name the graph gives it. */
-export interface WeightsPlace extends StoredFile {
-  readonly path: string;
-}
-
 export interface CompileOptions extends DirectoryOptions {
   /** Bytes of weights up to which they lie in the graph's own file; by default as many as ONNX allows. */
   readonly graphBytes?: number;
@@ -88,12 +91,8 @@ const entryVersion = "2";
  * a time, but for int8 the float graph is held in memory while it calibrates. `auto` is int8 where that is faithful to fp32.
  * @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED, E_SAFETENSORS; E_STORE_READ_ONLY, E_DISK_FULL for the cache
  */
-export async function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
-  const model = await chooseModel(path, options, compileAs);
-  if (model !== undefined) return model;
-  throw new MillraceError("E_IO", `${options.cacheDirectory} does not hold what was just written to it`, {
-    fix: "Check the disk, or name another cache directory.",
-  });
+export function compileModel(path: string, options: CompileOptions): Promise<CompiledModel> {
+  return chooseModel(path, options, compileAs);
 }
 
 /**
@@ -104,14 +103,14 @@ export function findCompiledModel(path: string, options: CompileOptions): Promis
   return chooseModel(path, options, findAs);
 }
 
-/** Gets a model in one precision; undefined where it is not there. */
-type Get = (
-  directory: ModelDirectory,
-  precision: Precision,
-  options: CompileOptions,
-) => Promise<CompiledModel | undefined>;
+/** Gets a model in one precision. */
+type Get<Found> = (directory: ModelDirectory, precision: Precision, options: CompileOptions) => Promise<Found>;
 
-async function chooseModel(path: string, options: CompileOptions, get: Get): Promise<CompiledModel | undefined> {
+async function chooseModel<Found extends CompiledModel | undefined>(
+  path: string,
+  options: CompileOptions,
+  get: Get<Found>,
+): Promise<Found> {
   const { precision } = options;
   const directory = await readModelDirectory(path, options);
   if (precision === "fp32" || precision === "fp16") return get(directory, precision, options);
@@ -127,7 +126,7 @@ async function chooseModel(path: string, options: CompileOptions, get: Get): Pro
   const int8 = await get(directory, "int8", options);
   if (int8 === undefined || (int8.fidelity !== undefined && isFaithful(int8.fidelity))) return int8;
   const fp32 = await get(directory, "fp32", options);
-  return fp32 && { ...fp32, ...(int8.fidelity && { rejected: int8.fidelity }) };
+  return fp32 === undefined ? fp32 : { ...fp32, ...(int8.fidelity && { rejected: int8.fidelity }) };
 }
 
 /** Why a model cannot be int8, where it cannot. */
@@ -146,16 +145,16 @@ async function compileAs(
   directory: ModelDirectory,
   precision: Precision,
   options: CompileOptions,
-): Promise<CompiledModel | undefined> {
+): Promise<CompiledModel> {
   const cacheDirectory = resolve(options.cacheDirectory);
   const stamp = await stampOf(directory);
   const files = await digestModelFiles(cacheDirectory, directory, stamp);
   const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
   const key = keyOf(directory, { precision, files, graphBytes, attention });
-  const found = await placed(directory, cacheDirectory, key);
-  if (found !== undefined) return found;
-  await compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime });
-  return placed(directory, cacheDirectory, key);
+  const entry = await ensureEntry(cacheDirectory, key, () =>
+    compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime }),
+  );
+  return placed(directory, entry);
 }
 
 async function findAs(
@@ -167,7 +166,8 @@ async function findAs(
   const files = await knownModelFiles(cacheDirectory, await stampOf(directory));
   if (files === undefined) return undefined;
   const { graphBytes = graphBytesLimit, attention = defaultAttention } = options;
-  return placed(directory, cacheDirectory, keyOf(directory, { precision, files, graphBytes, attention }));
+  const entry = await findEntry(cacheDirectory, keyOf(directory, { precision, files, graphBytes, attention }));
+  return entry && placed(directory, entry);
 }
 
 function keyOf(
@@ -177,18 +177,10 @@ function keyOf(
   return digestOf([compilerVersion, entryVersion, ...recipeOf(precision, attention), graphBytes, head, files]);
 }
 
-/** The entry under `key`, with the places it has on this machine. */
-async function placed(
-  { tokenizerPath }: ModelDirectory,
-  cacheDirectory: string,
-  key: string,
-): Promise<CompiledModel | undefined> {
-  const entry = await findEntry(cacheDirectory, key);
-  if (entry === undefined) return undefined;
-  const { graphPath, model } = entry;
+/** An entry's model, with the places it has on this machine. */
+function placed({ tokenizerPath }: ModelDirectory, { graphPath, model }: CacheEntry): CompiledModel {
   const { weights, ...facts } = model as StoredModel;
-  const places = weights.map((file) => ({ ...file, path: join(dirname(graphPath), file.name) }));
-  return { ...facts, graphPath, weights: places, tokenizerPath };
+  return { ...facts, graphPath, weights: placedBeside(graphPath, weights), tokenizerPath };
 }
 
 /** A compiled model less the places, which differ from machine to machine. */

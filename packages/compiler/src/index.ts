@@ -4,13 +4,13 @@
  * a float graph into an int8 one, `graph/` writes the file.
  */
 
+export type { WeightsPlace } from "./cache.js";
 export type { ClassifierTask } from "./classifiers/classifier.js";
 export {
   type CompiledModel,
   type CompileOptions,
   compileModel,
   findCompiledModel,
-  type WeightsPlace,
 } from "./compile.js";
 export { type CompileClassifierOptions, type CompiledClassifier, compileClassifier } from "./compile-classifier.js";
 export {

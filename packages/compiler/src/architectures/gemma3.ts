@@ -15,20 +15,11 @@ import {
   readActivation,
   readLayerKinds,
 } from "./layers.js";
+import type { LlamaSizes } from "./llama.js";
 import { type Rotary, readKeyHeads, readRotary } from "./rotary.js";
 import { addRotaryAttention } from "./rotary-attention.js";
 
-interface Gemma3Config {
-  readonly hidden: number;
-  readonly heads: number;
-  readonly keyHeads: number;
-  /** Floats of one head. */
-  readonly width: number;
-  readonly intermediate: number;
-  readonly activation: string;
-  readonly epsilon: number;
-  readonly positions: number;
-  readonly vocabulary: number;
+interface Gemma3Config extends Omit<LlamaSizes, "rotary"> {
   readonly layers: readonly LayerKind[];
   readonly isCausal: boolean;
   /** How far before and after itself a sliding layer's token attends. */
