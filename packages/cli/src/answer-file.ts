@@ -2,10 +2,8 @@ import { type GenerateSummary, MillraceError } from "@millrace/core";
 import { generateCorpus, Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
 import { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose.js";
-import { endInterrupted, goOnLine } from "./ending.js";
+import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js";
 import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
-import { formatError } from "./report/errors.js";
-import { describeError } from "./report/failure.js";
 import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
 
 /** Answers a file of prompts or requests and says what came of it. @returns the process's exit code */
@@ -78,7 +76,7 @@ interface Result {
 }
 
 function showResult(context: CommandContext, { open, summary, tally, milliseconds }: Result): number {
-  const { say, settings, reporter, warn } = context;
+  const { say, settings } = context;
   const { rows, failed, promptTokens, generatedTokens, isUnchanged } = summary;
   const { answers, generated, seconds } = tally.measured();
   const rate = seconds > 0 ? Math.round(generated / seconds) : undefined;
@@ -89,19 +87,13 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
       `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s, ${answersPerSecond} answers/s`}`,
   );
   say(`answers    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`);
-  const error =
-    failed <= settings.maxQuarantined
-      ? undefined
-      : new MillraceError("E_QUARANTINE", `${formatCountOf(failed, "prompt")} could not be answered`, {
-          why: `--max-quarantined allows ${settings.maxQuarantined}; the others are answered`,
-          fix: `Each one's reason is in its line of ${open.job.errors ?? open.job.out}.`,
-        });
-  if (error !== undefined) warn(formatError(error, false));
-  const exitCode = error?.facts.exit ?? 0;
-  reporter.event("result", {
-    ok: error === undefined,
-    exitCode,
-    ...(error === undefined ? {} : { error: describeError(error) }),
+  const error = quarantineError(failed, settings, {
+    unit: "prompt",
+    done: "answered",
+    others: "the others are answered",
+    fix: `Each one's reason is in its line of ${open.job.errors ?? open.job.out}.`,
+  });
+  return endDone(context, error, {
     seconds: milliseconds / 1000,
     ...summary,
     newAnswers: answers,
@@ -112,5 +104,4 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
     precision: open.open.precision,
     graph: open.job.model.graph,
   });
-  return exitCode;
 }

@@ -4,9 +4,7 @@ import type { Jobs } from "@millrace/workers";
 import type { JobProgress, ReindexSummary } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
 import type { Settings } from "./config/settings.js";
-import { endInterrupted, quarantineError } from "./ending.js";
-import { formatError } from "./report/errors.js";
-import { describeError } from "./report/failure.js";
+import { endDone, endInterrupted, quarantineError } from "./ending.js";
 import { formatCountOf } from "./report/format.js";
 import type { ProgressState } from "./report/progress.js";
 import { reindexLines } from "./report/reindex.js";
@@ -108,7 +106,7 @@ interface End {
 }
 
 async function showEnd(context: CommandContext, id: string, { outcome, jobs }: End): Promise<number> {
-  const { say, warn, reporter, settings } = context;
+  const { say, reporter, settings } = context;
   reporter.finish();
   if ("error" in outcome) throw await endError(outcome.error, jobs, id);
   const { summary } = outcome;
@@ -122,21 +120,9 @@ async function showEnd(context: CommandContext, id: string, { outcome, jobs }: E
   if (worked.quarantined > 0) say(`quarantine ${formatCountOf(worked.quarantined, "row")}`);
   if (summary.deletedPoints > 0) say(`deleted    ${formatCountOf(summary.deletedPoints, "point")}`);
   say(`store      ${formatCountOf(summary.documents, "document")}, ${formatCountOf(summary.points, "point")}`);
-  const error = quarantineError(
-    worked.quarantined,
-    settings.maxQuarantined,
-    "Each row's reason is in the quarantine folder of the work folder.",
-  );
-  if (error !== undefined) warn(formatError(error, false));
-  const exitCode = error?.facts.exit ?? 0;
-  reporter.event("result", {
-    ok: error === undefined,
-    exitCode,
-    job: id,
-    ...(error === undefined ? {} : { error: describeError(error) }),
-    ...summary,
-  });
-  return exitCode;
+  const fix = "Each row's reason is in the quarantine folder of the work folder.";
+  const error = quarantineError(worked.quarantined, settings, { fix });
+  return endDone(context, error, { job: id, ...summary });
 }
 
 /** The job whose store a reindex fills: its own id has the generation behind it. */

@@ -4,10 +4,9 @@ import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { type OpenJob, openJob, openMetrics } from "../compose.js";
 import { embedJob } from "../embed-job.js";
-import { endInterrupted, goOnLine, quarantineError } from "../ending.js";
+import { endDone, endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { recordRate } from "../rates.js";
 import { formatError } from "../report/errors.js";
-import { describeError } from "../report/failure.js";
 import { formatAge, formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { ageSeconds } from "../report/freshness.js";
 import { createTally, type Tally } from "../tally.js";
@@ -46,10 +45,8 @@ export async function run(context: CommandContext, [location]: readonly string[]
     const result: IndexResult = { tally, summary, milliseconds: performance.now() - startedAt, startedAtDate, open };
     await recordRate(settings.cacheDirectory, open.model.compiled.graphDigest, tally.rate());
     const fix = `Each row's reason is in ${open.job.work}/quarantine.`;
-    const error = quarantineError(tally.quarantined(), settings.maxQuarantined, fix);
-    showResult(context, { ...result, error }, delays.percentile(99) / 1e6);
-    if (error !== undefined) context.warn(formatError(error, false));
-    return exitCode(error);
+    const error = quarantineError(tally.quarantined(), settings, { fix });
+    return showResult(context, { ...result, error }, delays.percentile(99) / 1e6);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     return endInterrupted(context, goOnLine(context));
@@ -75,7 +72,7 @@ interface ShownResult extends IndexResult {
   readonly error: MillraceError | undefined;
 }
 
-function showResult(context: CommandContext, result: ShownResult, eventLoopDelayP99: number): void {
+function showResult(context: CommandContext, result: ShownResult, eventLoopDelayP99: number): number {
   const { tally, summary, milliseconds, open, error } = result;
   const { objects, counts, encoded } = tally.totals();
   const { say, settings } = context;
@@ -117,10 +114,7 @@ function showResult(context: CommandContext, result: ShownResult, eventLoopDelay
     `store      ${settings.store}: ${formatCountOf(summary.documents, "document")}, ` +
       `${formatCountOf(summary.points, "point")}, in ${formatDuration(milliseconds)}`,
   );
-  context.reporter.event("result", {
-    ok: error === undefined,
-    exitCode: exitCode(error),
-    ...(error === undefined ? {} : { error: describeError(error) }),
+  return endDone(context, error, {
     seconds: milliseconds / 1000,
     objects,
     documents: counts,
@@ -148,8 +142,4 @@ function freshnessOf({ tally, summary, startedAtDate }: IndexResult) {
     indexedUpTo,
     ...(oldestChange === undefined ? {} : { ageSeconds: ageSeconds(oldestChange, startedAtDate) }),
   };
-}
-
-function exitCode(error: MillraceError | undefined): number {
-  return error?.facts.exit ?? 0;
 }

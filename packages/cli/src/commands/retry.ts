@@ -3,10 +3,8 @@ import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { openRetry } from "../compose.js";
 import { embedJob } from "../embed-job.js";
-import { endInterrupted, goOnLine, quarantineError } from "../ending.js";
+import { endDone, endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { jobQuery, modelReference } from "../job-query.js";
-import { formatError } from "../report/errors.js";
-import { describeError } from "../report/failure.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally, type Tally } from "../tally.js";
 
@@ -55,7 +53,7 @@ interface RetryResult {
 }
 
 function showResult(context: CommandContext, result: RetryResult): number {
-  const { settings, say, warn, reporter } = context;
+  const { settings, say } = context;
   const { id, work, engine, summary, tally, before, remaining, milliseconds } = result;
   const { objects, counts, encoded } = tally.totals();
   const healed = Math.max(0, before - remaining);
@@ -67,17 +65,9 @@ function showResult(context: CommandContext, result: RetryResult): number {
   }
   const store = `${formatCountOf(summary.documents, "document")}, ${formatCountOf(summary.points, "point")}`;
   say(`store      ${store}, in ${formatDuration(milliseconds)}`);
-  const error = quarantineError(
-    remaining,
-    settings.maxQuarantined,
-    `Each row's reason is in ${work}/quarantine; what is gone from the source leaves it with the next index.`,
-  );
-  if (error !== undefined) warn(formatError(error, false));
-  const exitCode = error?.facts.exit ?? 0;
-  reporter.event("result", {
-    ok: error === undefined,
-    exitCode,
-    ...(error === undefined ? {} : { error: describeError(error) }),
+  const fix = `Each row's reason is in ${work}/quarantine; what is gone from the source leaves it with the next index.`;
+  const error = quarantineError(remaining, settings, { fix });
+  return endDone(context, error, {
     job: id,
     seconds: milliseconds / 1000,
     objects,
@@ -88,5 +78,4 @@ function showResult(context: CommandContext, result: RetryResult): number {
     ...engine,
     store: { objects: summary.objects, documents: summary.documents, points: summary.points },
   });
-  return exitCode;
 }

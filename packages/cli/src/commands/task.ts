@@ -3,9 +3,7 @@ import type { TaskName, TaskSummary } from "@millrace/workers";
 import { Interrupted } from "@millrace/workflows";
 import type { CommandContext, CommandModule } from "../command.js";
 import { type OpenTask, openTask } from "../compose.js";
-import { endInterrupted } from "../ending.js";
-import { formatError } from "../report/errors.js";
-import { describeError } from "../report/failure.js";
+import { endDone, endInterrupted, quarantineError } from "../ending.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 
 /** `millrace task classify|ner|answer`: does one task with each row of a source. */
@@ -61,27 +59,19 @@ interface Result {
 }
 
 function showResult(context: CommandContext, { open, summary, seconds }: Result): number {
-  const { say, settings, reporter, warn } = context;
+  const { say, settings } = context;
   const { rows, failed, tokens } = summary;
   say(`rows     ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without a result` : ""}`);
   say(`results  ${open.out}, ${formatCountOf(tokens, "token")} in ${formatDuration(seconds * 1000)}`);
-  const error =
-    failed <= settings.maxQuarantined
-      ? undefined
-      : new MillraceError("E_QUARANTINE", `${formatCountOf(failed, "row")} could not be labelled`, {
-          why: `--max-quarantined allows ${settings.maxQuarantined}; the others are labelled`,
-          fix: `Each one's reason is in its line of ${open.out}.`,
-        });
-  if (error !== undefined) warn(formatError(error, false));
-  const exitCode = error?.facts.exit ?? 0;
-  reporter.event("result", {
-    ok: error === undefined,
-    exitCode,
-    ...(error === undefined ? {} : { error: describeError(error) }),
+  const error = quarantineError(failed, settings, {
+    done: "labelled",
+    others: "the others are labelled",
+    fix: `Each one's reason is in its line of ${open.out}.`,
+  });
+  return endDone(context, error, {
     seconds,
     ...summary,
     architecture: open.architecture,
     out: open.out,
   });
-  return exitCode;
 }
