@@ -203,7 +203,7 @@ export const commands: readonly CommandFacts[] = [
       "on",
       ...output,
     ],
-    defaults: { model: "must be given" },
+    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
     load: () => import("./commands/generate.js"),
   },
   {
@@ -223,7 +223,7 @@ export const commands: readonly CommandFacts[] = [
       "on",
       ...output,
     ],
-    defaults: { model: "must be given" },
+    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
     load: () => import("./commands/batch.js"),
   },
   {

@@ -191,7 +191,7 @@ export const settings = {
   }),
   payloadFields: setting({
     group: "documents",
-    doc: "Fields kept beside the vector; * keeps all that are not text",
+    doc: "Fields kept beside the vector, or in the line of a result; * keeps all that are not text",
     schema: list,
     default: [],
     example: ["url"],
