@@ -26,7 +26,7 @@ export { compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
 export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
 export { argMax, drawToken, keptTokens, likeliest, logprobOf } from "./engines/decoding/choose.js";
-export { modelDecoding } from "./engines/decoding/model-defaults.js";
+export { modelBeams, modelDecoding } from "./engines/decoding/model-defaults.js";
 export { type History, isPlainGreedy, processLogits } from "./engines/decoding/processors.js";
 export { philox, uniform } from "./engines/decoding/random.js";
 export { type Operation, type ScheduledRow, Scheduler, type SchedulerLimits } from "./engines/decoding/scheduler.js";
@@ -41,6 +41,7 @@ export {
 } from "./engines/encoder-pool.js";
 export { compileGeneratorInHost } from "./engines/generator/compile.js";
 export type { Arena, Decoder, RunScores, Wanted } from "./engines/generator/decoder.js";
+export { decoderFacts } from "./engines/generator/decoder-facts.js";
 export type { GeneratorNote } from "./engines/generator/generator-host.js";
 export { defaultMaximumRows, GeneratorPool, type GeneratorPoolOptions } from "./engines/generator/generator-pool.js";
 export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";

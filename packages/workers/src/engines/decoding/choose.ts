@@ -96,6 +96,16 @@ function siftDown(heap: Float32Array, value: number): void {
   heap[place] = value;
 }
 
+/** Logits → natural logarithms of the probabilities they stand for, in place. */
+export function toLogProbs(logits: Float32Array): Float32Array {
+  const highest = logits[argMax(logits)] as number;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - highest);
+  const total = highest + Math.log(sum);
+  for (let id = 0; id < logits.length; id += 1) logits[id] = (logits[id] as number) - total;
+  return logits;
+}
+
 /** What the model itself says of a token, before options change its logits. */
 export function logprobOf(logits: Float32Array, id: number, top: number): TokenLogprob {
   const highest = logits[argMax(logits)] as number;
