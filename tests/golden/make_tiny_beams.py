@@ -26,7 +26,8 @@ prompts = [[5, 17, 4, 88, 23, 9, 60], [33, 33, 8, 13, 21, 34, 55], [90, 1]]
 
 def cases(common, others, is_beside):
     ends = {"eos_token_id": common}
-    yield {"num_beams": 2, "max_new_tokens": 10, **ends}
+    yield {"num_beams": 2, "max_new_tokens": 12, "eos_token_id": others}
+    yield {"num_beams": 5, "max_new_tokens": 12, "early_stopping": True, "min_new_tokens": 2, "eos_token_id": others}
     yield {"num_beams": 4, "max_new_tokens": 14, "length_penalty": 2.0, "early_stopping": True, **ends}
     yield {"num_beams": 4, "max_new_tokens": 14, "length_penalty": 0.4, "num_return_sequences": 3, **ends}
     never = {"early_stopping": "never", "num_return_sequences": 2, "eos_token_id": common + others}
@@ -63,7 +64,8 @@ written = {}
 for name, auto in models.items():
     model = auto.from_pretrained(root / name, dtype=torch.float32, attn_implementation="eager").eval()
     rows = [greedy(model, prompt) for prompt in prompts]
-    common, others = sorted({rows[0][4], rows[1][6]}), sorted({rows[2][3]} - {rows[0][4], rows[1][6]})
+    common = sorted({rows[0][4], rows[1][6]})
+    others = [next((id for row in reversed(rows) for id in reversed(row) if id not in common), 50)]
     written[name] = [
         {"options": options, "answers": [list(answers(model, prompt, options)) for prompt in prompts]}
         for options in cases(common, others, model.config.is_encoder_decoder)
