@@ -24,6 +24,7 @@ export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
+export { advanceSearch, type BeamRules, type BeamSearch, beginSearch, candidatesOf } from "./engines/decoding/beams.js";
 export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
 export { argMax, drawToken, keptTokens, likeliest, logprobOf } from "./engines/decoding/choose.js";
 export { modelBeams, modelDecoding } from "./engines/decoding/model-defaults.js";

@@ -10,9 +10,10 @@ export async function answerTexts(
   detokenizer: Detokenizer,
 ): Promise<readonly string[]> {
   if (answers.length === 0) return [];
+  const heads = answers.map(({ before }) => (before === undefined ? [] : [before]));
   const texts = await detokenizer.decode([
-    ...answers.map(({ before }) => [before]),
-    ...answers.map(({ before, ids }) => [before, ...ids]),
+    ...heads,
+    ...answers.map(({ ids }, index) => [...(heads[index] ?? []), ...ids]),
     ...answers.map(({ ids }) => ids),
   ]);
   return answers.map((_, index) => {

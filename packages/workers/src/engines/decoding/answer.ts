@@ -11,8 +11,8 @@ export interface Scores {
 
 /** An answer that has no text yet. */
 export interface Answer {
-  /** The token that its own go on from. */
-  readonly before: number;
+  /** The token of the prompt that it goes on from; none where an encoder has read the prompt. */
+  readonly before: number | undefined;
   readonly ids: readonly number[];
   readonly finishReason: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
@@ -53,6 +53,11 @@ export function beginningOf(
     sources: start === undefined ? 0 : promptIds.length,
     width,
   };
+}
+
+/** The last token of a prompt that answers go on from. */
+export function tokenBefore({ source, promptIds }: ScheduledRow): number | undefined {
+  return source === undefined ? promptIds.at(-1) : undefined;
 }
 
 /** An answer with its text. */

@@ -1,5 +1,5 @@
 import { type BeamOptions, type GenerateRequest, MillraceError } from "@millrace/core";
-import { type Answer, type AnsweredRow, beginningOf, type Scores, type Taken } from "./answer.js";
+import { type Answer, type AnsweredRow, beginningOf, type Scores, type Taken, tokenBefore } from "./answer.js";
 import { advanceSearch, type BeamRules, type BeamSearch, beginSearch, candidatesOf } from "./beams.js";
 import { toLogProbs } from "./choose.js";
 import { processLogits } from "./processors.js";
@@ -81,7 +81,7 @@ export class BeamRow implements AnsweredRow {
   }
 
   private answers(): readonly Answer[] {
-    const before = this.promptIds.at(-1) as number;
+    const before = tokenBefore(this);
     return this.search.finished.slice(0, this.options.returned).map((beam) => ({ ...beam, before }));
   }
 }

@@ -1,5 +1,5 @@
 import type { FinishReason, GenerateRequest, TokenLogprob } from "@millrace/core";
-import { type Answer, type AnsweredRow, beginningOf, type Scores, type Taken } from "./answer.js";
+import { type Answer, type AnsweredRow, beginningOf, type Scores, type Taken, tokenBefore } from "./answer.js";
 import { argMax, drawToken, logprobOf } from "./choose.js";
 import { isForcedEnd, isPlainGreedy, processLogits } from "./processors.js";
 import { uniform } from "./random.js";
@@ -57,7 +57,7 @@ export class Sequence implements AnsweredRow {
   /** The answer as far as it goes. */
   answer(finishReason: FinishReason): Answer {
     const logprobs = this.request.decoding.topLogprobs === undefined ? {} : { logprobs: this.logprobs };
-    return { before: this.promptIds.at(-1) as number, ids: this.generated, finishReason, ...logprobs };
+    return { before: tokenBefore(this), ids: this.generated, finishReason, ...logprobs };
   }
 
   private get history() {
