@@ -41,9 +41,10 @@ export async function answerBatch(
   try {
     const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
     const outcomes = await Promise.allSettled(
-      askedTogether(wanted, job).map(async ([first, ...others]) => {
-        for (const entry of await answer(context, job, [first, ...others])) {
-          await journal.add(entry);
+      askedTogether(wanted, job).map(async (together) => {
+        const found = await answer(context, job, together);
+        await journal.add(found);
+        for (const entry of found) {
           entries.set(nameOf(entry), entry);
           context.onAnswer?.({ ...entry, isNew: true });
         }
