@@ -28,36 +28,38 @@ export interface Taken {
 }
 
 /** A request as far as it is answered, in one slot or several. */
-export interface AnsweredRow extends ScheduledRow {
-  readonly request: GenerateRequest;
+export abstract class AnsweredRow implements ScheduledRow {
+  readonly promptIds: Int32Array;
+  readonly source?: Int32Array;
+  readonly tokens: number;
+  readonly sources: number;
   /** Whether the best token alone does not tell which one is next. */
-  readonly wantsLogits: boolean;
+  abstract readonly wantsLogits: boolean;
   /** Tokens whose keys and values are there when the next run begins. */
-  readonly past: number;
+  abstract readonly past: number;
+
+  /** @param start what the decoder begins with, where an encoder reads the prompt */
+  constructor(
+    readonly request: GenerateRequest,
+    start: number | undefined,
+    readonly width: number,
+  ) {
+    const { promptIds, decoding } = request;
+    this.promptIds = start === undefined ? promptIds : Int32Array.of(start);
+    if (start !== undefined) this.source = promptIds;
+    this.sources = this.source?.length ?? 0;
+    this.tokens = this.promptIds.length + decoding.maxNewTokens;
+  }
+
   /** The token that the next run takes of a branch. */
-  lastOf(branch: number): number;
+  abstract lastOf(branch: number): number;
   /** Decides what comes next. @param scores of each branch, or of the one that stands for all while they are alike */
-  take(scores: readonly Scores[]): Taken;
-}
+  abstract take(scores: readonly Scores[]): Taken;
 
-/** What a request's decoder begins with, what its encoder reads, and how much room both need. */
-export function beginningOf(
-  { promptIds, decoding }: GenerateRequest,
-  { start, width }: { readonly start: number | undefined; readonly width: number },
-): ScheduledRow {
-  const ids = start === undefined ? promptIds : Int32Array.of(start);
-  return {
-    promptIds: ids,
-    ...(start !== undefined && { source: promptIds }),
-    tokens: ids.length + decoding.maxNewTokens,
-    sources: start === undefined ? 0 : promptIds.length,
-    width,
-  };
-}
-
-/** The last token of a prompt that answers go on from. */
-export function tokenBefore({ source, promptIds }: ScheduledRow): number | undefined {
-  return source === undefined ? promptIds.at(-1) : undefined;
+  /** The token of the prompt that answers go on from. */
+  protected get before(): number | undefined {
+    return this.source === undefined ? this.promptIds.at(-1) : undefined;
+  }
 }
 
 /** An answer with its text. */

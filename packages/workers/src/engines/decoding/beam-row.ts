@@ -1,39 +1,26 @@
 import { type BeamOptions, type GenerateRequest, MillraceError } from "@millrace/core";
-import { type Answer, type AnsweredRow, beginningOf, type Scores, type Taken, tokenBefore } from "./answer.js";
+import { type Answer, AnsweredRow, type Scores, type Taken } from "./answer.js";
 import { advanceSearch, type BeamRules, type BeamSearch, beginSearch, candidatesOf } from "./beams.js";
 import { toLogProbs } from "./choose.js";
 import { processLogits } from "./processors.js";
 import type { Fork } from "./scheduler.js";
 
 /** A request that is answered by beam search: each beam has a slot of its own, which its next token stays in where it can. */
-export class BeamRow implements AnsweredRow {
-  readonly promptIds: Int32Array;
-  readonly source?: Int32Array;
-  readonly tokens: number;
-  readonly sources: number;
-  readonly width: number;
+export class BeamRow extends AnsweredRow {
   readonly wantsLogits = true;
   private readonly rules: BeamRules;
-  private readonly options: BeamOptions;
   private search: BeamSearch;
   /** Of each beam, the branch that holds its keys and values. */
   private branches: readonly number[];
 
-  /** @param start what the decoder begins with, where an encoder reads the prompt */
   constructor(
-    readonly request: GenerateRequest & { readonly decoding: { readonly beams: BeamOptions } },
+    request: GenerateRequest,
+    private readonly options: BeamOptions,
     start?: number,
   ) {
-    const { decoding } = request;
-    this.options = decoding.beams;
-    this.rules = { ...decoding, ...decoding.beams };
-    this.width = decoding.beams.count;
-    const { promptIds, source, tokens, sources } = beginningOf(request, { start, width: this.width });
-    this.promptIds = promptIds;
-    if (source !== undefined) this.source = source;
-    this.tokens = tokens;
-    this.sources = sources;
-    this.search = beginSearch(this.width);
+    super(request, start, options.count);
+    this.rules = { ...request.decoding, ...options };
+    this.search = beginSearch(options.count);
     this.branches = this.search.beams.map((_, place) => place);
   }
 
@@ -81,7 +68,7 @@ export class BeamRow implements AnsweredRow {
   }
 
   private answers(): readonly Answer[] {
-    const before = tokenBefore(this);
+    const { before } = this;
     return this.search.finished.slice(0, this.options.returned).map((beam) => ({ ...beam, before }));
   }
 }

@@ -1,33 +1,20 @@
 import type { FinishReason, GenerateRequest, TokenLogprob } from "@millrace/core";
-import { type Answer, type AnsweredRow, beginningOf, type Scores, type Taken, tokenBefore } from "./answer.js";
+import { type Answer, AnsweredRow, type Scores, type Taken } from "./answer.js";
 import { argMax, drawToken, logprobOf } from "./choose.js";
 import { isForcedEnd, isPlainGreedy, processLogits } from "./processors.js";
 import { uniform } from "./random.js";
 
 /** A request that is answered one token after another. */
-export class Sequence implements AnsweredRow {
-  readonly promptIds: Int32Array;
-  readonly source?: Int32Array;
-  readonly tokens: number;
-  readonly sources: number;
-  readonly width = 1;
+export class Sequence extends AnsweredRow {
   readonly wantsLogits: boolean;
   /** What the decoder began with, then what was generated; no stop id. */
   private readonly ids: number[];
   private readonly logprobs: TokenLogprob[] = [];
 
-  /** @param start what the decoder begins with, where an encoder reads the prompt */
-  constructor(
-    readonly request: GenerateRequest,
-    start?: number,
-  ) {
-    const { promptIds, source, tokens, sources } = beginningOf(request, { start, width: 1 });
-    this.promptIds = promptIds;
-    if (source !== undefined) this.source = source;
-    this.tokens = tokens;
-    this.sources = sources;
+  constructor(request: GenerateRequest, start?: number) {
+    super(request, start, 1);
     this.wantsLogits = !isPlainGreedy(request.decoding);
-    this.ids = [...promptIds];
+    this.ids = [...this.promptIds];
   }
 
   /** Ids generated so far. */
@@ -57,7 +44,7 @@ export class Sequence implements AnsweredRow {
   /** The answer as far as it goes. */
   answer(finishReason: FinishReason): Answer {
     const logprobs = this.request.decoding.topLogprobs === undefined ? {} : { logprobs: this.logprobs };
-    return { before: tokenBefore(this), ids: this.generated, finishReason, ...logprobs };
+    return { before: this.before, ids: this.generated, finishReason, ...logprobs };
   }
 
   private get history() {

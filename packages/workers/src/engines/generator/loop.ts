@@ -211,9 +211,8 @@ export class GeneratorLoop {
 const noArena: ArenaShape = { slots: 0, capacity: 0, sources: 0 };
 
 function answeredRow(request: GenerateRequest, start: number | undefined): AnsweredRow {
-  const { decoding } = request;
-  if (decoding.beams === undefined) return new Sequence(request, start);
-  return new BeamRow({ ...request, decoding: { ...decoding, beams: decoding.beams } }, start);
+  const { beams } = request.decoding;
+  return beams === undefined ? new Sequence(request, start) : new BeamRow(request, beams, start);
 }
 
 function isSequence(row: AnsweredRow): row is Sequence {
