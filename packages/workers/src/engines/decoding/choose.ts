@@ -98,11 +98,12 @@ function siftDown(heap: Float32Array, value: number): void {
 
 /** Logits → natural logarithms of the probabilities they stand for, in place. */
 export function toLogProbs(logits: Float32Array): Float32Array {
+  const { length } = logits;
   const highest = logits[argMax(logits)] as number;
   let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - highest);
+  for (let id = 0; id < length; id += 1) sum += Math.exp((logits[id] as number) - highest);
   const total = highest + Math.log(sum);
-  for (let id = 0; id < logits.length; id += 1) logits[id] = (logits[id] as number) - total;
+  for (let id = 0; id < length; id += 1) logits[id] = (logits[id] as number) - total;
   return logits;
 }
 

@@ -76,10 +76,8 @@ class NativeArena implements Arena {
 
   async copy(from: number, to: number, tokens?: number): Promise<void> {
     const copies = this.layout.copies(from, to, tokens ?? this.capacity);
-    const all = this.caches.flatMap((cache) =>
-      copies.map((copy) => cache.copy(cache, { sourceOffset: copy.from, offset: copy.to, length: copy.length })),
-    );
-    await Promise.all([...all, ...(tokens === undefined && this.given ? [this.given.copy(from, to)] : [])]);
+    await Promise.all(this.caches.map((cache) => cache.copy(cache, copies)));
+    if (tokens === undefined) await this.given?.copy(from, to);
   }
 
   async encode(sources: readonly Int32Array[], slots: readonly (readonly number[])[]): Promise<void> {

@@ -72,10 +72,7 @@ export class NativeSources {
   }
 
   private async copyAll(copies: ReturnType<SlotLayout["copies"]>): Promise<void> {
-    const all = this.caches.flatMap((cache) =>
-      copies.map(({ from, to, length }) => cache.copy(cache, { sourceOffset: from, offset: to, length })),
-    );
-    await Promise.all(all);
+    await Promise.all(this.caches.map((cache) => cache.copy(cache, copies)));
   }
 
   private cache(index: number): DeviceBuffer<"float32"> {

@@ -58,7 +58,8 @@ class NpmArena implements Arena {
   async copy(from: number, to: number, tokens?: number): Promise<void> {
     const copies = this.layout.copies(from, to, tokens ?? this.capacity);
     for (const cache of this.caches)
-      for (const copy of copies) cache.copyWithin(copy.to, copy.from, copy.from + copy.length);
+      for (const { sourceOffset, offset, length } of copies)
+        cache.copyWithin(offset, sourceOffset, sourceOffset + length);
     if (tokens === undefined) this.opened.given?.copy(from, to);
   }
 

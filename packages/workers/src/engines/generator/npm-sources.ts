@@ -68,7 +68,8 @@ export class NpmSources {
 
   private copyAll(copies: ReturnType<SlotLayout["copies"]>): void {
     for (const cache of this.caches)
-      for (const { from, to, length } of copies) cache.copyWithin(to, from, from + length);
+      for (const { sourceOffset, offset, length } of copies)
+        cache.copyWithin(offset, sourceOffset, sourceOffset + length);
   }
 
   private cache(index: number): Float32Array {

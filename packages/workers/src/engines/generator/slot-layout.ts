@@ -2,8 +2,8 @@ import type { CacheShape } from "./decoder-facts.js";
 
 /** Floats to be copied from one place of a cache to another. */
 export interface FloatCopy {
-  readonly from: number;
-  readonly to: number;
+  readonly sourceOffset: number;
+  readonly offset: number;
   readonly length: number;
 }
 
@@ -34,10 +34,10 @@ export class SlotLayout {
   private pieces(source: { readonly start: number; readonly capacity: number }, to: number, tokens: number) {
     const [heads, capacity, width] = this.dims;
     if (tokens === capacity && source.capacity === capacity)
-      return [{ from: source.start, to: to * this.length, length: this.length }];
+      return [{ sourceOffset: source.start, offset: to * this.length, length: this.length }];
     return Array.from({ length: heads }, (_, head) => ({
-      from: source.start + head * source.capacity * width,
-      to: to * this.length + head * capacity * width,
+      sourceOffset: source.start + head * source.capacity * width,
+      offset: to * this.length + head * capacity * width,
       length: tokens * width,
     }));
   }
