@@ -124,11 +124,8 @@ describe("what cannot be done is said in one line", () => {
       2,
       /^error E_CONFIG: the template .* cannot be read/,
     ],
-    [
-      ["mixed.jsonl", "--out", "x.jsonl", "--on", "temporal"],
-      2,
-      /^error E_USAGE: text is generated in this process only/,
-    ],
+    [["-", "--out", "x.jsonl", "--on", "temporal"], 2, /^error E_USAGE: standard input cannot be answered on temporal/],
+    [["mixed.jsonl", "--out", "."], 2, /^error E_CONFIG: .* is a folder/],
   ])("%j", async (args, code, line) => {
     const { stderr, ...finished } = await run(["generate", ...args, "--model", model], { cwd: folder });
     expect(finished.code).toBe(code);

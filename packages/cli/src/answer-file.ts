@@ -1,5 +1,6 @@
 import { type GenerateSummary, MillraceError } from "@millrace/core";
 import { generateCorpus, Interrupted } from "@millrace/workflows";
+import { answerOnTemporal } from "./answer-on-temporal.js";
 import type { CommandContext } from "./command.js";
 import { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose.js";
 import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js";
@@ -12,9 +13,7 @@ export async function answerFile(
   { location, format }: Pick<GenerationRequest, "location" | "format">,
 ): Promise<number> {
   const { settings, loaded, say, standardInput } = context;
-  if (settings.on === "temporal") {
-    throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
-  }
+  if (settings.on === "temporal") return answerOnTemporal(context, { location, format });
   const startedAt = performance.now();
   const stop = interruptible(context.stop);
   const tally = createGenerateTally((state) => context.reporter.update(state));
@@ -57,8 +56,16 @@ interface Answering {
 }
 
 function answer({ job, steps }: OpenGeneration, { tally, stop }: Answering): Promise<GenerateSummary> {
-  const runtime = { steps, batches: 2, checkpoint: async () => stop.throwIfAborted(), report: tally.take };
-  return generateCorpus(runtime, job);
+  return generateCorpus(
+    {
+      steps,
+      window: { limit: 2 },
+      checkpoint: async () => stop.throwIfAborted(),
+      wantsRest: () => false,
+      report: tally.take,
+    },
+    job,
+  );
 }
 
 /** A signal whose reason is that the job was interrupted. */

@@ -89,6 +89,17 @@ const decoding = [
   "batchTokens",
   "kvMemory",
 ] as const satisfies readonly SettingKey[];
+/** Of commands that answer a file, beside what that file is. */
+const answering = [
+  "out",
+  "work",
+  "maxRowBytes",
+  "maxQuarantined",
+  ...decoding,
+  ...generator,
+  ...fleet,
+  ...output,
+] as const satisfies readonly SettingKey[];
 
 /** What is read to be labelled, and where the lines go. */
 const labelled = [
@@ -185,8 +196,6 @@ export const commands: readonly CommandFacts[] = [
     summary: "answer a file of prompts, each once however often it is interrupted, or one prompt",
     settings: [
       "prompt",
-      "out",
-      "work",
       "include",
       "exclude",
       "idField",
@@ -194,36 +203,19 @@ export const commands: readonly CommandFacts[] = [
       "template",
       "chat",
       "system",
-      "maxRowBytes",
       "maxObjectBytes",
-      "maxQuarantined",
       "numReturnSequences",
-      ...decoding,
-      ...generator,
-      "on",
-      ...output,
+      ...answering,
     ],
-    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
+    defaults: { model: "must be given" },
     load: () => import("./commands/generate.js"),
   },
   {
     name: "batch",
     parameters: "<requests>",
     summary: "answer a file of requests as OpenAI's batch API takes them: chat completions, completions, embeddings",
-    settings: [
-      "out",
-      "errors",
-      "embeddingModel",
-      "dimensions",
-      "work",
-      "maxRowBytes",
-      "maxQuarantined",
-      ...decoding,
-      ...generator,
-      "on",
-      ...output,
-    ],
-    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
+    settings: ["errors", "embeddingModel", "dimensions", ...answering],
+    defaults: { model: "must be given" },
     load: () => import("./commands/batch.js"),
   },
   {
@@ -340,6 +332,9 @@ export const commands: readonly CommandFacts[] = [
       ...temporal,
       ...model,
       ...encoding,
+      "batchRows",
+      "batchTokens",
+      "kvMemory",
       ...watching,
       ...output,
     ],
@@ -392,7 +387,7 @@ export const commands: readonly CommandFacts[] = [
   {
     name: "jobs cancel",
     parameters: "<job>",
-    summary: "end a job; what is done is kept, and the same index command goes on from there",
+    summary: "end a job; what is done is kept, and the same command goes on from there",
     settings: [...temporal, ...output],
     load: () => import("./commands/jobs-cancel.js"),
   },

@@ -137,6 +137,7 @@ export {
   type Job,
   type ModelSpec,
   type Precision,
+  type GeneratorPrecisionChoice,
   type PrecisionChoice,
   precisionChoices,
   precisions,

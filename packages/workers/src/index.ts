@@ -61,14 +61,27 @@ export { type StepMeasurement, vectorStep } from "./engines/vector-step.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
+export { blobJournals } from "./generate/blob-journal.js";
 export { finishedSummary } from "./generate/commit.js";
 export {
+  type AnswerContext,
   type AnswerNote,
   defaultGenerateLimits,
+  fleetGenerateLimits,
   type GenerateContext,
   type GenerateLimits,
+  type PromptContext,
 } from "./generate/context.js";
-export { createGenerateSteps } from "./generate-steps.js";
+export { fileJournals } from "./generate/file-journal.js";
+export type { Journal, JournalEntry, OpenJournal } from "./generate/journal.js";
+export { type Output, openOutput } from "./generate/output.js";
+export {
+  type AnswerSteps,
+  createAnswerSteps,
+  createGenerateSteps,
+  createPromptSteps,
+  type PromptSteps,
+} from "./generate-steps.js";
 export type { LibrarySearch } from "./gpu/find-libraries.js";
 export { installProvider, type ProviderInstallation } from "./gpu/install.js";
 export { type CudaLibrary, cudaLibraries } from "./gpu/libraries.js";
