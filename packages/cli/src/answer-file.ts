@@ -6,17 +6,26 @@ import { type GenerationRequest, type OpenGeneration, openGeneration } from "./c
 import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js";
 import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
 import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
+import { type WatchedJob, watchedJob } from "./watched-job.js";
 
 /** Answers a file of prompts or requests and says what came of it. @returns the process's exit code */
 export async function answerFile(
   context: CommandContext,
   { location, format }: Pick<GenerationRequest, "location" | "format">,
 ): Promise<number> {
+  if (context.settings.on === "temporal") return answerOnTemporal(context, { location, format });
+  return watchedJob(context, (watched) => answerHere(context, { location, format, watched }));
+}
+
+async function answerHere(
+  context: CommandContext,
+  { location, format, watched }: Pick<GenerationRequest, "location" | "format"> & { readonly watched: WatchedJob },
+): Promise<number> {
   const { settings, loaded, say, standardInput } = context;
-  if (settings.on === "temporal") return answerOnTemporal(context, { location, format });
+  const { metrics } = watched;
   const startedAt = performance.now();
   const stop = interruptible(context.stop);
-  const tally = createGenerateTally((state) => context.reporter.update(state));
+  const tally = createGenerateTally(watched.show);
   const { takeTokens: onTokens, takeAnswer: onAnswer } = tally;
   const hasModel = loaded.origins.model !== "default";
   const open = await openGeneration({
@@ -29,7 +38,9 @@ export async function answerFile(
     stop,
     onTokens,
     onAnswer,
+    metrics,
   });
+  watched.begin(open.job.source.location);
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));
     context.reporter.finish();

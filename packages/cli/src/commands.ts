@@ -98,11 +98,13 @@ const answering = [
   ...decoding,
   ...generator,
   ...fleet,
+  ...watching,
   ...output,
 ] as const satisfies readonly SettingKey[];
 
 /** What is read to be labelled, and where the lines go. */
 const labelled = [
+  ...watching,
   "out",
   "include",
   "exclude",
@@ -264,7 +266,7 @@ export const commands: readonly CommandFacts[] = [
     name: "retry",
     parameters: "[job]",
     summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
-    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, ...output],
+    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, ...watching, ...output],
     defaults: ofJob,
     load: () => import("./commands/retry.js"),
   },
@@ -291,6 +293,7 @@ export const commands: readonly CommandFacts[] = [
       "sample",
       "keepGenerations",
       ...fleet,
+      ...watching,
       ...output,
     ],
     defaults: ofReindex,

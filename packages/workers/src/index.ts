@@ -41,7 +41,6 @@ export {
 } from "./engines/encoder-pool.js";
 export { compileGeneratorInHost } from "./engines/generator/compile.js";
 export type { Arena, Decoder, RunScores, Wanted } from "./engines/generator/decoder.js";
-export type { GeneratorNote } from "./engines/generator/generator-host.js";
 export { defaultMaximumRows, GeneratorPool, type GeneratorPoolOptions } from "./engines/generator/generator-pool.js";
 export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";
 export { madeUpDecoder } from "./engines/generator/made-up-decoder.js";
@@ -52,6 +51,7 @@ export {
   decoderBindings,
   openDecoder,
 } from "./engines/generator/open-decoder.js";
+export type { GeneratorNote } from "./engines/generator/teller.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
@@ -99,6 +99,8 @@ export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
 export { createMetrics } from "./metrics/create.js";
 export { observeEngine } from "./metrics/engine-observer.js";
+export { meteredGenerateSteps } from "./metrics/metered-generate-steps.js";
+export { GeneratorMeter } from "./metrics/metered-generator.js";
 export { meteredSink } from "./metrics/metered-sink.js";
 export { meteredSteps } from "./metrics/metered-steps.js";
 export type { LabelsOf, Metrics } from "./metrics/metrics.js";

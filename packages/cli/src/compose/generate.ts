@@ -25,6 +25,7 @@ import type { Settings } from "../config/settings.js";
 import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
+import { meteredAnswers } from "./metrics.js";
 
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
@@ -177,7 +178,7 @@ async function listingDigest(source: Source): Promise<string> {
 }
 
 async function openDescribed(
-  { stop, onAnswer }: GenerationRequest,
+  { stop, onAnswer, metrics }: GenerationRequest,
   { opened, open, embedding, job, close }: DescribedGeneration,
 ): Promise<OpenGeneration> {
   const { work } = job;
@@ -196,7 +197,7 @@ async function openDescribed(
   };
   return {
     job,
-    steps: createGenerateSteps(context),
+    steps: meteredAnswers(createGenerateSteps(context), metrics),
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {

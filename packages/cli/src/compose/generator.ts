@@ -1,5 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
 import {
   type DecodingOptions,
@@ -13,9 +13,12 @@ import {
   checkDecoding,
   compileGeneratorInHost,
   createPromptMaker,
+  engineFacts,
+  GeneratorMeter,
   type GeneratorNote,
   GeneratorPool,
   loadTokenizer,
+  type Metrics,
   modelDecoding,
   type PromptMaker,
   pullModel,
@@ -40,6 +43,8 @@ export interface GeneratorSurroundings {
   readonly say: Say;
   readonly spec: PromptSpec;
   readonly onTokens?: (note: GeneratorNote) => void;
+  /** Counts what is done, where somebody is to hear of it. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
@@ -75,18 +80,31 @@ export async function bringGenerator(
 
 /** What answers with a compiled model; its process starts with the first prompt. */
 export function openPool(
-  { settings, say, onTokens }: Omit<GeneratorSurroundings, "spec">,
+  { settings, say, onTokens, metrics }: Omit<GeneratorSurroundings, "spec">,
   model: CompiledGenerator,
 ): Generator {
   if (bestDecoderBinding === "npm") say(copyingNote);
-  return new GeneratorPool({
+  const { device, provider } = engineFacts({ kind: "cpu" });
+  const meter = metrics && new GeneratorMeter(metrics, device);
+  const pool = new GeneratorPool({
     model,
     maximumRows: settings.batchRows,
     stepTokens: settings.batchTokens,
     ...(settings.kvMemory !== undefined && { cacheBytes: settings.kvMemory }),
-    onRestart: (reason) => say(`a generator host ended (${reason}); its answers are begun again`),
-    ...(onTokens && { onTokens }),
+    onRestart: (reason) => {
+      metrics?.count("millrace_host_restarts_total", { host: "generator" });
+      say(`a generator host ended (${reason}); its answers are begun again`);
+    },
+    onTokens: (note) => {
+      onTokens?.(note);
+      meter?.note(note);
+    },
   });
+  if (metrics === undefined || meter === undefined) return pool;
+  metrics.set("millrace_generator_cache_bytes", { kind: "planned" }, pool.cacheBytes);
+  const labels = { model: basename(settings.model), precision: model.precision, device, provider, dimensions: "" };
+  metrics.set("millrace_model_info", labels, 1);
+  return meter.metered(pool);
 }
 
 const copyingNote =

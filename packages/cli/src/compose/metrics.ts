@@ -1,5 +1,12 @@
-import type { Steps } from "@millrace/core";
-import { createMetrics, type Metrics, meteredSteps, pushMetrics, serveMetrics } from "@millrace/workers";
+import type { GenerateSteps, Steps } from "@millrace/core";
+import {
+  createMetrics,
+  type Metrics,
+  meteredGenerateSteps,
+  meteredSteps,
+  pushMetrics,
+  serveMetrics,
+} from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import type { Say } from "./model.js";
@@ -54,4 +61,9 @@ export async function openMetrics(
 /** The same steps, counted where somebody is to hear of it. */
 export function metered<Part extends Partial<Steps>>(steps: Part, metrics: Metrics | undefined): Part {
   return metrics === undefined ? steps : meteredSteps(steps, metrics);
+}
+
+/** The same of a generation job. */
+export function meteredAnswers<Part extends Partial<GenerateSteps>>(steps: Part, metrics: Metrics | undefined): Part {
+  return metrics === undefined ? steps : meteredGenerateSteps(steps, metrics);
 }

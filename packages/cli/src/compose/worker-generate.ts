@@ -10,6 +10,7 @@ import {
   guardedBlobs,
   joinWorkFolder,
   type Lease,
+  type Metrics,
   openBlobs,
   openSource,
   type PromptContext,
@@ -19,6 +20,7 @@ import type { GenerateActivities } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { openEmbedding } from "./answerers.js";
 import { bringGenerator, openPool } from "./generator.js";
+import { meteredAnswers } from "./metrics.js";
 import type { Say } from "./model.js";
 
 /** Steps of generation jobs as one queue's activities. */
@@ -30,6 +32,7 @@ export interface OpenGenerateSteps<Names extends keyof GenerateActivities> {
 export interface GenerateSurroundings {
   readonly settings: Settings;
   readonly say: Say;
+  readonly metrics: Metrics | undefined;
   readonly idleMilliseconds: number;
 }
 
@@ -37,6 +40,7 @@ export interface GenerateSurroundings {
 export function openPromptSteps({
   settings,
   say,
+  metrics,
   idleMilliseconds,
 }: GenerateSurroundings): OpenGenerateSteps<"planPrompts" | "splitPrompts" | "writeAnswers" | "commitAnswers"> {
   const pool = createContextPool<Leased<PromptContext>, GenerateJob>({
@@ -52,7 +56,7 @@ export function openPromptSteps({
   });
   const stepsOf = async (job: GenerateJob, control: StepControl) => {
     const context = await pool.of(job);
-    return createPromptSteps({ ...context, blobs: guarded(context, control) });
+    return meteredAnswers(createPromptSteps({ ...context, blobs: guarded(context, control) }), metrics);
   };
   return {
     stepsFor: (control) => ({
@@ -81,10 +85,11 @@ function withRows(rows = fleetGenerateLimits.batch.rows) {
 export async function openAnswerSteps({
   settings,
   say,
+  metrics,
   idleMilliseconds,
 }: GenerateSurroundings): Promise<OpenGenerateSteps<"answerPrompts"> & { readonly graph: string }> {
   const { compiled } = await bringGenerator(settings, say);
-  const generator = openPool({ settings, say }, compiled);
+  const generator = openPool({ settings, say, metrics }, compiled);
   const pool = createContextPool<Leased<AnswerContext>, GenerateJob>({
     nameOf: JSON.stringify,
     open: async (job) => {
@@ -105,7 +110,7 @@ export async function openAnswerSteps({
         const context = await pool.of(job);
         const { signal: stop } = control;
         const steps = createAnswerSteps({ ...context, blobs: guarded(context, control), ...(stop && { stop }) });
-        return steps.generate(job, batch);
+        return meteredAnswers(steps, metrics).generate(job, batch);
       },
     }),
     close: async () => {

@@ -122,7 +122,7 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
     const promotion = promotionSteps(settings);
-    const prompts = openPromptSteps({ settings, say, idleMilliseconds });
+    const prompts = openPromptSteps({ settings, say, metrics, idleMilliseconds });
     closers.push(prompts.close);
     const stepsFor = (control: StepControl) => ({
       ...metered(leasedIoSteps(pool, control), metrics),
@@ -158,7 +158,7 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
     queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
   if (settings.queues.includes("generate")) {
-    const { graph, stepsFor, close } = await openAnswerSteps({ settings, say, idleMilliseconds });
+    const { graph, stepsFor, close } = await openAnswerSteps({ settings, say, metrics, idleMilliseconds });
     closers.push(close);
     queues.push({ queue: generateQueue(graph, deviceKind(settings)), stepsFor, atOnce });
   }
