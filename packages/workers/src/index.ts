@@ -99,6 +99,7 @@ export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
 export { createMetrics } from "./metrics/create.js";
 export { observeEngine } from "./metrics/engine-observer.js";
+export { watchGpus } from "./metrics/gpus.js";
 export { meteredGenerateSteps } from "./metrics/metered-generate-steps.js";
 export { GeneratorMeter } from "./metrics/metered-generator.js";
 export { meteredSink } from "./metrics/metered-sink.js";

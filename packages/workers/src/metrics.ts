@@ -125,6 +125,17 @@ export const metricTable = {
     help: "Time that a device's lanes had none, summed over them, since nothing was to be encoded or their host was starting.",
     labels: { device: "any", reason: ["no_input", "starting"] },
   },
+  millrace_gpu_memory_bytes: {
+    type: "gauge",
+    help: "Memory of a GPU that all processes and the driver take, and what there is.",
+    labels: { device: "any", kind: ["used", "total"] },
+  },
+  millrace_gpu_utilization_ratio: {
+    type: "gauge",
+    help: "Share of the last moments in which a GPU ran a kernel.",
+    labels: { device: "any" },
+  },
+  millrace_gpu_power_watts: { type: "gauge", help: "What a GPU draws.", labels: { device: "any" } },
   millrace_host_restarts_total: {
     type: "counter",
     help: "Host processes that ended unasked and were replaced.",
