@@ -69,6 +69,7 @@ const generator = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
+const ofGenerator = "must be given, of type llama, mistral, qwen2, qwen3, gpt2, t5, mt5, bart or marian";
 /** How answers are generated. */
 const decoding = [
   "maxNewTokens",
@@ -189,7 +190,7 @@ export const commands: readonly CommandFacts[] = [
       ...generator,
       ...output,
     ],
-    defaults: { model: "must be given" },
+    defaults: { model: ofGenerator },
     load: () => import("./commands/ask.js"),
   },
   {
@@ -207,9 +208,12 @@ export const commands: readonly CommandFacts[] = [
       "system",
       "maxObjectBytes",
       "numReturnSequences",
+      "numBeams",
+      "lengthPenalty",
+      "earlyStopping",
       ...answering,
     ],
-    defaults: { model: "must be given" },
+    defaults: { model: ofGenerator },
     load: () => import("./commands/generate.js"),
   },
   {
@@ -217,7 +221,7 @@ export const commands: readonly CommandFacts[] = [
     parameters: "<requests>",
     summary: "answer a file of requests as OpenAI's batch API takes them: chat completions, completions, embeddings",
     settings: ["errors", "embeddingModel", "dimensions", ...answering],
-    defaults: { model: "must be given" },
+    defaults: { model: ofGenerator },
     load: () => import("./commands/batch.js"),
   },
   {

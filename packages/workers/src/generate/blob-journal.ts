@@ -23,7 +23,7 @@ export function blobJournals(blobs: BlobStore, partMilliseconds = millisecondsOf
     const parts = new Parts(write, partMilliseconds);
     return {
       entries,
-      add: (entry) => parts.add(entry),
+      add: (added) => parts.add(added),
       close: () => parts.flush(),
       remove: () => deletePrefix(blobs, prefix),
     };
@@ -41,8 +41,8 @@ class Parts {
     private readonly milliseconds: number,
   ) {}
 
-  add(entry: JournalEntry): Promise<void> {
-    this.waiting.push(entry);
+  add(entries: readonly JournalEntry[]): Promise<void> {
+    this.waiting.push(...entries);
     this.timer ??= setTimeout(() => void this.flush().catch(() => {}), this.milliseconds);
     return this.next.promise;
   }

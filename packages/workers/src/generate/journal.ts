@@ -13,6 +13,8 @@ export interface JournalEntry {
   readonly text: string;
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of a beam search. */
+  readonly score?: number;
   readonly error?: PlainError;
 }
 
@@ -20,8 +22,8 @@ export interface JournalEntry {
 export interface Journal {
   /** What earlier runs finished. */
   readonly entries: readonly JournalEntry[];
-  /** Resolves when the entry survives a killed process. */
-  add(entry: JournalEntry): Promise<void>;
+  /** Resolves when the entries survive a killed process, together. */
+  add(entries: readonly JournalEntry[]): Promise<void>;
   /** Brings to safety at once what is not safe yet. @throws where that cannot be written */
   close(): Promise<void>;
   /** To be called when the answers are kept elsewhere. */
