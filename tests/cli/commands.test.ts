@@ -98,10 +98,12 @@ describe("models", () => {
     expect(stdout).toContain(result.graph);
   });
 
-  test("inspect knows a generator", async () => {
-    const { stdout } = await run(["models", "inspect", resolve("tests/golden/tiny-gguf")], { cwd });
-    for (const fact of ["llama, 213,792 parameters", "with a chat template", "32 tokens", "model.gguf", "MatMulNBits"])
-      expect(stdout).toContain(fact);
+  test.each([
+    ["tiny-gguf", ["llama, 213,792 parameters", "with a chat template", "32 tokens", "model.gguf", "MatMulNBits"]],
+    ["tiny-sequences/marian", ["marian,", "generates     text, without a chat template"]],
+  ])("inspect knows the generator in %s", async (model, facts) => {
+    const { stdout } = await run(["models", "inspect", resolve("tests/golden", model)], { cwd });
+    for (const fact of facts) expect(stdout).toContain(fact);
   });
 });
 

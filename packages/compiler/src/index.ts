@@ -22,6 +22,7 @@ export {
 } from "./compile-generator.js";
 export { sourceStep } from "./decoders/sources.js";
 export type { TokenIds } from "./generators/generator-source.js";
+export { isGenerator } from "./generators/is-generator.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";
 export type { ElementType } from "./graph/schema.js";

@@ -4,6 +4,7 @@ import {
   type CompiledModel,
   choosePrompt,
   type Fidelity,
+  isGenerator,
   type TextRole,
 } from "@millrace/compiler";
 import { deviceText, type EngineFacts, type Job, MillraceError, type Tokenizer } from "@millrace/core";
@@ -60,10 +61,10 @@ export type PulledModel =
   | { readonly kind: "encoder"; readonly installed: InstalledModel; readonly compiled: CompiledModel }
   | { readonly kind: "generator"; readonly installed: InstalledModel; readonly compiled: CompiledGenerator };
 
-/** Brings a model here, and compiles it for what it is: a GGUF file holds one that generates text. */
+/** Brings a model here, and compiles it for what it is. */
 export async function bringModel(settings: Settings, reference: string, say: Say): Promise<PulledModel> {
   const installed = await pullModel(reference, modelStore(settings, say));
-  if (!installed.files.some(({ name }) => name.endsWith(".gguf")))
+  if (!(await isGenerator(installed.directory)))
     return { kind: "encoder", installed, compiled: (await openInstalled(settings, installed, say)).compiled };
   const place = { place: installed.directory, cacheDirectory: resolve(settings.cacheDirectory, "compiled") };
   return { kind: "generator", installed, compiled: await compileGeneratorInHost({ ...place, precision: "auto" }) };
