@@ -1,0 +1,95 @@
+import type { Job } from "@millrace/core";
+import type { ListedJob, WorkState } from "@millrace/workers";
+import type { JobProgress } from "@millrace/workflows";
+import type { JobMoment, JobState } from "./job-view.js";
+
+/** A job of the work folder, by what lies there. @param isWorkedOn undefined where that cannot be told from here */
+export function workMoment(
+  { id, job }: { readonly id: string; readonly job: Job },
+  work: WorkState,
+  isWorkedOn: boolean | undefined,
+): JobMoment {
+  const { planned, split, encoded, written, unwritten, quarantined, head } = work;
+  const bytesTotal = planned?.bytes ?? 0;
+  const tokensTotal = estimated(split.tokens, { done: split.bytes, total: bytesTotal });
+  return {
+    id,
+    origin: "work",
+    corpus: job.corpus,
+    store: job.store,
+    model: job.model.reference,
+    state: workState(work, isWorkedOn),
+    progress: {
+      phase: phaseOf(work),
+      documents: split.documents,
+      chunks: encoded.chunks,
+      tokens: encoded.tokens,
+      ...(tokensTotal === undefined ? {} : { tokensTotal }),
+      unchanged: split.unchangedDocuments,
+      quarantined,
+      bytesDone: Math.min(split.bytes, bytesTotal),
+      bytesTotal,
+    },
+    chunks: { read: split.chunks, encode: encoded.chunks, write: written.chunks },
+    waiting: { encode: split.chunks - encoded.chunks, write: unwritten.chunks },
+    points: written.chunks,
+    ...(head.store === "" ? {} : { committed: { documents: head.documents, points: head.points } }),
+  };
+}
+
+function workState({ planned, head }: WorkState, isWorkedOn: boolean | undefined): JobState {
+  if (isWorkedOn === true) return "running";
+  if (planned === undefined) return head.store === "" ? "interrupted" : "done";
+  // What works in S3 leaves no mark here.
+  return isWorkedOn === undefined ? "unknown" : "interrupted";
+}
+
+function phaseOf({ planned, isListed, split, written }: WorkState): string {
+  if (planned === undefined) return "listing";
+  if (isListed && split.bytes >= planned.bytes && written.chunks === split.chunks) return "committing";
+  return split.chunks > 0 ? "encoding" : "reading";
+}
+
+/** A job of a Temporal server. @param progress undefined while no worker answers for it */
+export function fleetMoment({ id, status }: ListedJob, progress: JobProgress | undefined): JobMoment {
+  const { split, planned, phase, isPaused, chunks = 0, tokens = 0, points = 0, quarantined = 0 } = progress ?? {};
+  const tokensTotal = estimated(split?.tokens ?? 0, { done: split?.bytes ?? 0, total: planned?.bytes ?? 0 });
+  return {
+    id,
+    origin: "temporal",
+    state: status === "RUNNING" && isPaused === true ? "paused" : (states[status] ?? "unknown"),
+    progress: {
+      phase: phase === "working" ? "encoding" : (phase ?? "no worker answers"),
+      documents: split?.documents ?? 0,
+      chunks,
+      tokens,
+      ...(tokensTotal === undefined ? {} : { tokensTotal }),
+      unchanged: split?.unchangedDocuments ?? 0,
+      quarantined,
+      bytesDone: Math.min(split?.bytes ?? 0, planned?.bytes ?? 0),
+      bytesTotal: planned?.bytes ?? 0,
+    },
+    chunks: { read: split?.chunks ?? 0, encode: chunks, write: points },
+    waiting: { encode: (split?.chunks ?? 0) - chunks, write: chunks - points },
+    points,
+  };
+}
+
+const states: Readonly<Record<string, JobState>> = {
+  RUNNING: "running",
+  COMPLETED: "done",
+  CONTINUED_AS_NEW: "running",
+  FAILED: "failed",
+  TIMED_OUT: "failed",
+  CANCELLED: "cancelled",
+  TERMINATED: "terminated",
+};
+
+/** All there is to do, where some of it is known and how much of the bytes that took. */
+function estimated(
+  known: number,
+  { done, total }: { readonly done: number; readonly total: number },
+): number | undefined {
+  if (known === 0 || done === 0) return undefined;
+  return Math.round((known * Math.max(done, total)) / done);
+}
