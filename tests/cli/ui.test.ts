@@ -8,7 +8,7 @@ import { brokenAccessRules, hasBrowser, startBrowser, watchPage } from "../suppo
 import { type Running, run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, randomNumbers, writeFiles } from "../support/corpus.ts";
 
-const endless = "w".repeat(200_000);
+const endless = "w".repeat(10_000_000);
 const hostile = [
   "# <script>alert(1)</script> <img src=x onerror=alert(2)>",
   "<script>alert(3)</script><img src=x onerror=\"alert(4)\"><iframe srcdoc='<script>alert(5)</script>'></iframe>",
@@ -78,7 +78,9 @@ withBrowser("the page", () => {
     await page.setViewportSize({ width: 360, height: 700 });
     const hits = page.locator(".hit", { hasText: "<b>bold</b>.md" });
     await hits.first().waitFor();
-    expect((await hits.allTextContents()).join()).toContain("<img src=x onerror=");
+    // Its longest word would fill the report of a failure.
+    const texts = (await hits.allTextContents()).map((text) => text.replaceAll(/w{9,}/g, ""));
+    expect(texts.join()).toContain("<script>alert(3)</script>");
     const width = await page.evaluate("document.documentElement.scrollWidth");
     expect(width).toBeLessThanOrEqual(360);
     await page.screenshot({ path: join(shots, "hostile.png") });

@@ -5,12 +5,15 @@ export const colourCount = 12;
 const closest = 400;
 /** Share of the frame that the whole map takes at first. */
 const margin = 0.94;
+/** Characters of a name that are written on the map. */
+const longestName = 32;
+const lineHeight = 18;
 
 /** Draws a map on a canvas: a camera over documents, drawn again only when something changed. */
 export class MapCanvas {
   /** @type {"cluster" | "folder"} */
   colourBy = "cluster";
-  /** Documents that stand out; the others step back where there are any. @type {readonly number[]} */
+  /** Documents that stand out, best first; the others step back where there are any. @type {readonly { index: number, name: string }[]} */
   found = [];
   /** @type {number | undefined} */
   pointed;
@@ -21,11 +24,14 @@ export class MapCanvas {
   #centre = { x: 0, y: 0 };
   #zoom = 1;
   #isWaiting = false;
+  /** @type {readonly { name: string, x: number, y: number }[]} */
+  #middles = [];
 
   /** @param {HTMLCanvasElement} canvas @param {MapPoints} points */
   constructor(canvas, points) {
     this.canvas = canvas;
     this.points = points;
+    this.#middles = points.clusterMiddles();
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   }
 
@@ -102,7 +108,8 @@ export class MapCanvas {
     const style = getComputedStyle(this.canvas);
     this.context.clearRect(0, 0, this.#width, this.#height);
     this.#drawAll(style);
-    for (const index of this.found.toReversed()) this.#ring(index, 6, style.getPropertyValue("--accent"), true);
+    for (const { index } of this.found.toReversed()) this.#ring(index, 6, style.getPropertyValue("--accent"), true);
+    this.#writeNames(style);
     if (this.pointed !== undefined) this.#ring(this.pointed, 8, style.getPropertyValue("--ink"), false);
     if (this.hasCrosshair) this.#crosshair(style.getPropertyValue("--ink-soft"));
   }
@@ -168,11 +175,46 @@ export class MapCanvas {
     context.stroke();
   }
 
+  /** Names what stands out; where nothing does, the clusters. A name that would lie on another is left out. @param {CSSStyleDeclaration} style */
+  #writeNames(style) {
+    const named =
+      this.found.length > 0
+        ? this.found.map(({ index, name }) => ({ name, ...this.#onCanvas(index), beside: 10 }))
+        : this.#middles.map(({ name, x, y }) => ({ name, ...this.#toCanvas(x, y), beside: 0 }));
+    const { context } = this;
+    context.font = `600 13px ${style.getPropertyValue("--text")}`;
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = 4;
+    context.strokeStyle = style.getPropertyValue("--raised");
+    context.fillStyle = style.getPropertyValue("--ink");
+    /** @type {{ left: number, right: number, y: number }[]} */
+    const written = [];
+    for (const { name, x, y, beside } of named) {
+      const text = name.length > longestName ? `${name.slice(0, longestName).trimEnd()}…` : name;
+      const width = context.measureText(text).width;
+      const left = Math.min(beside === 0 ? x - width / 2 : x + beside, this.#width - width - 4);
+      const box = { left, right: left + width, y };
+      const isCovered = written.some((other) => {
+        return Math.abs(other.y - y) < lineHeight && other.left < box.right && box.left < other.right;
+      });
+      if (isCovered || x < 0 || x > this.#width || y < 0 || y > this.#height) continue;
+      written.push(box);
+      context.strokeText(text, left, y);
+      context.fillText(text, left, y);
+    }
+  }
+
   /** @param {number} index */
   #onCanvas(index) {
+    return this.#toCanvas(this.points.x(index), this.points.y(index));
+  }
+
+  /** @param {number} x @param {number} y */
+  #toCanvas(x, y) {
     return {
-      x: (this.points.x(index) - this.#centre.x) * this.scale + this.#width / 2,
-      y: (this.points.y(index) - this.#centre.y) * this.scale + this.#height / 2,
+      x: (x - this.#centre.x) * this.scale + this.#width / 2,
+      y: (y - this.#centre.y) * this.scale + this.#height / 2,
     };
   }
 }

@@ -5,10 +5,14 @@ const cells = 96;
 
 /** The documents of a map, and where they are. */
 export class MapPoints {
-  /** @param {Float32Array} floats @param {readonly string[]} folders names by number @param {boolean} isSample */
-  constructor(floats, folders, isSample) {
+  /**
+   * @param {Float32Array} floats
+   * @param {{ folders: readonly string[], clusters: readonly string[], isSample: boolean }} facts names by number
+   */
+  constructor(floats, { folders, clusters, isSample }) {
     this.floats = floats;
     this.folders = folders;
+    this.clusters = clusters;
     this.isSample = isSample;
     this.count = floats.length / floatsOfDocument;
     this.starts = new Uint32Array(cells * cells + 1);
@@ -41,6 +45,21 @@ export class MapPoints {
       sizes[group] = (sizes[group] ?? 0) + 1;
     }
     return sizes;
+  }
+
+  /** The middle of each cluster that has a name. @returns {readonly { name: string, x: number, y: number }[]} */
+  clusterMiddles() {
+    const sums = this.clusters.map((name) => ({ name, x: 0, y: 0, count: 0 }));
+    for (let index = 0; index < this.count; index += 1) {
+      const sum = sums[this.group(index, "cluster")];
+      if (sum === undefined) continue;
+      sum.x += this.x(index);
+      sum.y += this.y(index);
+      sum.count += 1;
+    }
+    return sums
+      .filter(({ name, count }) => name !== "" && count > 0)
+      .map(({ name, x, y, count }) => ({ name, x: x / count, y: y / count }));
   }
 
   /**

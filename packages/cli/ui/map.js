@@ -3,7 +3,7 @@ import { element, emptyState } from "./elements.js";
 import { formatCount, formatCountOf } from "./format.js";
 import { groupColour, MapCanvas } from "./map-canvas.js";
 import { MapPoints } from "./map-points.js";
-import { findPassages } from "./search.js";
+import { findPassages, nameOf } from "./search.js";
 
 /** Pixels around the pointer in which a document is found; around the middle, where keys move the map, more. */
 const pointerReach = 12;
@@ -34,9 +34,10 @@ export async function showMap(main, parameters, gone) {
 /** @param {AbortSignal} gone */
 async function readPoints(gone) {
   const response = await ask("api/map", gone);
-  const folders = JSON.parse(decodeURIComponent(response.headers.get("x-folders") ?? "[]"));
+  const named = (/** @type {string} */ header) => JSON.parse(decodeURIComponent(response.headers.get(header) ?? "[]"));
   const isSample = response.headers.get("x-sample") === "1";
-  return new MapPoints(new Float32Array(await response.arrayBuffer()), folders, isSample);
+  const facts = { folders: named("x-folders"), clusters: named("x-clusters"), isSample };
+  return new MapPoints(new Float32Array(await response.arrayBuffer()), facts);
 }
 
 /** @param {string} query */
@@ -203,8 +204,12 @@ function legendOf(map) {
  */
 async function lightUp(map, query, { status, gone }) {
   const { hits } = await findPassages(query, [], gone);
-  const places = hits.map(({ place }) => place).filter((place) => place !== undefined);
-  map.found = [...new Set(places)];
+  /** @type {Map<number, string>} */
+  const found = new Map();
+  for (const hit of hits) {
+    if (hit.place !== undefined && !found.has(hit.place)) found.set(hit.place, nameOf(hit));
+  }
+  map.found = [...found].map(([index, name]) => ({ index, name }));
   map.redraw();
   status.textContent = `${formatCountOf(map.found.length, "document")} of ${formatCount(map.points.count)} lit up`;
 }

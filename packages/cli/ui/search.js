@@ -39,10 +39,9 @@ export async function showSearch(main, parameters, gone) {
   status.textContent = "Searching…";
   try {
     const found = await findPassages(query, filters, gone);
-    status.textContent =
-      found.hits.length === 0
-        ? ""
-        : `${formatCountOf(found.hits.length, "passage")} in ${formatDuration(found.milliseconds)}`;
+    const told = `${formatCountOf(found.hits.length, "passage")} in ${formatDuration(found.milliseconds)}`;
+    const onMap = element("a", { href: `#/map?${new URLSearchParams({ q: query })}` }, "See them on the map");
+    status.replaceChildren(...(found.hits.length === 0 ? [] : [told, " · ", onMap]));
     if (found.hits.length === 0) {
       hits.replaceWith(
         emptyState(
@@ -110,7 +109,6 @@ function filterField(value) {
 export function showHit(hit) {
   const { title, headings, path, document: key, score, text, ranges, isCut } = hit;
   const trail = headings.filter((heading, index) => heading !== "" && !(index === 0 && heading === title));
-  const name = title || trail[0] || path.split("/").at(-1) || key;
   const body = element("div.hit-text", { dir: "auto" }, ...marked(text, ranges), isCut ? " …" : undefined);
   return element(
     "li.card.hit",
@@ -118,7 +116,7 @@ export function showHit(hit) {
     element(
       "div.hit-head",
       {},
-      element("h2.hit-title", { dir: "auto" }, name),
+      element("h2.hit-title", { dir: "auto" }, nameOf(hit)),
       element("span.score.numbers", { title: "cosine similarity" }, bar("span.score-bar", score), score.toFixed(3)),
     ),
     element(
@@ -130,6 +128,11 @@ export function showHit(hit) {
     body,
     isLong(text) ? unfold(body) : undefined,
   );
+}
+
+/** What a document is called. @param {Pick<Hit, "title" | "headings" | "path" | "document">} hit */
+export function nameOf({ title, headings, path, document: key }) {
+  return title || headings[0] || key || path.split("/").at(-1) || path;
 }
 
 /** @param {string} text */

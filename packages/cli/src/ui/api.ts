@@ -13,8 +13,8 @@ import type { PageParts } from "./parts.js";
  *                       payload, place? }] }   text without blank lines; ranges are UTF-16 offsets into it; place is an index into the map
  *   /api/jobs/events  server-sent events: `state` with the list of jobs (see `JobView`) whenever it changed, `problem` with a line
  *   /api/quarantine   ?job=<id>  { total, groups: [{ code, count, reasons }], rows: [{ object, row?, document?, ordinal?, code, reason }] }
- *   /api/map          binary, little-endian: for each document x and y, −1 to 1, cluster, folder (float32 each); the header
- *                     `x-folders` names the folders by number, as JSON in percent-encoding; `x-sample: 1` where not all are there
+ *   /api/map          binary, little-endian: for each document x and y, −1 to 1, cluster, folder (float32 each); the headers
+ *                     `x-folders` and `x-clusters` name these by number, as JSON in percent-encoding; `x-sample: 1` where some are missing
  *   /api/document     ?index=<n>  { path, document, title, corpus, points, excerpt }
  */
 
@@ -106,7 +106,7 @@ function describeQuarantine(records: readonly QuarantineRecord[]) {
 const floatsOfDocument = 4;
 
 async function map(parts: PageParts): Promise<Answer> {
-  const { documents, places, clusters, isSample } = await parts.map();
+  const { documents, places, clusters, names, isSample } = await parts.map();
   const folders = new Map<string, number>();
   const floats = new Float32Array(documents.length * floatsOfDocument);
   for (const [index, { path }] of documents.entries()) {
@@ -123,7 +123,11 @@ async function map(parts: PageParts): Promise<Answer> {
     status: 200,
     type: "application/octet-stream",
     bytes: new Uint8Array(floats.buffer),
-    headers: { "x-folders": encodeURIComponent(JSON.stringify(named)), "x-sample": isSample ? "1" : "0" },
+    headers: {
+      "x-folders": encodeURIComponent(JSON.stringify(named)),
+      "x-clusters": encodeURIComponent(JSON.stringify(names)),
+      "x-sample": isSample ? "1" : "0",
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import type { BlobStore, Searcher } from "@millrace/core";
 import { sha256 } from "../identity/digest.js";
+import { clusterNames } from "./cluster-names.js";
 import { documentVectors } from "./document-vectors.js";
 import { type DocumentMap, decodeMap, encodeMap } from "./map-file.js";
 import type { Rows } from "./principal-components.js";
@@ -15,16 +16,19 @@ export interface MapRequest {
   readonly state: string;
 }
 
+/** Raised when maps of the same vectors become others, or their files do. */
+const version = 1;
 /** More dots than these would be drawn over each other. */
 const mostDocuments = 200_000;
 
 /** The map of a store's documents: made once of each state, then found again in the cache. */
 export async function openMap({ searcher, cache, state }: MapRequest): Promise<DocumentMap> {
-  const key = `${sha256(`map 1 ${state}`)}.map`;
+  const key = `${sha256(`${version} ${state}`)}.map`;
   const kept = await cache.get(key);
   if (kept !== undefined) return decodeMap(kept);
   const { documents, vectors, isSample } = await documentVectors(searcher, mostDocuments);
-  const map = { documents, isSample, ...(await projectInThread(vectors)) };
+  const projection = await projectInThread(vectors);
+  const map = { documents, isSample, names: clusterNames(documents, projection.clusters), ...projection };
   await cache.put(key, encodeMap(map));
   return map;
 }

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "@jest/globals";
+import { highlightRanges, type JobMoment, JobWatch, narrowestStage, refusalOf } from "millrace";
+
+function marked(query: string, text: string): readonly string[] {
+  return highlightRanges(query, text).map(([start, end]) => text.slice(start, end));
+}
+
+describe("words of a query in a text", () => {
+  test.each([
+    ["how do I cancel it", "It was cancelled: how? We cancel. Canals.", ["cancelled", "cancel"]],
+    ["cafe", "Das CAFÉ, das Cafe\u0301", ["CAFÉ", "Cafe\u0301"]],
+    ["api", "apiary API", ["API"]],
+    ["北京", "我住在北京。", ["北京"]],
+    ["the of", "the of", []],
+    ["<b>bold</b>", "<b>bold</b>", ["b", "bold", "b"]],
+  ])("%s", (query, text, expected) => expect(marked(query, text)).toEqual(expected));
+
+  test("a text of one letter and a query of many are marked in bounded time and number", () => {
+    expect(highlightRanges("word ".repeat(2_000), "word ".repeat(4_000))).toHaveLength(200);
+  });
+});
+
+describe("who is answered", () => {
+  const status = (host: string, headers: Record<string, string>, method = "GET") =>
+    refusalOf({ method, headers }, host)?.status;
+
+  test.each(["127.0.0.1:4680", "localhost", "[::1]:80", "LOCALHOST:1"])("%s, on this machine", (host) => {
+    expect(status("127.0.0.1", { host })).toBeUndefined();
+  });
+  test.each(["evil.example", "127.0.0.1.evil.example:4680", "192.168.0.1:4680", "", "localhost.:1"])(
+    "not %s",
+    (host) => {
+      expect(status("127.0.0.1", { host })).toBe(403);
+    },
+  );
+  test("what is listened on, and every address where that is all of them, but no other name", () => {
+    expect(status("10.0.0.5", { host: "10.0.0.5:4680" })).toBeUndefined();
+    expect(status("10.0.0.5", { host: "10.0.0.6:4680" })).toBe(403);
+    expect(status("0.0.0.0", { host: "10.0.0.5:4680" })).toBeUndefined();
+    expect(status("0.0.0.0", { host: "evil.example" })).toBe(403);
+  });
+  test("nobody who would change something, and no page of another site", () => {
+    expect(status("127.0.0.1", { host: "localhost" }, "POST")).toBe(405);
+    const foreign = { host: "localhost", "sec-fetch-site": "cross-site" };
+    expect(status("127.0.0.1", { ...foreign, "sec-fetch-mode": "cors" })).toBe(403);
+    expect(status("127.0.0.1", { ...foreign, "sec-fetch-mode": "navigate" })).toBeUndefined();
+  });
+});
+
+describe("a job that is watched", () => {
+  const moment = (read: number, encode: number, write: number): JobMoment => ({
+    id: "job",
+    origin: "work",
+    state: "running",
+    progress: {
+      ...{ phase: "encoding", documents: 1, chunks: encode, tokens: encode * 10, tokensTotal: 1_000 },
+      ...{ unchanged: 0, quarantined: 0, bytesDone: 50, bytesTotal: 100 },
+    },
+    chunks: { read, encode, write },
+    waiting: { encode: read - encode, write: 0 },
+    points: write,
+  });
+
+  test("has rates and a rest from the second look on", () => {
+    const watch = new JobWatch();
+    const first = watch.view(moment(40, 0, 0), 0);
+    expect(first).toMatchObject({ tokensPerSecond: undefined, remainingMs: undefined, share: 0 });
+    const second = watch.view(moment(60, 20, 0), 2_000);
+    expect(second).toMatchObject({ tokensPerSecond: 100, remainingMs: 8_000, share: 0.2 });
+    expect(second.stages.map(({ name, rate, isNarrowest }) => [name, rate, isNarrowest])).toEqual([
+      ["read", 10, false],
+      ["encode", 10, true],
+      ["write", undefined, false],
+    ]);
+    expect(watch.view({ ...moment(60, 60, 60), state: "done" }, 3_000)).toMatchObject({
+      share: 1,
+      tokensPerSecond: undefined,
+    });
+  });
+
+  test("is held up where work waits, and by reading where none does", () => {
+    const { progress } = moment(0, 0, 0);
+    expect(narrowestStage({ progress, waiting: { encode: 5, write: 9 } })).toBe("write");
+    expect(narrowestStage({ progress, waiting: { encode: 5, write: 1 } })).toBe("encode");
+    expect(narrowestStage({ progress, waiting: { encode: 0, write: 0 } })).toBe("read");
+    const allRead = { ...progress, bytesDone: 100 };
+    expect(narrowestStage({ progress: allRead, waiting: { encode: 0, write: 0 } })).toBeUndefined();
+  });
+});
