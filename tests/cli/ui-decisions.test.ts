@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { highlightRanges, type JobMoment, JobWatch, narrowestStage, refusalOf } from "millrace";
+import { highlightRanges, type JobMoment, JobWatch, mergedMoments, narrowestStage, refusalOf } from "millrace";
 
 function marked(query: string, text: string): readonly string[] {
   return highlightRanges(query, text).map(([start, end]) => text.slice(start, end));
@@ -76,6 +76,17 @@ describe("a job that is watched", () => {
       share: 1,
       tokensPerSecond: undefined,
     });
+  });
+
+  test("is shown once where a server runs it in the work folder: at work as the server says, as far as the folder says", () => {
+    const local: JobMoment = { ...moment(4, 2, 0), corpus: "docs", state: "interrupted" };
+    const remote: JobMoment = { ...moment(0, 0, 0), origin: "temporal", state: "running" };
+    const earlier: JobMoment = { ...remote, state: "failed" };
+    const other: JobMoment = { ...remote, id: "other" };
+    expect(mergedMoments([local], [remote, earlier, other])).toEqual([
+      { ...local, origin: "temporal", state: "running" },
+      other,
+    ]);
   });
 
   test("is held up where work waits, and by reading where none does", () => {

@@ -179,6 +179,8 @@ withBrowser("the page", () => {
     expect(await statusOf("/api/store", { method: "POST" })).toBe(405);
     expect(await statusOf("/../package.json", {})).toBe(404);
     expect(await statusOf("/api/quarantine?job=../x", {})).toBe(500);
+    expect(await statusOf("/api/document?index=99999", {})).toBe(404);
+    expect(await statusOf("//", {})).toBe(400);
   });
 });
 

@@ -25,13 +25,13 @@ export class MapCanvas {
   #zoom = 1;
   #isWaiting = false;
   /** @type {readonly { name: string, x: number, y: number }[]} */
-  #middles = [];
+  #tops = [];
 
   /** @param {HTMLCanvasElement} canvas @param {MapPoints} points */
   constructor(canvas, points) {
     this.canvas = canvas;
     this.points = points;
-    this.#middles = points.clusterMiddles();
+    this.#tops = points.clusterTops();
     this.context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   }
 
@@ -180,7 +180,7 @@ export class MapCanvas {
     const named =
       this.found.length > 0
         ? this.found.map(({ index, name }) => ({ name, ...this.#onCanvas(index), beside: 10 }))
-        : this.#middles.map(({ name, x, y }) => ({ name, ...this.#toCanvas(x, y), beside: 0 }));
+        : this.#tops.map(({ name, x, y }) => ({ name, ...above(this.#toCanvas(x, y)), beside: 0 }));
     const { context } = this;
     context.font = `600 13px ${style.getPropertyValue("--text")}`;
     context.textBaseline = "middle";
@@ -217,6 +217,11 @@ export class MapCanvas {
       y: (y - this.#centre.y) * this.scale + this.#height / 2,
     };
   }
+}
+
+/** Over a place, but within the frame where the place is. @param {{ x: number, y: number }} place */
+function above({ x, y }) {
+  return { x, y: y < 0 ? y : Math.max(lineHeight / 2, y - lineHeight * 0.9) };
 }
 
 /** The colour of a group: hues a golden angle apart, as light as the theme wants. @param {CSSStyleDeclaration} style @param {number} group */

@@ -47,19 +47,19 @@ export class MapPoints {
     return sizes;
   }
 
-  /** The middle of each cluster that has a name. @returns {readonly { name: string, x: number, y: number }[]} */
-  clusterMiddles() {
-    const sums = this.clusters.map((name) => ({ name, x: 0, y: 0, count: 0 }));
+  /** Above the middle of each cluster that has a name. @returns {readonly { name: string, x: number, y: number }[]} */
+  clusterTops() {
+    const sums = this.clusters.map((name) => ({ name, x: 0, y: 1, count: 0 }));
     for (let index = 0; index < this.count; index += 1) {
       const sum = sums[this.group(index, "cluster")];
       if (sum === undefined) continue;
       sum.x += this.x(index);
-      sum.y += this.y(index);
+      sum.y = Math.min(sum.y, this.y(index));
       sum.count += 1;
     }
     return sums
       .filter(({ name, count }) => name !== "" && count > 0)
-      .map(({ name, x, y, count }) => ({ name, x: x / count, y: y / count }));
+      .map(({ name, x, y, count }) => ({ name, x: x / count, y }));
   }
 
   /**

@@ -23,7 +23,8 @@ export async function showQuarantine(main, parameters, gone) {
   const head = element("div.page-head", {}, element("h1", {}, "Quarantine"));
   const body = element("div");
   main.append(element("div.wide", {}, head, body));
-  const jobs = (await jobsNow(gone)).filter(({ origin }) => origin === "work");
+  // Of those that only a server knows, the work folder lies elsewhere.
+  const jobs = (await jobsNow(gone)).filter(({ corpus }) => corpus !== undefined);
   const chosen = parameters.get("job") ?? (jobs.find(({ progress }) => progress.quarantined > 0) ?? jobs[0])?.id;
   if (chosen === undefined) return body.append(noJobs());
   head.append(element("nav.job-tabs", { "aria-label": "Jobs" }, ...jobs.map((job) => jobTab(job, chosen))));

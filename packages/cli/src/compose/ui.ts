@@ -15,7 +15,7 @@ import {
 import type { JobProgress } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { type JobMoment, JobWatch } from "../ui/job-view.js";
-import { fleetMoment, workMoment } from "../ui/moments.js";
+import { fleetMoment, mergedMoments, workMoment } from "../ui/moments.js";
 import type { DocumentView, FoundPassages, PageParts, SearchRequest } from "../ui/parts.js";
 import type { StoredJob } from "./choose-jobs.js";
 import { listJobs, openFleet } from "./fleet.js";
@@ -125,9 +125,8 @@ class OpenJobs {
 
   async list() {
     const { work, temporal } = this.settings;
-    const local = (await storedJobs(work)).map((stored) => this.moment(stored));
-    const remote = temporal ? await this.remote() : [];
-    const moments = [...(await Promise.all(local)), ...remote];
+    const local = await Promise.all((await storedJobs(work)).map((stored) => this.moment(stored)));
+    const moments = [...mergedMoments(local, temporal ? await this.remote() : [])];
     const rank = ({ state }: JobMoment) => (state === "running" ? 0 : 1);
     moments.sort((a, b) => rank(a) - rank(b));
     return moments.map((moment) => this.watch.view(moment, performance.now()));

@@ -36,15 +36,17 @@ export async function answerApi(parts: PageParts, { pathname, searchParams }: UR
       return json(describeQuarantine(await parts.quarantine(searchParams.get("job") ?? "")));
     case "/api/map":
       return map(parts);
-    case "/api/document":
-      return json(await parts.document(wholeNumber(searchParams, "index", 0)));
+    case "/api/document": {
+      const document = await parts.document(wholeNumber(searchParams, "index", 0));
+      return document && json(document);
+    }
     default:
       return undefined;
   }
 }
 
 function json(value: unknown): Answer {
-  return { status: 200, type: "application/json", bytes: Buffer.from(JSON.stringify(value ?? null)) };
+  return { status: 200, type: "application/json", bytes: Buffer.from(JSON.stringify(value)) };
 }
 
 const mostHits = 100;
@@ -124,8 +126,8 @@ async function map(parts: PageParts): Promise<Answer> {
     type: "application/octet-stream",
     bytes: new Uint8Array(floats.buffer),
     headers: {
-      "x-folders": encodeURIComponent(JSON.stringify(named)),
-      "x-clusters": encodeURIComponent(JSON.stringify(names)),
+      "x-folders": namesInHeader(named),
+      "x-clusters": namesInHeader(names),
       "x-sample": isSample ? "1" : "0",
     },
   };
@@ -133,6 +135,12 @@ async function map(parts: PageParts): Promise<Answer> {
 
 /** A header must stay short; further folders have no name on the map. */
 const mostFolders = 24;
+
+const longestName = 60;
+
+function namesInHeader(names: readonly string[]): string {
+  return encodeURIComponent(JSON.stringify(names.map((name) => name.slice(0, longestName))));
+}
 
 /** The outermost folder; empty for what lies in none. */
 function topFolder(path: string): string {

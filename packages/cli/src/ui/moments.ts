@@ -75,6 +75,22 @@ export function fleetMoment({ id, status }: ListedJob, progress: JobProgress | u
   };
 }
 
+/**
+ * Each job once. Of one that a server runs in the work folder, the server says whether it is at work, the folder how far it is:
+ * there a batch counts as soon as it is encoded.
+ * @param remote newest first; a job that ran several times is there as often
+ */
+export function mergedMoments(local: readonly JobMoment[], remote: readonly JobMoment[]): readonly JobMoment[] {
+  const newest = new Map<string, JobMoment>();
+  for (const moment of remote) if (!newest.has(moment.id)) newest.set(moment.id, moment);
+  const known = new Set(local.map(({ id }) => id));
+  const merged = local.map((moment): JobMoment => {
+    const run = newest.get(moment.id);
+    return run === undefined ? moment : { ...moment, origin: "temporal", state: run.state };
+  });
+  return [...merged, ...[...newest.values()].filter(({ id }) => !known.has(id))];
+}
+
 const states: Readonly<Record<string, JobState>> = {
   RUNNING: "running",
   COMPLETED: "done",

@@ -22,13 +22,19 @@ export interface PagePlace {
 /** Serves the page and what it shows. @throws E_CONFIG where the port is taken */
 export async function servePage(parts: PageParts, place: PagePlace): Promise<PageServer> {
   const assets = await readAssets();
-  const server = createServer((request, response) => void answer(request, response, { parts, assets, place }));
+  const underWay = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const answered = answer(request, response, { parts, assets, place }).finally(() => underWay.delete(answered));
+    underWay.add(answered);
+  });
   await listen(server, place);
   return {
     url: urlOf(server, place.host),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      // Nobody hears them any more, but they still use the parts.
+      await Promise.allSettled(underWay);
     },
   };
 }
@@ -42,7 +48,8 @@ interface Served {
 async function answer(request: IncomingMessage, response: ServerResponse, served: Served): Promise<void> {
   const refusal = refusalOf(request, served.place.host);
   if (refusal !== undefined) return send(response, text(refusal.status, refusal.why));
-  const url = new URL(request.url ?? "/", "http://page");
+  const url = URL.parse(request.url ?? "/", "http://page");
+  if (url === null) return send(response, text(400, "This is no address."));
   const asset = served.assets.get(url.pathname);
   if (asset !== undefined) return send(response, { status: 200, ...asset });
   if (url.pathname === "/api/jobs/events") return streamEvents(response, securityHeaders, () => served.parts.jobs());
