@@ -46,7 +46,7 @@ interface Disc {
 
 const pushes = 400;
 /** Empty space between two discs, as a share of the radii. */
-const gap = 1.06;
+const gap = 1.14;
 
 /** Discs at their centres' first two components, moved as little as it takes to lie beside each other. */
 function placeDiscs({ centres, sizes }: Clusters, width: number): readonly Disc[] {
