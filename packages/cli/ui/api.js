@@ -26,5 +26,5 @@ export async function askJson(path, signal) {
 function sentence({ code, what, why, fix }) {
   const line = why === undefined ? what : `${what}: ${why}`;
   const said = line.charAt(0).toUpperCase() + line.slice(1).replace(/\.$/, "");
-  return `${said}.${fix === undefined ? "" : ` ${fix}`}${code === undefined ? "" : ` (${code})`}`;
+  return `${said}.${fix === undefined ? "" : ` ${fix.replace(/\.$/, "")}.`}${code === undefined ? "" : ` (${code})`}`;
 }

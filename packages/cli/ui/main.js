@@ -34,6 +34,7 @@ async function route() {
   shown = title;
   gone.abort();
   gone = new AbortController();
+  const { signal } = gone;
   document.title = `${title} · millrace`;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.textContent === title) link.setAttribute("aria-current", "page");
@@ -42,9 +43,11 @@ async function route() {
   if (isOther) main.focus({ preventScroll: true });
   try {
     main.replaceChildren();
-    await show(main, new URLSearchParams(query), gone.signal);
+    await show(main, new URLSearchParams(query), signal);
   } catch (error) {
-    if (!gone.signal.aborted) main.append(problem(error));
+    if (signal.aborted) return;
+    main.querySelector(".status")?.replaceChildren();
+    (main.firstElementChild ?? main).append(problem(error));
   }
 }
 

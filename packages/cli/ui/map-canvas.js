@@ -193,7 +193,8 @@ export class MapCanvas {
     for (const { name, x, y, beside } of named) {
       const text = name.length > longestName ? `${name.slice(0, longestName).trimEnd()}…` : name;
       const width = context.measureText(text).width;
-      const left = Math.min(beside === 0 ? x - width / 2 : x + beside, this.#width - width - 4);
+      const wished = beside === 0 ? x - width / 2 : x + beside;
+      const left = Math.max(4, Math.min(wished, this.#width - width - 4));
       const box = { left, right: left + width, y };
       const isCovered = written.some((other) => {
         return Math.abs(other.y - y) < lineHeight && other.left < box.right && box.left < other.right;

@@ -19,7 +19,7 @@ export interface MapRequest {
 /** Raised when maps of the same vectors become others, or their files do. */
 const version = 1;
 /** More dots than these would be drawn over each other. */
-const mostDocuments = 200_000;
+const mostDocuments = 100_000;
 
 /** The map of a store's documents: made once of each state, then found again in the cache. */
 export async function openMap({ searcher, cache, state }: MapRequest): Promise<DocumentMap> {
