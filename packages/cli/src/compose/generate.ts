@@ -99,9 +99,10 @@ async function openAnswerers(
   spec: PromptSpec,
 ): Promise<{ readonly open: Answerer; readonly embedding: OpenEmbedding | undefined }> {
   const embedding = request.format === "openai" ? await openEmbedding(request.settings, request.say) : undefined;
-  const isWithout = embedding !== undefined && !request.hasModel;
-  const open = isWithout ? noAnswerer(embedding) : answererOf(await openGenerator({ ...request, spec }));
-  return { open, embedding };
+  if (embedding !== undefined && !request.hasModel) return { open: noAnswerer(embedding), embedding };
+  // OpenAI's requests know no beams: a model's own are not theirs.
+  const settings = request.format === "openai" ? { ...request.settings, numBeams: 1 } : request.settings;
+  return { open: answererOf(await openGenerator({ ...request, settings, spec })), embedding };
 }
 
 function outOf({ out }: Settings): string {

@@ -15,6 +15,8 @@ export interface JournalEntry {
   readonly text: string;
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of a beam search. */
+  readonly score?: number;
   readonly error?: PlainError;
 }
 
@@ -44,9 +46,10 @@ export class Journal {
     );
   }
 
-  /** Resolves when the entry survives a killed process. */
-  async add(entry: JournalEntry): Promise<void> {
-    this.last = this.last.then(() => this.file.appendFile(`${JSON.stringify(entry)}\n`));
+  /** Resolves when the entries survive a killed process. */
+  async add(entries: readonly JournalEntry[]): Promise<void> {
+    const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+    this.last = this.last.then(() => this.file.appendFile(lines));
     await this.last;
   }
 

@@ -29,7 +29,7 @@ function lines(values: readonly object[]): Uint8Array {
 
 /** An answer as the output has it. */
 function answerLine(row: TextRow, sequences: number): object {
-  const { id, sequence, text, finishReason, promptTokens, generatedTokens, logprobs, payload, error } = row;
+  const { id, sequence, text, finishReason, promptTokens, generatedTokens, logprobs, score, payload, error } = row;
   const kept = Object.keys(payload).length === 0 ? {} : { payload };
   if (error !== undefined) return { id, error: { code: error.code, message: fromPlainError(error).message }, ...kept };
   return {
@@ -40,6 +40,7 @@ function answerLine(row: TextRow, sequences: number): object {
     prompt_tokens: promptTokens,
     generated_tokens: generatedTokens,
     ...(logprobs && { logprobs }),
+    ...(score !== undefined && { score }),
     ...kept,
   };
 }
