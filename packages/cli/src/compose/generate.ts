@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join, parse, resolve } from "node:path";
+import { join, parse } from "node:path";
 import {
   type GenerateFormat,
   type GenerateJob,
@@ -10,17 +10,22 @@ import {
 } from "@millrace/core";
 import {
   type AnswerNote,
+  blobJournals,
   canonicalJson,
   createGenerateSteps,
+  fileJournals,
   finishedSummary,
+  guardedBlobs,
   leaseWorkFolder,
   openBlobs,
   sha256,
+  workPlace,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
+import { meteredAnswers } from "./metrics.js";
 
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
@@ -67,28 +72,46 @@ async function templateText(path: string): Promise<string> {
   }
 }
 
-/** Opens source, model and work folder, in the order in which they can fail without leaving anything behind. */
-export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+/** A job of settings, with what it reads and what answers, opened. */
+export interface DescribedGeneration {
+  readonly job: GenerateJob;
+  readonly opened: OpenLocation;
+  readonly open: Answerer;
+  readonly embedding: OpenEmbedding | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens source and model, in the order in which they can fail without leaving anything behind. */
+export async function describeGeneration(request: GenerationRequest): Promise<DescribedGeneration> {
   const { settings } = request;
   const out = outOf(settings);
-  if (settings.work.startsWith("s3://")) {
-    throw new MillraceError("E_CONFIG", "answers are kept in a local folder until all are there", {
-      fix: "Name a folder with --work.",
-    });
-  }
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
     const spec = await promptSpecOf(settings);
     const { open, embedding } = await openAnswerers(request, spec);
+    const close = async () => {
+      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await opened.discard();
+    };
     try {
-      const job = await describe(request, { opened, spec, open, embedding, out });
-      return await openDescribed(request, { opened, open, embedding, job });
+      return { job: await describe(request, { opened, spec, open, embedding, out }), opened, open, embedding, close };
     } catch (error) {
       await Promise.all([open.close(), embedding?.encoder.close()]);
       throw error;
     }
   } catch (error) {
     await opened.discard();
+    throw error;
+  }
+}
+
+/** Opens all that answering in this process needs, the work folder last. */
+export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+  const described = await describeGeneration(request);
+  try {
+    return await openDescribed(request, described);
+  } catch (error) {
+    await described.close();
     throw error;
   }
 }
@@ -133,7 +156,7 @@ async function describe(
     format,
     source: opened.spec,
     prompts: spec,
-    model: { reference: open.reference, graph: open.graph },
+    model: { reference: open.reference, precision: open.precision, graph: open.graph },
     ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
     sequences: settings.numReturnSequences,
@@ -143,7 +166,7 @@ async function describe(
   };
   const { source: _, ...decisive } = job;
   const id = sha256(canonicalJson([opened.uri, await listingDigest(opened.source), decisive])).slice(0, 16);
-  return { ...job, work: resolve(settings.work, `generate-${id}`) };
+  return { ...job, work: workPlace(settings.work, `generate-${id}`) };
 }
 
 async function listingDigest(source: Source): Promise<string> {
@@ -156,17 +179,17 @@ async function listingDigest(source: Source): Promise<string> {
 }
 
 async function openDescribed(
-  { stop, onAnswer }: GenerationRequest,
-  { opened, open, embedding, job }: Pick<Described, "opened" | "open" | "embedding"> & { readonly job: GenerateJob },
+  { stop, onAnswer, metrics }: GenerationRequest,
+  { opened, open, embedding, job, close }: DescribedGeneration,
 ): Promise<OpenGeneration> {
-  const lease = await leaseWorkFolder(job.work);
-  const blobs = await openBlobs(job.work);
-  const { source } = opened;
+  const { work } = job;
+  const lease = await leaseWorkFolder(work);
+  const blobs = guardedBlobs(await openBlobs(work), lease.check);
   const { prompts, generator } = open;
   const context = {
     blobs,
-    folder: job.work,
-    source,
+    openJournal: work.startsWith("s3://") ? blobJournals(blobs) : fileJournals(work),
+    source: opened.source,
     prompts,
     generator,
     stop,
@@ -175,13 +198,12 @@ async function openDescribed(
   };
   return {
     job,
-    steps: createGenerateSteps(context),
+    steps: meteredAnswers(createGenerateSteps(context), metrics),
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
-      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await close();
       await lease.release();
-      await opened.discard();
     },
   };
 }

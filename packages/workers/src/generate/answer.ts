@@ -1,5 +1,3 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import {
   asMillraceError,
   type DecodingOptions,
@@ -15,39 +13,36 @@ import { encodeTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
 import { type PlainError, toPlainError } from "../hosts/messages.js";
 import { sha256 } from "../identity/digest.js";
-import type { GenerateContext } from "./context.js";
+import type { AnswerContext } from "./context.js";
 import { embedded } from "./embed.js";
-import { Journal, type JournalEntry } from "./journal.js";
+import type { JournalEntry } from "./journal.js";
 
 /** Answers a batch's prompts, but for those that the journal has; what it then holds becomes the batch's answers. */
-export async function answerBatch(
-  context: GenerateContext,
-  job: GenerateJob,
-  batch: PromptBatchRef,
-): Promise<TextsRef> {
-  const { blobs, folder } = context;
+export async function answerBatch(context: AnswerContext, job: GenerateJob, batch: PromptBatchRef): Promise<TextsRef> {
+  const { blobs } = context;
   const { shard, index } = batch;
   const indexKey = generateLayout.textsIndex(shard, index);
   const known = await readJson<TextsRef>(blobs, indexKey);
   if (known !== undefined) return known;
   const prompts = openPromptFile(await getBlob(blobs, batch));
-  const path = join(folder, generateLayout.journal(shard, index));
-  const journal = await Journal.open(path);
+  const journal = await context.openJournal(batch);
   const entries = new Map<string, JournalEntry>();
   for (const entry of journal.entries) {
     entries.set(nameOf(entry), entry);
     context.onAnswer?.({ ...entry, isNew: false });
   }
+  const kept: Promise<void>[] = [];
   try {
     const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
     const outcomes = await Promise.allSettled(
       askedTogether(wanted, job).map(async (together) => {
         const found = await answer(context, job, together);
-        await journal.add(found);
-        for (const entry of found) {
-          entries.set(nameOf(entry), entry);
-          context.onAnswer?.({ ...entry, isNew: true });
-        }
+        for (const entry of found) entries.set(nameOf(entry), entry);
+        const isKept = journal.add(found).then(() => {
+          for (const entry of found) context.onAnswer?.({ ...entry, isNew: true });
+        });
+        isKept.catch(() => {});
+        kept.push(isKept);
       }),
     );
     const failure = outcomes.find((outcome) => outcome.status === "rejected");
@@ -55,13 +50,14 @@ export async function answerBatch(
   } finally {
     await journal.close();
   }
+  await Promise.all(kept);
   const rows = wantedOf(prompts, job).map((each) => textRow(each.prompt, entries.get(nameOf(each)) as JournalEntry));
   const blob = await putBlob(blobs, generateLayout.texts(shard, index), encodeTextsFile(rows));
   const failed = new Set([...entries.values()].flatMap(({ place, error }) => (error === undefined ? [] : [place])))
     .size;
   const texts = { ...blob, shard, index, rows: prompts.length, failed, ...tokensOf(rows) };
   await writeJson(blobs, indexKey, texts);
-  await rm(path, { force: true });
+  await journal.remove();
   return texts;
 }
 
@@ -95,7 +91,7 @@ function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): 
 }
 
 async function answer(
-  context: GenerateContext,
+  context: AnswerContext,
   { decoding }: GenerateJob,
   together: AskedTogether,
 ): Promise<readonly JournalEntry[]> {
