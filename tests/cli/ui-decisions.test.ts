@@ -1,5 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
-import { highlightRanges, type JobMoment, JobWatch, mergedMoments, narrowestStage, refusalOf } from "millrace";
+import {
+  fleetMoment,
+  highlightRanges,
+  type JobMoment,
+  JobWatch,
+  mergedMoments,
+  narrowestStage,
+  refusalOf,
+} from "millrace";
 
 function marked(query: string, text: string): readonly string[] {
   return highlightRanges(query, text).map(([start, end]) => text.slice(start, end));
@@ -56,9 +64,7 @@ describe("a job that is watched", () => {
       ...{ phase: "encoding", documents: 1, chunks: encode, tokens: encode * 10, tokensTotal: 1_000 },
       ...{ unchanged: 0, quarantined: 0, bytesDone: 50, bytesTotal: 100 },
     },
-    chunks: { read, encode, write },
-    waiting: { encode: read - encode, write: 0 },
-    points: write,
+    flow: { chunks: { read, encode, write }, waiting: { encode: read - encode, write: 0 }, points: write },
   });
 
   test("has rates and a rest from the second look on", () => {
@@ -89,12 +95,30 @@ describe("a job that is watched", () => {
     ]);
   });
 
+  test("may answer prompts on a server: it has no stages, and a share of what there is to answer", () => {
+    const listed = { id: "job", status: "RUNNING", workflow: "generateCorpus", startedAt: new Date(0), events: 1 };
+    const progress = {
+      phase: "working",
+      ...{ isPaused: false, batches: { underWay: 1, limit: 2 }, bytes: { read: 9, all: 9 } },
+      ...{ prompts: 40, isRead: true, answered: 10, failed: 1, promptTokens: 100, generatedTokens: 500 },
+    } as const;
+    const view = new JobWatch().view(fleetMoment(listed, progress), 0);
+    expect(view).toMatchObject({
+      state: "running",
+      share: 0.25,
+      stages: [],
+      progress: { noun: "prompt", tokens: 500 },
+    });
+    expect(fleetMoment(listed, { ...progress, isPaused: true }).state).toBe("paused");
+    expect(fleetMoment(listed, undefined).progress.phase).toBe("no worker answers");
+  });
+
   test("is held up where work waits, and by reading where none does", () => {
     const { progress } = moment(0, 0, 0);
-    expect(narrowestStage({ progress, waiting: { encode: 5, write: 9 } })).toBe("write");
-    expect(narrowestStage({ progress, waiting: { encode: 5, write: 1 } })).toBe("encode");
-    expect(narrowestStage({ progress, waiting: { encode: 0, write: 0 } })).toBe("read");
+    expect(narrowestStage({ waiting: { encode: 5, write: 9 } }, progress)).toBe("write");
+    expect(narrowestStage({ waiting: { encode: 5, write: 1 } }, progress)).toBe("encode");
+    expect(narrowestStage({ waiting: { encode: 0, write: 0 } }, progress)).toBe("read");
     const allRead = { ...progress, bytesDone: 100 };
-    expect(narrowestStage({ progress: allRead, waiting: { encode: 0, write: 0 } })).toBeUndefined();
+    expect(narrowestStage({ waiting: { encode: 0, write: 0 } }, allRead)).toBeUndefined();
   });
 });

@@ -32,4 +32,4 @@ export { chooseMode, createReporter, type Reporter, type ReporterOptions, type R
 export { refusalOf } from "./ui/guard.js";
 export { highlightRanges } from "./ui/highlight.js";
 export { type JobMoment, JobWatch, narrowestStage } from "./ui/job-view.js";
-export { mergedMoments } from "./ui/moments.js";
+export { fleetMoment, mergedMoments } from "./ui/moments.js";

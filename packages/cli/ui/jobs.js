@@ -15,8 +15,8 @@ import { formatCount, formatCountOf, formatDuration } from "./format.js";
  * @property {string} [store]
  * @property {string} [model]
  * @property {string} state
- * @property {{ phase: string, documents: number, tokens: number, quarantined: number }} progress
- * @property {number} points
+ * @property {{ phase: string, noun?: string, documents: number, tokens: number, quarantined: number }} progress
+ * @property {number} [points]
  * @property {{ documents: number, points: number }} [committed]
  * @property {number} [share]
  * @property {number} [tokensPerSecond]
@@ -83,8 +83,8 @@ function showJob(job) {
     element("p.job-from", {}, ...jobFrom(job)),
     isAtWork && job.share !== undefined ? showShare(job, job.share) : undefined,
     figures(job, isAtWork),
-    isAtWork ? element("div.stages", {}, ...job.stages.map(showStage)) : undefined,
-    job.progress.quarantined > 0
+    isAtWork && job.stages.length > 0 ? element("div.stages", {}, ...job.stages.map(showStage)) : undefined,
+    job.progress.quarantined > 0 && job.corpus !== undefined
       ? element("p.small", {}, element("a", { href: `#/quarantine?job=${job.id}` }, "See what is in quarantine"))
       : undefined,
   );
@@ -130,14 +130,19 @@ function figures({ progress, points, committed, tokensPerSecond }, isAtWork) {
   /** @type {(readonly [string, string])[]} */
   const shown = [];
   if (isAtWork) {
-    shown.push(["documents read", formatCount(progress.documents)], ["tokens encoded", formatCount(progress.tokens)]);
+    const isAnswering = progress.noun === "prompt";
+    shown.push([isAnswering ? "prompts answered" : "documents read", formatCount(progress.documents)]);
+    shown.push([isAnswering ? "tokens generated" : "tokens encoded", formatCount(progress.tokens)]);
     shown.push(["tokens / s", tokensPerSecond === undefined ? "–" : formatCount(tokensPerSecond)]);
-    shown.push(["points written", formatCount(points)]);
+    if (points !== undefined) shown.push(["points written", formatCount(points)]);
   }
   if (committed !== undefined) {
     shown.push(["documents in the store", formatCount(committed.documents)]);
     shown.push(["points in the store", formatCount(committed.points)]);
-  } else if (!isAtWork) shown.push(["documents", formatCount(progress.documents)], ["points", formatCount(points)]);
+  } else if (!isAtWork) {
+    shown.push([`${progress.noun ?? "document"}s`, formatCount(progress.documents)]);
+    if (points !== undefined) shown.push(["points", formatCount(points)]);
+  }
   if (progress.quarantined > 0) shown.push(["in quarantine", formatCount(progress.quarantined)]);
   return element(
     "dl.figures",

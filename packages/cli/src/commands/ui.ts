@@ -16,6 +16,7 @@ export async function run({ settings, loaded, say, warn, print, reporter, stop }
     else print(`${server.url}\n`);
     say("Ctrl-C ends it");
     if (!stop.aborted) await once(stop, "abort");
+    reporter.event("result", { ok: true, exitCode: 0 });
     return 0;
   } finally {
     await server.close();

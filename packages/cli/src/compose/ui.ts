@@ -12,10 +12,9 @@ import {
   storeUri,
   WorkReader,
 } from "@millrace/workers";
-import type { JobProgress } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { type JobMoment, JobWatch } from "../ui/job-view.js";
-import { fleetMoment, mergedMoments, workMoment } from "../ui/moments.js";
+import { type FleetProgress, fleetMoment, mergedMoments, workMoment } from "../ui/moments.js";
 import type { DocumentView, FoundPassages, PageParts, SearchRequest } from "../ui/parts.js";
 import type { StoredJob } from "./choose-jobs.js";
 import { listJobs, openFleet } from "./fleet.js";
@@ -163,8 +162,8 @@ class OpenJobs {
 const mostRemote = 20;
 
 /** A query needs a worker; while there is none, nothing is known. */
-function progressOf(jobs: Jobs, id: string): Promise<JobProgress | undefined> {
-  return jobs.query<JobProgress>(id, "progress").catch(() => undefined);
+function progressOf(jobs: Jobs, id: string): Promise<FleetProgress | undefined> {
+  return jobs.query<FleetProgress>(id, "progress").catch(() => undefined);
 }
 
 interface Closable {

@@ -15,6 +15,15 @@ export type JobState =
   | "terminated"
   | "unknown";
 
+/** Chunks on their way into the store. */
+export interface Flow {
+  /** That have been through each stage. */
+  readonly chunks: Readonly<Record<StageName, number>>;
+  /** That wait for the encoder, and for the store. */
+  readonly waiting: { readonly encode: number; readonly write: number };
+  readonly points: number;
+}
+
 /** A job at one moment, whoever runs it. */
 export interface JobMoment {
   readonly id: string;
@@ -25,21 +34,20 @@ export interface JobMoment {
   readonly model?: string;
   readonly state: JobState;
   readonly progress: ProgressState;
-  /** Chunks that have been through each stage. */
-  readonly chunks: Readonly<Record<StageName, number>>;
-  /** Chunks that wait for the encoder, and for the store. */
-  readonly waiting: { readonly encode: number; readonly write: number };
-  readonly points: number;
+  /** How far each stage is; absent for a job that answers prompts. */
+  readonly flow?: Flow;
   /** What the last commit left in the store. */
   readonly committed?: { readonly documents: number; readonly points: number };
 }
 
 /** A job as the page shows it; the times and rates are those that were seen from here. */
-export interface JobView extends Omit<JobMoment, "chunks" | "waiting"> {
+export interface JobView extends Omit<JobMoment, "flow"> {
+  readonly points: number | undefined;
   /** 0 to 1; absent where it cannot be told. */
   readonly share: number | undefined;
   readonly tokensPerSecond: number | undefined;
   readonly remainingMs: number | undefined;
+  /** Empty for a job that answers prompts. */
   readonly stages: readonly StageView[];
 }
 
@@ -57,21 +65,22 @@ export class JobWatch {
   private readonly seen = new Map<string, readonly Sample[]>();
 
   view(moment: JobMoment, atMs: number): JobView {
-    const { chunks, waiting, ...job } = moment;
+    const { flow, ...job } = moment;
     const { tokens, tokensTotal } = job.progress;
     const isUnderWay = job.state === "running";
-    const samples = [...recent(this.seen.get(job.id) ?? [], atMs), { atMs, chunks, tokens }];
+    const samples = [...recent(this.seen.get(job.id) ?? [], atMs), { atMs, chunks: flow?.chunks, tokens }];
     if (isUnderWay) this.seen.set(job.id, samples);
     else this.seen.delete(job.id);
     const rate = (measure: (sample: Sample) => number) => (isUnderWay ? rateOf(samples, measure) : undefined);
-    const narrowest = isUnderWay ? narrowestStage(moment) : undefined;
+    const narrowest = isUnderWay && flow !== undefined ? narrowestStage(flow, job.progress) : undefined;
     const tokensPerSecond = rate((sample) => sample.tokens);
     return {
       ...job,
-      stages: stageNames.map((name) => ({
+      points: flow?.points,
+      stages: (flow === undefined ? [] : stageNames).map((name) => ({
         name,
-        chunks: chunks[name],
-        rate: rate((sample) => sample.chunks[name]),
+        chunks: flow?.chunks[name] ?? 0,
+        rate: rate((sample) => sample.chunks?.[name] ?? 0),
         isNarrowest: name === narrowest,
       })),
       share: shareOf(job.progress, job.state),
@@ -87,7 +96,10 @@ export class JobWatch {
 /**
  * The stage that the others wait for: before it, work piles up. Where nothing waits, reading holds them up, unless all is read.
  */
-export function narrowestStage({ waiting, progress }: Pick<JobMoment, "waiting" | "progress">): StageName | undefined {
+export function narrowestStage(
+  { waiting }: Pick<Flow, "waiting">,
+  progress: Pick<ProgressState, "bytesDone" | "bytesTotal">,
+): StageName | undefined {
   if (waiting.write > waiting.encode) return "write";
   if (waiting.encode > 0) return "encode";
   return progress.bytesDone < progress.bytesTotal ? "read" : undefined;
@@ -95,7 +107,7 @@ export function narrowestStage({ waiting, progress }: Pick<JobMoment, "waiting" 
 
 interface Sample {
   readonly atMs: number;
-  readonly chunks: JobMoment["chunks"];
+  readonly chunks: Flow["chunks"] | undefined;
   readonly tokens: number;
 }
 
@@ -116,7 +128,10 @@ function rateOf(samples: readonly Sample[], measure: (sample: Sample) => number)
   return done > 0 ? (1000 * done) / (last.atMs - first.atMs) : undefined;
 }
 
-function shareOf({ tokens, tokensTotal }: ProgressState, state: JobState): number | undefined {
+/** Of the tokens; where nobody knows how many those will be, of the documents or prompts. */
+function shareOf(progress: ProgressState, state: JobState): number | undefined {
   if (state === "done") return 1;
-  return tokensTotal === undefined || tokensTotal === 0 ? undefined : Math.min(1, tokens / tokensTotal);
+  const { tokens, tokensTotal, documents, documentsTotal } = progress;
+  const [done, total] = tokensTotal === undefined ? [documents, documentsTotal] : [tokens, tokensTotal];
+  return total === undefined || total === 0 ? undefined : Math.min(1, done / total);
 }

@@ -1,6 +1,8 @@
 import type { Job } from "@millrace/core";
 import type { ListedJob, WorkState } from "@millrace/workers";
-import type { JobProgress } from "@millrace/workflows";
+import type { GenerateJobProgress, JobProgress } from "@millrace/workflows";
+import type { ProgressState } from "../report/progress.js";
+import { stateOf } from "../watch-job.js";
 import type { JobMoment, JobState } from "./job-view.js";
 
 /** A job of the work folder, by what lies there. @param isWorkedOn undefined where that cannot be told from here */
@@ -30,9 +32,11 @@ export function workMoment(
       bytesDone: Math.min(split.bytes, bytesTotal),
       bytesTotal,
     },
-    chunks: { read: split.chunks, encode: encoded.chunks, write: written.chunks },
-    waiting: { encode: split.chunks - encoded.chunks, write: unwritten.chunks },
-    points: written.chunks,
+    flow: {
+      chunks: { read: split.chunks, encode: encoded.chunks, write: written.chunks },
+      waiting: { encode: split.chunks - encoded.chunks, write: unwritten.chunks },
+      points: written.chunks,
+    },
     ...(head.store === "" ? {} : { committed: { documents: head.documents, points: head.points } }),
   };
 }
@@ -51,29 +55,34 @@ function phaseOf({ planned, isListed, split, written }: WorkState): string {
 }
 
 /** A job of a Temporal server. @param progress undefined while no worker answers for it */
-export function fleetMoment({ id, status }: ListedJob, progress: JobProgress | undefined): JobMoment {
-  const { split, planned, phase, isPaused, chunks = 0, tokens = 0, points = 0, quarantined = 0 } = progress ?? {};
-  const tokensTotal = estimated(split?.tokens ?? 0, { done: split?.bytes ?? 0, total: planned?.bytes ?? 0 });
+export function fleetMoment({ id, status }: ListedJob, progress: FleetProgress | undefined): JobMoment {
+  const isPaused = status === "RUNNING" && progress?.isPaused === true;
+  const state = isPaused ? "paused" : (states[status] ?? "unknown");
+  if (progress === undefined) return { id, origin: "temporal", state, progress: nothingKnown };
+  const known = stateOf(progress);
+  if ("prompts" in progress) return { id, origin: "temporal", state, progress: known };
+  const { split, chunks, points } = progress;
+  const tokensTotal = estimated(split.tokens, { done: known.bytesDone, total: known.bytesTotal });
   return {
     id,
     origin: "temporal",
-    state: status === "RUNNING" && isPaused === true ? "paused" : (states[status] ?? "unknown"),
-    progress: {
-      phase: phase === "working" ? "encoding" : (phase ?? "no worker answers"),
-      documents: split?.documents ?? 0,
-      chunks,
-      tokens,
-      ...(tokensTotal === undefined ? {} : { tokensTotal }),
-      unchanged: split?.unchangedDocuments ?? 0,
-      quarantined,
-      bytesDone: Math.min(split?.bytes ?? 0, planned?.bytes ?? 0),
-      bytesTotal: planned?.bytes ?? 0,
+    state,
+    progress: { ...known, ...(tokensTotal === undefined ? {} : { tokensTotal }) },
+    flow: {
+      chunks: { read: split.chunks, encode: chunks, write: points },
+      waiting: { encode: split.chunks - chunks, write: chunks - points },
+      points,
     },
-    chunks: { read: split?.chunks ?? 0, encode: chunks, write: points },
-    waiting: { encode: (split?.chunks ?? 0) - chunks, write: chunks - points },
-    points,
   };
 }
+
+/** What the jobs of a server answer, whatever they do. */
+export type FleetProgress = JobProgress | GenerateJobProgress;
+
+const nothingKnown: ProgressState = {
+  ...{ phase: "no worker answers", documents: 0, chunks: 0, tokens: 0 },
+  ...{ unchanged: 0, quarantined: 0, bytesDone: 0, bytesTotal: 0 },
+};
 
 /**
  * Each job once. Of one that a server runs in the work folder, the server says whether it is at work, the folder how far it is:
