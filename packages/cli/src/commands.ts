@@ -36,6 +36,8 @@ const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly
 const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfies readonly SettingKey[];
 /** Who hears what a process does. */
 const watching = ["metricsPort", "metricsHost", "metricsPush"] as const satisfies readonly SettingKey[];
+/** Where the page is served, and what it shows. */
+const page = ["port", "host", "temporal"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
@@ -250,6 +252,14 @@ export const commands: readonly CommandFacts[] = [
     settings: [...labelled, "top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap", ...judging, ...output],
     defaults: { ...inWindows, top: "by default 1" },
     load: async () => (await import("./commands/task.js")).taskCommand("answer"),
+  },
+  {
+    name: "ui",
+    parameters: "",
+    summary: "serve a page on this machine that searches the store, maps it, and follows jobs and their quarantine",
+    settings: ["store", "qdrantTimeout", "work", ...page, "queryPrompt", ...temporal, ...model, ...output],
+    defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
+    load: () => import("./commands/ui.js"),
   },
   {
     name: "plan",

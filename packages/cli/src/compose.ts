@@ -34,5 +34,6 @@ export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";
 export { openSearch, scoreJob } from "./compose/search.js";
 export { type OpenTask, openTask, type TaskRequest } from "./compose/task.js";
+export { openPage } from "./compose/ui.js";
 export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

@@ -29,3 +29,7 @@ export {
   remember,
 } from "./report/progress.js";
 export { chooseMode, createReporter, type Reporter, type ReporterOptions, type ReportMode } from "./report.js";
+export { refusalOf } from "./ui/guard.js";
+export { highlightRanges } from "./ui/highlight.js";
+export { type JobMoment, JobWatch, narrowestStage } from "./ui/job-view.js";
+export { fleetMoment, mergedMoments } from "./ui/moments.js";

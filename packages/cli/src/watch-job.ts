@@ -91,7 +91,8 @@ async function currentProgress(jobs: Jobs, id: string): Promise<JobProgress | Ge
   return jobs.query<JobProgress | GenerateJobProgress>(id, "progress").catch(() => undefined);
 }
 
-function stateOf(progress: JobProgress | GenerateJobProgress): ProgressState {
+/** What a job on a server answers, as progress lines say it. */
+export function stateOf(progress: JobProgress | GenerateJobProgress): ProgressState {
   if ("prompts" in progress) return generatingState(progress);
   const { phase, isPaused, planned, split, chunks, tokens, quarantined } = progress;
   return {

@@ -92,6 +92,7 @@ export { findGpuRuntime, type GpuRuntime, type GpuRuntimeRecord } from "./gpu/ru
 export { canonicalJson, contentHash, fingerprintOf, sha256 } from "./identity/digest.js";
 export { type ChunkPlace, pointId } from "./identity/point-id.js";
 export { jobIdOf, workName, workPlace, workRoot } from "./jobs/places.js";
+export { type Amount, isWorkedOn, WorkReader, type WorkState } from "./jobs/read-work.js";
 export { type FormerJob, type JobRecord, lastingJob, readJobRecord, rememberJob } from "./jobs/records.js";
 export type { NumberedEntry, VectorsLogEntry } from "./kept-vectors/log.js";
 export { openKeptVectors } from "./kept-vectors/open-log.js";
@@ -99,6 +100,12 @@ export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
 export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
 export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
+export { clusterNames } from "./map/cluster-names.js";
+export { type DocumentVectors, documentName, documentVectors, type MappedDocument } from "./map/document-vectors.js";
+export type { DocumentMap } from "./map/map-file.js";
+export { openMap } from "./map/open-map.js";
+export { principalCoordinates, type Rows } from "./map/principal-components.js";
+export { type Projection, projectVectors } from "./map/project.js";
 export { createMetrics } from "./metrics/create.js";
 export { observeEngine } from "./metrics/engine-observer.js";
 export { watchGpus } from "./metrics/gpus.js";
@@ -129,6 +136,7 @@ export {
   type PromptModel,
   type PromptText,
 } from "./prompts/prompt-maker.js";
+export type { QuarantineRecord } from "./quarantine/quarantine.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
   checkVectorPrecision,

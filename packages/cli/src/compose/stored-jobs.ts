@@ -2,11 +2,17 @@ import { layout, MillraceError } from "@millrace/core";
 import { lastingJob, openBlobs, readJobRecord, storeUri, workName, workPlace } from "@millrace/workers";
 import { chooseJobs, type JobQuery, type StoredJob } from "./choose-jobs.js";
 
-/**
- * Finds a job of the work root. Its work place is where it was found, wherever it was made.
- * @throws E_JOB_MISSING or E_USAGE, which list the jobs there are
- */
+/** Finds a job of the work root. @throws E_JOB_MISSING or E_USAGE, which list the jobs there are */
 export async function findJob(workRoot: string, { name, store }: JobQuery): Promise<StoredJob> {
+  const jobs = await storedJobs(workRoot);
+  const chosen = chooseJobs(jobs, { name, store: store === undefined ? undefined : storeUri(store) });
+  const [only, ...others] = chosen;
+  if (only !== undefined && others.length === 0) return only;
+  throw only === undefined ? jobMissing(workRoot, { name, store }, jobs) : jobUnclear(name, chosen);
+}
+
+/** Every job of the work root. Their work places are where they were found, wherever they were made. */
+export async function storedJobs(workRoot: string): Promise<readonly StoredJob[]> {
   const blobs = await openBlobs(workRoot);
   const jobs: StoredJob[] = [];
   for await (const key of blobs.list(layout.jobsPrefix)) {
@@ -15,10 +21,7 @@ export async function findJob(workRoot: string, { name, store }: JobQuery): Prom
     if (record === undefined) continue;
     jobs.push({ id, job: { ...lastingJob(record), work: workPlace(workRoot, workName(record.work)) } });
   }
-  const chosen = chooseJobs(jobs, { name, store: store === undefined ? undefined : storeUri(store) });
-  const [only, ...others] = chosen;
-  if (only !== undefined && others.length === 0) return only;
-  throw only === undefined ? jobMissing(workRoot, { name, store }, jobs) : jobUnclear(name, chosen);
+  return jobs;
 }
 
 /** More than these are not named in one line. */

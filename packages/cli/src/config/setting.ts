@@ -11,6 +11,7 @@ export const settingGroups = [
   "labelling",
   "checking",
   "watching",
+  "showing",
   "output",
 ] as const;
 export type SettingGroup = (typeof settingGroups)[number];

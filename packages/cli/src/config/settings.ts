@@ -722,6 +722,34 @@ export const settings = {
     env: ["MILLRACE_METRICS_PUSH"],
   }),
 
+  port: setting({
+    group: "showing",
+    doc: "Port of the page; 0 means one that is free",
+    schema: z.number().int().min(0).max(65_535),
+    default: 4680,
+    path: "ui.port",
+    flag: "--port <n>",
+    env: ["MILLRACE_UI_PORT"],
+  }),
+  host: setting({
+    group: "showing",
+    doc: "Address that the page is served on; whoever reaches it can read the store",
+    schema: text,
+    default: "127.0.0.1",
+    path: "ui.host",
+    flag: "--host <address>",
+    env: ["MILLRACE_UI_HOST"],
+  }),
+  temporal: setting({
+    group: "showing",
+    doc: "Show the jobs of the Temporal server, too",
+    schema: z.boolean(),
+    default: false,
+    path: "ui.temporal",
+    flag: "--temporal",
+    env: ["MILLRACE_UI_TEMPORAL"],
+  }),
+
   json: setting({
     group: "output",
     doc: "Write results and events as JSON lines",

@@ -22,6 +22,11 @@ export async function lockFolder(folder: string): Promise<Unlock> {
   }
 }
 
+/** Whether another live process holds the lock of a folder. */
+export async function isLocked(folder: string): Promise<boolean> {
+  return isAlive(Number(await readFile(join(folder, "lock"), "utf8").catch(() => "")));
+}
+
 /** Locks of this process, by path. */
 const locks = new Map<string, { readonly unlock: Unlock; holders: number }>();
 
