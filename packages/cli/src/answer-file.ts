@@ -1,4 +1,4 @@
-import { type GenerateSummary, MillraceError } from "@millrace/core";
+import { type GenerateSummary, MillraceError, type TaskName, type TaskSpec } from "@millrace/core";
 import { generateCorpus, Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
 import { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose.js";
@@ -6,10 +6,10 @@ import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js"
 import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
 import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
 
-/** Answers a file of prompts or requests and says what came of it. @returns the process's exit code */
+/** Answers a file of prompts or requests, or does a task with each row, and says what came of it. @returns the process's exit code */
 export async function answerFile(
   context: CommandContext,
-  { location, format }: Pick<GenerationRequest, "location" | "format">,
+  { location, format, task }: Pick<GenerationRequest, "location" | "format" | "task">,
 ): Promise<number> {
   const { settings, loaded, say, standardInput } = context;
   if (settings.on === "temporal") {
@@ -26,6 +26,7 @@ export async function answerFile(
     say,
     location,
     format,
+    ...(task && { task }),
     standardInput,
     stop,
     onTokens,
@@ -78,19 +79,25 @@ interface Result {
 function showResult(context: CommandContext, { open, summary, tally, milliseconds }: Result): number {
   const { say, settings } = context;
   const { rows, failed, promptTokens, generatedTokens, isUnchanged } = summary;
+  const { task } = open.job;
+  const { noun, done, result } = wordsOf(task);
   const { answers, generated, seconds } = tally.measured();
   const rate = seconds > 0 ? Math.round(generated / seconds) : undefined;
   const answersPerSecond = seconds > 0 ? Number((answers / seconds).toPrecision(3)) : undefined;
-  say(`prompts    ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without an answer` : ""}`);
+  say(`${`${noun}s`.padEnd(9)}  ${formatCount(rows)}${failed > 0 ? `, ${formatCount(failed)} without ${result}` : ""}`);
+  if (task?.by === "head") say(`read       ${formatCountOf(promptTokens, "token")}`);
+  else
+    say(
+      `generated  ${formatCountOf(generatedTokens, "token")} to prompts of ${formatCount(promptTokens)}` +
+        `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s, ${answersPerSecond} answers/s`}`,
+    );
   say(
-    `generated  ${formatCountOf(generatedTokens, "token")} to prompts of ${formatCount(promptTokens)}` +
-      `${rate === undefined ? "" : `, ${formatCount(rate)} tokens/s, ${answersPerSecond} answers/s`}`,
+    `${task === undefined ? "answers" : "results"}    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`,
   );
-  say(`answers    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`);
   const error = quarantineError(failed, settings, {
-    unit: "prompt",
-    done: "answered",
-    others: "the others are answered",
+    unit: noun,
+    done,
+    others: `the others are ${done}`,
     fix: `Each one's reason is in its line of ${open.job.errors ?? open.job.out}.`,
   });
   return endDone(context, error, {
@@ -103,5 +110,21 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
     ...open.open.generator.engine,
     precision: open.open.precision,
     graph: open.job.model.graph,
+    ...(task && { task: task.name, by: task.by }),
   });
+}
+
+/** What is done with a row. */
+const done = {
+  classify: "labelled",
+  ner: "labelled",
+  answer: "answered",
+  summarize: "summarized",
+  translate: "translated",
+  extract: "read",
+} as const satisfies Record<TaskName, string>;
+
+function wordsOf(task: TaskSpec | undefined) {
+  if (task === undefined) return { noun: "prompt", done: "answered", result: "an answer" };
+  return { noun: "row", done: done[task.name], result: "a result" };
 }

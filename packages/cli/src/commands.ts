@@ -90,8 +90,8 @@ const decoding = [
   "kvMemory",
 ] as const satisfies readonly SettingKey[];
 
-/** What is read to be labelled, and where the lines go. */
-const labelled = [
+/** What rows are read for a task, and where the lines go. */
+const rows = [
   "out",
   "include",
   "exclude",
@@ -102,15 +102,20 @@ const labelled = [
   "maxQuarantined",
   "work",
 ] as const satisfies readonly SettingKey[];
-/** Where a model with a head is brought from, and how it runs. */
-const judging = [
-  ...generator.filter((key) => key !== "precision"),
-  "hosts",
-  "tokenBudget",
+/** How a model with a head runs. */
+const judging = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
+/** How a model that generates does a task. */
+const writing = [
+  "template",
+  "system",
+  ...decoding.filter((key) => key !== "logprobs"),
+  ...generator,
 ] as const satisfies readonly SettingKey[];
+const work = "a folder of this machine; default .millrace/work";
+const ofTask = { model: "must be given", work } as const satisfies DefaultNotes;
 const ofWindows = "by default what the model takes, at most 384";
 const ofOverlap = "by default half a window, at most 128";
-const inWindows = { model: "must be given", maxTokens: ofWindows, overlap: ofOverlap } as const satisfies DefaultNotes;
+const inWindows = { ...ofTask, maxTokens: ofWindows, overlap: ofOverlap } as const satisfies DefaultNotes;
 
 /** Of commands that take a job which was run before. */
 const byDefaultTheJobs = "by default the job's";
@@ -128,10 +133,72 @@ export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
   jobs: "look at the jobs of a Temporal server, pause, resume, scale or cancel them",
   gpu: "make a GPU usable",
-  task: "label texts with a model that has a head for it",
+  task: "label, summarize, translate or question texts, row by row",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
+
+/** A task is done with each row of a source, each once however often it is interrupted. */
+const taskCommands: readonly CommandFacts[] = [
+  {
+    name: "task classify",
+    parameters: "<texts>",
+    summary: "label texts with a model for sequence classification, or with any --labels by entailment or in words",
+    settings: [...rows, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...writing, ...output],
+    defaults: { ...ofTask, top: "by default 1" },
+    load: async () => (await import("./commands/task.js")).taskCommand("classify"),
+  },
+  {
+    name: "task ner",
+    parameters: "<texts>",
+    summary: "find the entities in texts with a model for token classification, and where they stand",
+    settings: [
+      ...([...rows, "textField", "maxTokens", "overlap", ...judging] as const),
+      ...generator.filter((key) => key !== "precision"),
+      ...output,
+    ],
+    defaults: inWindows,
+    load: async () => (await import("./commands/task.js")).taskCommand("ner"),
+  },
+  {
+    name: "task answer",
+    parameters: "<questions>",
+    summary: "find the answer to each row's question in its context, with a model for question answering or in words",
+    settings: [
+      ...rows,
+      ...(["top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap"] as const),
+      ...judging,
+      ...writing,
+      ...output,
+    ],
+    defaults: { ...inWindows, top: "by default 1" },
+    load: async () => (await import("./commands/task.js")).taskCommand("answer"),
+  },
+  {
+    name: "task summarize",
+    parameters: "<texts>",
+    summary: "summarize texts with a model that generates",
+    settings: [...rows, "textField", ...writing, ...output],
+    defaults: ofTask,
+    load: async () => (await import("./commands/task.js")).taskCommand("summarize"),
+  },
+  {
+    name: "task translate",
+    parameters: "<texts>",
+    summary: "translate texts with a model that generates, --to a language unless it knows but one",
+    settings: [...rows, "textField", "to", "sourceLanguage", ...writing, ...output],
+    defaults: ofTask,
+    load: async () => (await import("./commands/task.js")).taskCommand("translate"),
+  },
+  {
+    name: "task extract",
+    parameters: "<texts>",
+    summary: "read --fields, or what a --schema says, out of texts with a model that generates",
+    settings: [...rows, "textField", "fields", "schema", ...writing, ...output],
+    defaults: ofTask,
+    load: async () => (await import("./commands/task.js")).taskCommand("extract"),
+  },
+];
 
 /** Every command, in the order a newcomer needs them. */
 export const commands: readonly CommandFacts[] = [
@@ -226,33 +293,7 @@ export const commands: readonly CommandFacts[] = [
     defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
     load: () => import("./commands/batch.js"),
   },
-  {
-    name: "task classify",
-    parameters: "<texts>",
-    summary:
-      "label texts with a model for sequence classification, or with any --labels by entailment; a run that is stopped begins again",
-    settings: [...labelled, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...output],
-    defaults: { model: "must be given", top: "by default 1" },
-    load: async () => (await import("./commands/task.js")).taskCommand("classify"),
-  },
-  {
-    name: "task ner",
-    parameters: "<texts>",
-    summary:
-      "find the entities in texts with a model for token classification, and where they stand; a run that is stopped begins again",
-    settings: [...labelled, "textField", "maxTokens", "overlap", ...judging, ...output],
-    defaults: inWindows,
-    load: async () => (await import("./commands/task.js")).taskCommand("ner"),
-  },
-  {
-    name: "task answer",
-    parameters: "<questions>",
-    summary:
-      "find the answer to each row's question in its context, with a model for question answering; a run that is stopped begins again",
-    settings: [...labelled, "top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap", ...judging, ...output],
-    defaults: { ...inWindows, top: "by default 1" },
-    load: async () => (await import("./commands/task.js")).taskCommand("answer"),
-  },
+  ...taskCommands,
   {
     name: "plan",
     parameters: "[source]",

@@ -10,6 +10,7 @@ import { readGeneratorSource } from "./generators/read-source.js";
 import type { Graph, GraphNode } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
+import { isRecord, type JsonFile } from "./json.js";
 import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
@@ -64,6 +65,8 @@ export interface CompiledGenerator extends CacheShape {
   readonly tokens: TokenIds;
   /** Defaults of decoding under transformers' names, as the model brings them. */
   readonly defaults: Readonly<Record<string, unknown>>;
+  /** `task_specific_params` of config.json: how the model was trained to be asked, and its defaults, by transformers' tasks. */
+  readonly taskParameters: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** A Jinja template that makes a prompt of messages. */
   readonly chatTemplate?: string;
   /** Spellings of special tokens by transformers' names, such as `bos_token`, which templates refer to. */
@@ -121,6 +124,7 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
   const encoder = others.find(({ name }) => name === encoderName);
   return {
     ...facts,
+    taskParameters: taskParametersOf(source.config),
     ...(encoder !== undefined &&
       isSequencePlan(plan) && {
         encoder: {
@@ -139,10 +143,19 @@ const tokenizerName = "tokenizer.json";
 const encoderName = "encoder.onnx";
 
 /** A compiled generator less the places, which differ from machine to machine. */
-type StoredGenerator = Omit<CompiledGenerator, "graphPath" | "tokenizerPath" | "weights" | "encoder"> & {
+type StoredGenerator = Omit<
+  CompiledGenerator,
+  "graphPath" | "tokenizerPath" | "weights" | "encoder" | "taskParameters"
+> & {
   readonly weights: readonly StoredFile[];
   readonly others: readonly StoredFile[];
 };
+
+function taskParametersOf({ values }: JsonFile): CompiledGenerator["taskParameters"] {
+  const { task_specific_params: tasks } = values;
+  if (!isRecord(tasks)) return {};
+  return Object.fromEntries(Object.entries(tasks).flatMap(([name, each]) => (isRecord(each) ? [[name, each]] : [])));
+}
 
 interface Compilation {
   readonly key: string;

@@ -1,13 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join, parse, resolve } from "node:path";
-import {
-  type GenerateFormat,
-  type GenerateJob,
-  type GenerateSteps,
-  MillraceError,
-  type PromptSpec,
-  type Source,
-} from "@millrace/core";
+import { type GenerateFormat, type GenerateJob, type GenerateSteps, MillraceError, type Source } from "@millrace/core";
 import {
   type AnswerNote,
   canonicalJson,
@@ -18,9 +10,11 @@ import {
   sha256,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
-import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
+import { type Answerer, answererOf, noGenerator, type OpenAnswerers, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
+import { promptSpecOf } from "./prompt-spec.js";
+import { type AskedTask, openTask } from "./task.js";
 
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
@@ -32,8 +26,10 @@ export interface OpenGeneration {
   close(): Promise<void>;
 }
 
-export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
+export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec" | "defaults"> {
   readonly format: GenerateFormat;
+  /** What is done with each row, where it is more than answering its prompt. */
+  readonly task?: AskedTask;
   /** Whether there is a model that generates, or only one that makes vectors. */
   readonly hasModel: boolean;
   readonly location: string;
@@ -41,30 +37,6 @@ export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
   /** When it fires, what is not answered is let go of. */
   readonly stop: AbortSignal;
   readonly onAnswer: (answer: AnswerNote) => void;
-}
-
-/** How settings say that prompts are made. */
-export async function promptSpecOf(settings: Settings): Promise<PromptSpec> {
-  const { idField, template, chat, system, payloadFields } = settings;
-  return {
-    ...(idField === undefined ? {} : { id: idField }),
-    ...(template === undefined ? {} : { template: await templateText(template) }),
-    isChat: chat || system !== undefined,
-    ...(system === undefined ? {} : { system }),
-    payload: payloadFields,
-  };
-}
-
-async function templateText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new MillraceError("E_CONFIG", `the template ${path} cannot be read`, {
-      why: cause instanceof Error ? cause.message : String(cause),
-      fix: "Name a file with a Jinja template.",
-      cause,
-    });
-  }
 }
 
 /** Opens source, model and work folder, in the order in which they can fail without leaving anything behind. */
@@ -78,13 +50,16 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
   }
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
-    const spec = await promptSpecOf(settings);
-    const { open, embedding } = await openAnswerers(request, spec);
+    const answerers = await (request.task ? openTask(request, request.task) : openAnswerers(request));
+    const close = async () => {
+      const { open, embedding, judge } = answerers;
+      await Promise.all([open.close(), embedding?.encoder.close(), judge?.encoder.close()]);
+    };
     try {
-      const job = await describe(request, { opened, spec, open, embedding, out });
-      return await openDescribed(request, { opened, open, embedding, job });
+      const job = await describe(request, { opened, out, ...answerers });
+      return await openDescribed(request, { opened, job, close, ...answerers });
     } catch (error) {
-      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await close();
       throw error;
     }
   } catch (error) {
@@ -93,15 +68,15 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
   }
 }
 
-/** The model that answers, and the one that makes vectors where requests may want some. */
-async function openAnswerers(
-  request: GenerationRequest,
-  spec: PromptSpec,
-): Promise<{ readonly open: Answerer; readonly embedding: OpenEmbedding | undefined }> {
-  const embedding = request.format === "openai" ? await openEmbedding(request.settings, request.say) : undefined;
-  const isWithout = embedding !== undefined && !request.hasModel;
-  const open = isWithout ? noAnswerer(embedding) : answererOf(await openGenerator({ ...request, spec }));
-  return { open, embedding };
+async function openAnswerers(request: GenerationRequest): Promise<OpenAnswerers> {
+  const { settings, say, format, hasModel } = request;
+  const spec = await promptSpecOf(settings);
+  const embedding = format === "openai" ? await openEmbedding(settings, say) : undefined;
+  const isWithout = embedding !== undefined && !hasModel;
+  const open = isWithout
+    ? noGenerator(embedding, embedding.encoder.engine)
+    : answererOf(await openGenerator({ ...request, spec }));
+  return { spec, open, embedding };
 }
 
 function outOf({ out }: Settings): string {
@@ -109,11 +84,8 @@ function outOf({ out }: Settings): string {
   throw new MillraceError("E_USAGE", "there is no place for the answers", { fix: "Name a file with --out." });
 }
 
-interface Described {
+interface Described extends OpenAnswerers {
   readonly opened: OpenLocation;
-  readonly spec: PromptSpec;
-  readonly open: Answerer;
-  readonly embedding: OpenEmbedding | undefined;
   readonly out: string;
 }
 
@@ -126,12 +98,13 @@ function besideOut(out: string): string {
 /** The work folder's name follows from all that decides an answer, the versions of the prompts' files included. */
 async function describe(
   { settings, format }: GenerationRequest,
-  { opened, spec, open, embedding, out }: Described,
+  { opened, spec, task, open, embedding, out }: Described,
 ): Promise<GenerateJob> {
   const job = {
     format,
     source: opened.spec,
     prompts: spec,
+    ...(task && { task }),
     model: { reference: open.reference, graph: open.graph },
     ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
@@ -154,9 +127,15 @@ async function listingDigest(source: Source): Promise<string> {
   });
 }
 
+interface ToOpen extends OpenAnswerers {
+  readonly opened: OpenLocation;
+  readonly job: GenerateJob;
+  readonly close: () => Promise<void>;
+}
+
 async function openDescribed(
   { stop, onAnswer }: GenerationRequest,
-  { opened, open, embedding, job }: Pick<Described, "opened" | "open" | "embedding"> & { readonly job: GenerateJob },
+  { opened, open, embedding, judge, job, close }: ToOpen,
 ): Promise<OpenGeneration> {
   const lease = await leaseWorkFolder(job.work);
   const blobs = await openBlobs(job.work);
@@ -171,6 +150,7 @@ async function openDescribed(
     stop,
     onAnswer,
     ...(embedding && { encoding: embedding }),
+    ...(judge && { judge }),
   };
   return {
     job,
@@ -178,7 +158,7 @@ async function openDescribed(
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
-      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await close();
       await lease.release();
       await opened.discard();
     },

@@ -33,22 +33,47 @@ export interface GeneratorSurroundings {
   readonly settings: Settings;
   readonly say: Say;
   readonly spec: PromptSpec;
+  /** What the model says of decoding for a task, which goes before what it says in general. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
   readonly onTokens?: (note: GeneratorNote) => void;
 }
 
 /** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
 export async function openGenerator(surroundings: GeneratorSurroundings): Promise<OpenGenerator> {
-  const { settings, say, spec, onTokens } = surroundings;
+  const { settings, say } = surroundings;
+  return openBrought(await bringGenerator(settings, await placeOf(settings, say)), surroundings);
+}
+
+/** Where a model's files are, and what it is brought by. */
+export interface ModelPlace {
+  readonly reference: string;
+  /** A directory or a file. */
+  readonly place: string;
+}
+
+/** A generator that is compiled. */
+export interface BroughtGenerator {
+  readonly reference: string;
+  readonly compiled: CompiledGenerator;
+}
+
+export async function bringGenerator(settings: Settings, { reference, place }: ModelPlace): Promise<BroughtGenerator> {
   if (settings.device !== "cpu") {
     throw new MillraceError("E_DEVICE", "text is generated on a processor only", { fix: "Use --device cpu." });
   }
-  const { reference, place } = await placeOf(settings, say);
   const compiled = await compileGeneratorInHost({
     place,
     precision: await generatorPrecision(settings, place),
     cacheDirectory: resolve(settings.cacheDirectory, "compiled"),
   });
-  const decoding = await decodingOf(settings, compiled);
+  return { reference, compiled };
+}
+
+export async function openBrought(
+  { reference, compiled }: BroughtGenerator,
+  { settings, say, spec, defaults = {}, onTokens }: GeneratorSurroundings,
+): Promise<OpenGenerator> {
+  const decoding = await decodingOf(settings, { ...compiled, defaults: { ...compiled.defaults, ...defaults } });
   checkDecoding(decoding);
   const prompts = await createPromptMaker(compiled, spec);
   if (bestDecoderBinding === "npm") say(copyingNote);
@@ -67,7 +92,7 @@ const copyingNote =
   "packages/native is not built: keys and values are copied for every token, which is slower; npm run build builds it where cargo is";
 
 /** A directory or file that is there is taken as it is, whatever its format; anything else is a model's name. */
-async function placeOf({ model, ...settings }: Settings, say: Say): Promise<{ reference: string; place: string }> {
+export async function placeOf({ model, ...settings }: Settings, say: Say): Promise<ModelPlace> {
   const path = resolve(resolvePath(model, {}));
   const isThere = await stat(path).then(
     () => true,

@@ -12,8 +12,11 @@ import {
 import { openPromptFile, type PromptRow } from "../arrow/prompt-file.js";
 import { encodeTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
-import { toPlainError } from "../hosts/messages.js";
+import { type PlainError, toPlainError } from "../hosts/messages.js";
 import { sha256 } from "../identity/digest.js";
+import { judgeRows } from "../tasks/judge-rows.js";
+import { answerReader, type ReadAnswer } from "../tasks/read-answer.js";
+import type { AnswerRows, WantedAnswer } from "./answerer.js";
 import type { GenerateContext } from "./context.js";
 import { embedded } from "./embed.js";
 import { Journal, type JournalEntry } from "./journal.js";
@@ -37,18 +40,17 @@ export async function answerBatch(
     entries.set(nameOf(entry), entry);
     context.onAnswer?.({ ...entry, isNew: false });
   }
+  const take = async (entry: JournalEntry) => {
+    await journal.add(entry);
+    entries.set(nameOf(entry), entry);
+    context.onAnswer?.({ ...entry, isNew: true });
+  };
   try {
     const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
-    const outcomes = await Promise.allSettled(
-      wanted.map(async (each) => {
-        const entry = await answer(context, job, each);
-        await journal.add(entry);
-        entries.set(nameOf(entry), entry);
-        context.onAnswer?.({ ...entry, isNew: true });
-      }),
-    );
-    const failure = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failure !== undefined) throw failure.reason;
+    for (const each of wanted) if (each.prompt.error !== undefined) await take(unanswered(each, each.prompt.error));
+    const answerable = wanted.filter(({ prompt }) => prompt.error === undefined);
+    const answerRows = await answererOf(context, job);
+    await answerRows(answerable, take);
   } finally {
     await journal.close();
   }
@@ -62,15 +64,8 @@ export async function answerBatch(
   return texts;
 }
 
-/** One answer that a batch wants. */
-interface Wanted {
-  readonly prompt: PromptRow;
-  readonly place: number;
-  readonly sequence: number;
-}
-
 /** All answers a batch wants, in the order they will have. A prompt that is none gets one answer: why. */
-function wantedOf(prompts: readonly PromptRow[], job: GenerateJob): readonly Wanted[] {
+function wantedOf(prompts: readonly PromptRow[], job: GenerateJob): readonly WantedAnswer[] {
   return prompts.flatMap((prompt, place) => {
     const length = prompt.error === undefined ? (prompt.wishes?.sequences ?? job.sequences) : 1;
     return Array.from({ length }, (_, sequence) => ({ prompt, place, sequence }));
@@ -81,26 +76,53 @@ function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): 
   return `${place}.${sequence}`;
 }
 
+function unanswered({ place, sequence }: WantedAnswer, error: PlainError): JournalEntry {
+  return { place, sequence, text: "", generatedTokens: 0, error };
+}
+
+async function answererOf(context: GenerateContext, job: GenerateJob): Promise<AnswerRows> {
+  const { judge, stop } = context;
+  return judge === undefined ? generatingRows(context, job) : judgeRows(judge, stop);
+}
+
+/** Lets the generator answer rows, all at once: it knows how many it can take. */
+async function generatingRows(context: GenerateContext, job: GenerateJob): Promise<AnswerRows> {
+  const read = job.task?.by === "generator" ? await answerReader(job.task) : undefined;
+  return async (wanted, take) => {
+    const outcomes = await Promise.allSettled(
+      wanted.map(async (each) => take(await answer(context, each, { decoding: job.decoding, read }))),
+    );
+    const failure = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failure !== undefined) throw failure.reason;
+  };
+}
+
+interface Asked {
+  readonly decoding: DecodingOptions;
+  /** What a task makes of an answer. */
+  readonly read: ReadAnswer | undefined;
+}
+
 async function answer(
   context: GenerateContext,
-  { decoding }: GenerateJob,
-  { prompt, place, sequence }: Wanted,
+  wanted: WantedAnswer,
+  { decoding, read }: Asked,
 ): Promise<JournalEntry> {
   const { generator, stop } = context;
+  const { prompt, place, sequence } = wanted;
   const base = { place, sequence };
-  const none = { ...base, text: "", generatedTokens: 0 };
-  if (prompt.error !== undefined) return { ...none, error: prompt.error };
   try {
     if (prompt.wishes?.endpoint === "/v1/embeddings")
-      return { ...none, finishReason: "stop", ...(await embedded(context, prompt)) };
+      return { ...base, generatedTokens: 0, finishReason: "stop", ...(await embedded(context, prompt)) };
     const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt), sequence };
     const { text, ids, finishReason, logprobs } = await generator.generate(request, stop);
-    return { ...base, text, generatedTokens: ids.length, finishReason, ...(logprobs && { logprobs }) };
+    const told = read === undefined ? { text, ...(logprobs && { logprobs }) } : read({ text, finishReason, logprobs });
+    return { ...base, generatedTokens: ids.length, finishReason, ...told };
   } catch (cause) {
     stop?.throwIfAborted();
     const error = asMillraceError(cause, "E_INTERNAL", "the generator failed");
     if (!(error instanceof MillraceError) || error.facts.scope !== "row") throw error;
-    return { ...none, error: toPlainError(error) };
+    return unanswered(wanted, toPlainError(error));
   }
 }
 
@@ -112,9 +134,16 @@ function ofRow(job: DecodingOptions, { id, wishes }: PromptRow): DecodingOptions
   return { ...decoding, seed: Number.parseInt(digest.slice(0, 13), 16) };
 }
 
-function textRow({ id, tokenIds, payload, wishes }: PromptRow, entry: JournalEntry): TextRow {
+function textRow({ id, path, tokenIds, payload, wishes }: PromptRow, entry: JournalEntry): TextRow {
   const { place: _, ...answered } = entry;
-  return { id, promptTokens: tokenIds.length, payload, ...(wishes && { endpoint: wishes.endpoint }), ...answered };
+  return {
+    id,
+    path,
+    promptTokens: tokenIds.length,
+    payload,
+    ...(wishes && { endpoint: wishes.endpoint }),
+    ...answered,
+  };
 }
 
 function tokensOf(rows: readonly TextRow[]): Pick<TextsRef, "promptTokens" | "generatedTokens"> {

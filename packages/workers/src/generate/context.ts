@@ -1,5 +1,6 @@
 import type { BlobStore, Encoder, Generator, Source, Tokenizer } from "@millrace/core";
 import type { PromptMaker } from "../prompts/prompt-maker.js";
+import type { Judge } from "../tasks/judge-rows.js";
 
 /** What the steps of a generation job work with. */
 export interface GenerateContext {
@@ -12,6 +13,8 @@ export interface GenerateContext {
   readonly generator: Generator;
   /** Makes vectors for requests of a batch file that want some. */
   readonly encoding?: { readonly tokenizer: Tokenizer; readonly encoder: Encoder };
+  /** Judges rows, in place of the generator. */
+  readonly judge?: Judge;
   readonly limits?: GenerateLimits;
   /** Called as soon as an answer, or why there is none, is safe, and for those that an earlier run left. */
   readonly onAnswer?: (answer: AnswerNote) => void;
