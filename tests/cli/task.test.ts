@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "@jest/globals";
-import { run, start, temporaryFolder } from "../support/command-line.ts";
+import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 
 const modelNamed = (name: string) => resolve("tests/golden/tiny-classifiers", name);
 
@@ -106,6 +106,29 @@ test("a model without a head is asked in words, and each answer that is none kee
     2,
     "error E_USAGE: flag --hypothesis has no meaning for task classify with this model: the model generates. Leave it out, or name another model.",
   ]);
+});
+
+test("a store's points carry the result of their document", async () => {
+  await mkdir(join(folder, "docs"));
+  const texts = ["t5 t6 t7", "t30 t31 t44 t8", "t9 t50"];
+  await Promise.all(texts.map((text, index) => writeFile(join(folder, "docs", `${index}.txt`), text)));
+  const place = ["docs", "--work", "labelled", "--store", "labelled-store"];
+  expect((await run(["index", ...place, "--model", tinyModel], { cwd: folder })).code).toBe(0);
+  await writeFile(join(folder, "docs", "new.txt"), "t5");
+  const kind = ["--payload-field", "kind", "--out", "kinds.jsonl", "--model", modelNamed("roberta-sequence")];
+  const { code, stderr, result } = await task(["classify", ...place, ...kind]);
+  expect([code, result.stored]).toEqual([0, { documents: 3, missing: 1, points: 3 }]);
+  expect(stderr).toMatch(/^store +labelled-store: 3 documents, 1 not in it, 3 points written$/m);
+  const kinds = (await lines("kinds.jsonl")) as readonly { path: string; labels: readonly { label: string }[] }[];
+  for (const name of new Set(kinds.map(({ labels }) => labels[0]?.label))) {
+    const asked = ["search", "t5", "--store", "labelled-store", "--filter", `payload.kind:${name}`, "--json"];
+    const { stdout } = await run(asked, { cwd: folder });
+    const hits = stdout.split("\n").flatMap((line) => /"path":"(\d\.txt)"/.exec(line)?.[1] ?? []);
+    const expected = kinds.filter(({ path, labels }) => path !== "new.txt" && labels[0]?.label === name);
+    expect(hits.sort()).toEqual(expected.map(({ path }) => path));
+  }
+  const elsewhere = await task(["classify", ...place, ...kind, "--corpus", "other"]);
+  expect([elsewhere.code, elsewhere.result.error?.message]).toEqual([2, expect.stringContaining("no document of")]);
 });
 
 test("a task that is killed goes on, and judges no row twice", async () => {

@@ -1,7 +1,9 @@
 import { type GenerateSummary, MillraceError, type TaskName, type TaskSpec } from "@millrace/core";
+import type { PayloadCounts } from "@millrace/workers";
 import { generateCorpus, Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
-import { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose.js";
+import { type GenerationRequest, type OpenGeneration, openGeneration, storeResults } from "./compose.js";
+import type { Settings } from "./config/settings.js";
 import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js";
 import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
 import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
@@ -34,8 +36,9 @@ export async function answerFile(
   });
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));
+    const stored = await storedResults(context, open, stop);
     context.reporter.finish();
-    return showResult(context, { open, summary, tally, milliseconds: performance.now() - startedAt });
+    return showResult(context, { open, summary, stored, tally, milliseconds: performance.now() - startedAt });
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     return endInterrupted(context, goOnLine(context));
@@ -62,6 +65,17 @@ function answer({ job, steps }: OpenGeneration, { tally, stop }: Answering): Pro
   return generateCorpus(runtime, job);
 }
 
+/** Puts a task's results into the store, where that is asked for. */
+async function storedResults(
+  { settings }: CommandContext,
+  { job, corpus }: OpenGeneration,
+  stop: AbortSignal,
+): Promise<PayloadCounts | undefined> {
+  const { payloadField: field } = settings;
+  if (job.task === undefined || field === undefined) return undefined;
+  return storeResults({ settings, corpus, task: job.task.name, out: job.out, field, stop });
+}
+
 /** A signal whose reason is that the job was interrupted. */
 function interruptible(stop: AbortSignal): AbortSignal {
   const controller = new AbortController();
@@ -72,11 +86,13 @@ function interruptible(stop: AbortSignal): AbortSignal {
 interface Result {
   readonly open: OpenGeneration;
   readonly summary: GenerateSummary;
+  /** What the store has of it. */
+  readonly stored: PayloadCounts | undefined;
   readonly tally: GenerateTally;
   readonly milliseconds: number;
 }
 
-function showResult(context: CommandContext, { open, summary, tally, milliseconds }: Result): number {
+function showResult(context: CommandContext, { open, summary, stored, tally, milliseconds }: Result): number {
   const { say, settings } = context;
   const { rows, failed, promptTokens, generatedTokens, isUnchanged } = summary;
   const { task } = open.job;
@@ -94,6 +110,7 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
   say(
     `${task === undefined ? "answers" : "results"}    ${open.job.out}, ${isUnchanged ? "as they were" : `in ${formatDuration(milliseconds)}`}`,
   );
+  if (stored !== undefined) say(storeLine(stored, settings));
   const error = quarantineError(failed, settings, {
     unit: noun,
     done,
@@ -111,7 +128,13 @@ function showResult(context: CommandContext, { open, summary, tally, millisecond
     precision: open.open.precision,
     graph: open.job.model.graph,
     ...(task && { task: task.name, by: task.by }),
+    ...(stored && { stored }),
   });
+}
+
+function storeLine({ documents, missing, points }: PayloadCounts, { store }: Settings): string {
+  const others = missing > 0 ? `, ${formatCount(missing)} not in it` : "";
+  return `store      ${store}: ${formatCountOf(documents, "document")}${others}, ${formatCountOf(points, "point")} written`;
 }
 
 /** What is done with a row. */

@@ -101,6 +101,10 @@ const rows = [
   "maxObjectBytes",
   "maxQuarantined",
   "work",
+  "payloadField",
+  "store",
+  "corpus",
+  "qdrantTimeout",
 ] as const satisfies readonly SettingKey[];
 /** How a model with a head runs. */
 const judging = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
@@ -112,7 +116,11 @@ const writing = [
   ...generator,
 ] as const satisfies readonly SettingKey[];
 const work = "a folder of this machine; default .millrace/work";
-const ofTask = { model: "must be given", work } as const satisfies DefaultNotes;
+const ofTask = {
+  model: "must be given",
+  work,
+  store: "with --payload-field; default .millrace/store",
+} as const satisfies DefaultNotes;
 const ofWindows = "by default what the model takes, at most 384";
 const ofOverlap = "by default half a window, at most 128";
 const inWindows = { ...ofTask, maxTokens: ofWindows, overlap: ofOverlap } as const satisfies DefaultNotes;

@@ -34,5 +34,6 @@ export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";
 export { openSearch, scoreJob } from "./compose/search.js";
 export type { AskedTask } from "./compose/task.js";
+export { storeResults } from "./compose/task-store.js";
 export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

@@ -152,6 +152,12 @@ export {
   packJudged,
   type QualityContext,
 } from "./steps/reindex.js";
+export {
+  type DocumentPayload,
+  type PayloadCounts,
+  type PayloadStore,
+  setPayloads,
+} from "./steps/set-payloads.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
 export { findAnswers, type QuestionedWindow } from "./tasks/answers.js";

@@ -19,6 +19,8 @@ import { type AskedTask, openTask } from "./task.js";
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
   readonly job: GenerateJob;
+  /** As index calls what is read. */
+  readonly corpus: string;
   readonly steps: GenerateSteps;
   readonly open: Answerer;
   /** What the job did, where it is done and its output is there. */
@@ -134,7 +136,7 @@ interface ToOpen extends OpenAnswerers {
 }
 
 async function openDescribed(
-  { stop, onAnswer }: GenerationRequest,
+  { settings, stop, onAnswer }: GenerationRequest,
   { opened, open, embedding, judge, job, close }: ToOpen,
 ): Promise<OpenGeneration> {
   const lease = await leaseWorkFolder(job.work);
@@ -154,6 +156,7 @@ async function openDescribed(
   };
   return {
     job,
+    corpus: settings.corpus ?? opened.uri,
     steps: createGenerateSteps(context),
     open,
     finished: await finishedSummary(blobs, job),

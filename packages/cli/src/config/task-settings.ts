@@ -48,6 +48,16 @@ export const taskSettings = {
     env: ["MILLRACE_SCHEMA"],
     isPath: "always",
   }),
+  payloadField: setting({
+    group: "labelling",
+    doc: "Let the points of each document in --store carry its result in this field of their payload, too",
+    schema: text.optional(),
+    default: undefined,
+    path: "labelling.payloadField",
+    example: "summary",
+    flag: "--payload-field <name>",
+    env: ["MILLRACE_PAYLOAD_FIELD"],
+  }),
   labels: setting({
     group: "labelling",
     doc: "Labels to try by whether the text entails them, in place of those that the model was trained with; of a model that generates, what it may answer",
