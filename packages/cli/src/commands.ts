@@ -1,20 +1,8 @@
-import type { CommandModule } from "./command.js";
+import type { CommandFacts } from "./command.js";
+import { taskCommands } from "./commands/task-facts.js";
 import { collectionSettings, inheritedSettings, inheritedWithModel } from "./config/inherited.js";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
-
-/** A command as `--help` shows it; its module is loaded only when it is run. */
-export interface CommandFacts {
-  /** `index`, or `models pull`. */
-  readonly name: string;
-  /** Commander's notation: `<required>`, `[optional]`. */
-  readonly parameters: string;
-  readonly summary: string;
-  readonly settings: readonly SettingKey[];
-  /** What its help says in place of a setting's default that it does not use. */
-  readonly defaults?: DefaultNotes;
-  readonly load: () => Promise<CommandModule>;
-}
 
 const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
 const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
@@ -90,41 +78,6 @@ const decoding = [
   "kvMemory",
 ] as const satisfies readonly SettingKey[];
 
-/** What rows are read for a task, and where the lines go. */
-const rows = [
-  "out",
-  "include",
-  "exclude",
-  "idField",
-  "payloadFields",
-  "maxRowBytes",
-  "maxObjectBytes",
-  "maxQuarantined",
-  "work",
-  "payloadField",
-  "store",
-  "corpus",
-  "qdrantTimeout",
-] as const satisfies readonly SettingKey[];
-/** How a model with a head runs. */
-const judging = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
-/** How a model that generates does a task. */
-const writing = [
-  "template",
-  "system",
-  ...decoding.filter((key) => key !== "logprobs"),
-  ...generator,
-] as const satisfies readonly SettingKey[];
-const work = "a folder of this machine; default .millrace/work";
-const ofTask = {
-  model: "must be given",
-  work,
-  store: "with --payload-field; default .millrace/store",
-} as const satisfies DefaultNotes;
-const ofWindows = "by default what the model takes, at most 384";
-const ofOverlap = "by default half a window, at most 128";
-const inWindows = { ...ofTask, maxTokens: ofWindows, overlap: ofOverlap } as const satisfies DefaultNotes;
-
 /** Of commands that take a job which was run before. */
 const byDefaultTheJobs = "by default the job's";
 const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
@@ -145,68 +98,6 @@ export const commandGroups: Readonly<Record<string, string>> = {
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
-
-/** A task is done with each row of a source, each once however often it is interrupted. */
-const taskCommands: readonly CommandFacts[] = [
-  {
-    name: "task classify",
-    parameters: "<texts>",
-    summary: "label texts with a model for sequence classification, or with any --labels by entailment or in words",
-    settings: [...rows, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...writing, ...output],
-    defaults: { ...ofTask, top: "by default 1" },
-    load: async () => (await import("./commands/task.js")).taskCommand("classify"),
-  },
-  {
-    name: "task ner",
-    parameters: "<texts>",
-    summary: "find the entities in texts with a model for token classification, and where they stand",
-    settings: [
-      ...([...rows, "textField", "maxTokens", "overlap", ...judging] as const),
-      ...generator.filter((key) => key !== "precision"),
-      ...output,
-    ],
-    defaults: inWindows,
-    load: async () => (await import("./commands/task.js")).taskCommand("ner"),
-  },
-  {
-    name: "task answer",
-    parameters: "<questions>",
-    summary: "find the answer to each row's question in its context, with a model for question answering or in words",
-    settings: [
-      ...rows,
-      ...(["top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap"] as const),
-      ...judging,
-      ...writing,
-      ...output,
-    ],
-    defaults: { ...inWindows, top: "by default 1" },
-    load: async () => (await import("./commands/task.js")).taskCommand("answer"),
-  },
-  {
-    name: "task summarize",
-    parameters: "<texts>",
-    summary: "summarize texts with a model that generates",
-    settings: [...rows, "textField", ...writing, ...output],
-    defaults: ofTask,
-    load: async () => (await import("./commands/task.js")).taskCommand("summarize"),
-  },
-  {
-    name: "task translate",
-    parameters: "<texts>",
-    summary: "translate texts with a model that generates, --to a language unless it knows but one",
-    settings: [...rows, "textField", "to", "sourceLanguage", ...writing, ...output],
-    defaults: ofTask,
-    load: async () => (await import("./commands/task.js")).taskCommand("translate"),
-  },
-  {
-    name: "task extract",
-    parameters: "<texts>",
-    summary: "read --fields, or what a --schema says, out of texts with a model that generates",
-    settings: [...rows, "textField", "fields", "schema", ...writing, ...output],
-    defaults: ofTask,
-    load: async () => (await import("./commands/task.js")).taskCommand("extract"),
-  },
-];
 
 /** Every command, in the order a newcomer needs them. */
 export const commands: readonly CommandFacts[] = [
@@ -232,7 +123,7 @@ export const commands: readonly CommandFacts[] = [
     name: "search",
     parameters: "<query>",
     summary: "find the passages nearest in meaning",
-    settings: ["store", "qdrantTimeout", "top", "filter", "queryPrompt", ...model, ...output],
+    settings: ["store", "qdrantTimeout", "top", "filter", "questionModel", "queryPrompt", ...model, ...output],
     defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
     load: () => import("./commands/search.js"),
   },
@@ -245,6 +136,7 @@ export const commands: readonly CommandFacts[] = [
       "qdrantTimeout",
       "top",
       "filter",
+      "questionModel",
       "queryPrompt",
       "showContext",
       ...decoding,
@@ -301,7 +193,7 @@ export const commands: readonly CommandFacts[] = [
     defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
     load: () => import("./commands/batch.js"),
   },
-  ...taskCommands,
+  ...taskCommands({ decoding, generator, output }),
   {
     name: "plan",
     parameters: "[source]",
