@@ -40,17 +40,23 @@ export async function answerBatch(
     entries.set(nameOf(entry), entry);
     context.onAnswer?.({ ...entry, isNew: false });
   }
-  const take = async (entry: JournalEntry) => {
-    await journal.add(entry);
-    entries.set(nameOf(entry), entry);
-    context.onAnswer?.({ ...entry, isNew: true });
+  const take = async (found: readonly JournalEntry[]) => {
+    await journal.add(found);
+    for (const entry of found) {
+      entries.set(nameOf(entry), entry);
+      context.onAnswer?.({ ...entry, isNew: true });
+    }
   };
   try {
     const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
-    for (const each of wanted) if (each.prompt.error !== undefined) await take(unanswered(each, each.prompt.error));
-    const answerable = wanted.filter(({ prompt }) => prompt.error === undefined);
+    await take(
+      wanted.flatMap((each) => (each.prompt.error === undefined ? [] : [unanswered(each, each.prompt.error)])),
+    );
     const answerRows = await answererOf(context, job);
-    await answerRows(answerable, take);
+    await answerRows(
+      wanted.filter(({ prompt }) => prompt.error === undefined),
+      take,
+    );
   } finally {
     await journal.close();
   }
@@ -80,9 +86,12 @@ function unanswered({ place, sequence }: WantedAnswer, error: PlainError): Journ
   return { place, sequence, text: "", generatedTokens: 0, error };
 }
 
+/** The work is for a model with a head where the job says so. @throws E_INTERNAL where there is none here */
 async function answererOf(context: GenerateContext, job: GenerateJob): Promise<AnswerRows> {
   const { judge, stop } = context;
-  return judge === undefined ? generatingRows(context, job) : judgeRows(judge, stop);
+  if (job.task?.by !== "head") return generatingRows(context, job);
+  if (judge !== undefined) return judgeRows(judge, stop);
+  throw new MillraceError("E_INTERNAL", "there is no model with a head to judge rows with");
 }
 
 /** Lets the generator answer rows, all at once: it knows how many it can take. */
@@ -90,7 +99,7 @@ async function generatingRows(context: GenerateContext, job: GenerateJob): Promi
   const read = job.task?.by === "generator" ? await answerReader(job.task) : undefined;
   return async (wanted, take) => {
     const outcomes = await Promise.allSettled(
-      wanted.map(async (each) => take(await answer(context, each, { decoding: job.decoding, read }))),
+      wanted.map(async (each) => take([await answer(context, each, { decoding: job.decoding, read })])),
     );
     const failure = outcomes.find((outcome) => outcome.status === "rejected");
     if (failure !== undefined) throw failure.reason;

@@ -10,10 +10,10 @@ export interface WantedAnswer {
 }
 
 /**
- * Answers rows, in whatever order, with a model that generates or one with a head; each entry, one for each answer that is
- * wanted, is taken as soon as it is there. Rejects where the model as a whole is of no use, once nothing is under way any more.
+ * Answers rows, in whatever order, with a model that generates or one with a head; entries, one for each answer that is
+ * wanted, are taken as soon as they are there. Rejects where the model as a whole is of no use, once nothing is under way any more.
  */
 export type AnswerRows = (
   wanted: readonly WantedAnswer[],
-  take: (entry: JournalEntry) => Promise<void>,
+  take: (entries: readonly JournalEntry[]) => Promise<void>,
 ) => Promise<void>;

@@ -44,9 +44,10 @@ export class Journal {
     );
   }
 
-  /** Resolves when the entry survives a killed process. */
-  async add(entry: JournalEntry): Promise<void> {
-    this.last = this.last.then(() => this.file.appendFile(`${JSON.stringify(entry)}\n`));
+  /** Resolves when the entries survive a killed process. */
+  async add(entries: readonly JournalEntry[]): Promise<void> {
+    const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+    this.last = this.last.then(() => this.file.appendFile(lines));
     await this.last;
   }
 

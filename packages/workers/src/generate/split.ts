@@ -137,9 +137,9 @@ function requestOf({ payload }: Document, { prompts }: GenerateContext): AskedOf
   return { prompt: typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt), wishes };
 }
 
-function askedOf(document: Document, { task }: GenerateJob, { judge, prompts }: GenerateContext): AskedOfRow {
+function askedOf(document: Document, { task }: GenerateJob, { prompts }: GenerateContext): AskedOfRow {
   const texts = task && textsOfRow(task.name, document);
-  return judge !== undefined && texts !== undefined ? { texts } : { prompt: prompts.ofDocument(document) };
+  return task?.by === "head" && texts ? { texts } : { prompt: prompts.ofDocument(document) };
 }
 
 async function writeBatch(
