@@ -308,6 +308,9 @@ describe("what a model generates", () => {
       labels: [{ label: "Sport", score: Math.exp(-0.75) }],
     });
     expect(await read(task, { text: "Political News" })).toEqual({ labels: [{ label: "political news" }] });
+    const languages = { name: "classify", labels: ["C", "C++", "c#"] } as const;
+    expect(await read(languages, { text: "c++" })).toEqual({ labels: [{ label: "C++" }] });
+    expect(await read(languages, { text: "`C`" })).toMatchObject({ code: "E_ROW_ANSWER" });
     expect(await read(task, { text: "sport or politics" })).toMatchObject({
       code: "E_ROW_ANSWER",
       text: "sport or politics",

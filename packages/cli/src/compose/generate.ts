@@ -110,7 +110,7 @@ async function describe(
     model: { reference: open.reference, graph: open.graph },
     ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
-    sequences: settings.numReturnSequences,
+    sequences: task === undefined ? settings.numReturnSequences : 1,
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     out,
     ...(format === "openai" && { errors: settings.errors ?? besideOut(out) }),

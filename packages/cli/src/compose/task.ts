@@ -1,7 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type ClassifierTask, type CompiledClassifier, findHead } from "@millrace/compiler";
-import { type JudgingTask, MillraceError, type Payload, type TaskName, type WritingTask } from "@millrace/core";
+import { type ClassifierTask, type CompiledClassifier, type CompiledGenerator, findHead } from "@millrace/compiler";
+import {
+  type JudgingTask,
+  MillraceError,
+  type Payload,
+  type PromptSpec,
+  type TaskName,
+  type WritingTask,
+} from "@millrace/core";
 import {
   answerReader,
   compileClassifierInHost,
@@ -95,7 +102,7 @@ async function openJudge(
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),
   });
-  say(`model    ${model.architecture} with a head for it`);
+  say(`model      ${model.architecture}, which judges with its head`);
   return {
     spec: { ...(await promptSpecOf({ ...settings, chat: false, template: undefined })), text: settings.textField },
     task: spec,
@@ -146,34 +153,31 @@ async function openWriter(
   const { compiled } = brought;
   const task = await writingTask(name, settings);
   await answerReader(task);
-  const { sourceLanguage: from, to } = settings;
-  const languages = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-  const isChat = compiled.chatTemplate !== undefined;
-  const { taskParameters } = compiled;
-  const hasEncoder = compiled.kind === "encoder-decoder";
-  const own = await promptSpecOf(settings);
-  const prompt =
-    own.template === undefined
-      ? taskPrompt(name, { isChat, hasEncoder, taskParameters }, languages)
-      : { template: own.template, defaults: {} };
-  const { labels, schema } = task;
-  const spec = {
-    ...own,
-    isChat,
-    template: prompt.template,
-    ...(isAboutText(name) && { text: settings.textField }),
-    task: {
-      ...languages,
-      labels,
-      ...(schema && { schema }),
-      ...(settings.fields.length > 0 && { fields: settings.fields }),
-    },
-  };
+  const { spec, defaults } = await wordedTask(task, settings, compiled);
   // An answer's probability is the label's.
   const decoding = name === "classify" ? { ...settings, logprobs: 0 } : settings;
-  const open = await openBrought(brought, { ...request, settings: decoding, spec, defaults: prompt.defaults });
-  say(`model    ${compiled.architecture}, which is asked in words`);
+  const open = await openBrought(brought, { ...request, settings: decoding, spec, defaults });
+  say(`model      ${compiled.architecture}, which generates`);
   return { spec, task, open: answererOf(open) };
+}
+
+/** How the model is asked, and what it says of decoding for the task. */
+async function wordedTask({ name, labels, schema }: WritingTask, settings: Settings, compiled: CompiledGenerator) {
+  const { sourceLanguage: from, to, fields } = settings;
+  const languages = { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+  const { taskParameters, chatTemplate, kind } = compiled;
+  const model = { isChat: chatTemplate !== undefined, hasEncoder: kind === "encoder-decoder", taskParameters };
+  const own = await promptSpecOf(settings);
+  const { template, defaults } =
+    own.template === undefined ? taskPrompt(name, model, languages) : { template: own.template, defaults: {} };
+  const spec: PromptSpec = {
+    ...own,
+    isChat: model.isChat || own.isChat,
+    template,
+    ...(isAboutText(name) && { text: settings.textField }),
+    task: { ...languages, labels, ...(schema && { schema }), ...(fields.length > 0 && { fields }) },
+  };
+  return { spec, defaults };
 }
 
 /** @throws E_USAGE where it is not said what to answer */

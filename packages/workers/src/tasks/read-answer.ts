@@ -50,11 +50,13 @@ function textOf({ text }: GivenAnswer): string {
   throw new MillraceError("E_ROW_ANSWER", "the model's answer is empty");
 }
 
-/** The label that the answer's first line is, but for case and what stands around its words. */
+/** The one label that the answer's first line is, if need be but for case, or for what stands around its words. */
 function labelOf({ text }: GivenAnswer, labels: readonly string[]): string {
   const [line = ""] = text.trim().split("\n");
-  const label = labels.find((each) => bare(each) === bare(line));
-  if (label !== undefined) return label;
+  for (const form of [(each: string) => each.trim(), (each: string) => each.trim().toLowerCase(), bare]) {
+    const [label, ...others] = labels.filter((each) => form(each) === form(line) && form(line) !== "");
+    if (label !== undefined && others.length === 0) return label;
+  }
   throw new MillraceError("E_ROW_ANSWER", "the model's answer is none of the labels", {
     why: `it begins "${line.slice(0, 60)}"`,
   });
