@@ -57,6 +57,7 @@ const generator = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
+const ofGenerator = "must be given, of type llama, mistral, qwen2, qwen3, gpt2, t5, mt5, bart or marian";
 /** How answers are generated. */
 const decoding = [
   "maxNewTokens",
@@ -143,7 +144,7 @@ export const commands: readonly CommandFacts[] = [
       ...generator,
       ...output,
     ],
-    defaults: { model: "must be given" },
+    defaults: { model: ofGenerator },
     load: () => import("./commands/ask.js"),
   },
   {
@@ -165,12 +166,15 @@ export const commands: readonly CommandFacts[] = [
       "maxObjectBytes",
       "maxQuarantined",
       "numReturnSequences",
+      "numBeams",
+      "lengthPenalty",
+      "earlyStopping",
       ...decoding,
       ...generator,
       "on",
       ...output,
     ],
-    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
+    defaults: { model: ofGenerator, work: "a folder of this machine; default .millrace/work" },
     load: () => import("./commands/generate.js"),
   },
   {
@@ -190,7 +194,7 @@ export const commands: readonly CommandFacts[] = [
       "on",
       ...output,
     ],
-    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
+    defaults: { model: ofGenerator, work: "a folder of this machine; default .millrace/work" },
     load: () => import("./commands/batch.js"),
   },
   ...taskCommands({ decoding, generator, output }),

@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from "node:path";
+import { MillraceError } from "@millrace/core";
 import { ensureEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
 import { thenCheck } from "./compile.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
@@ -174,7 +175,7 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   try {
     const read = inPrecision(checkpoint, precision);
     const graph = buildDecoder(architecture, plan, read);
-    const encoder = isSequencePlan(plan) ? buildEncoder(architecture, plan, read) : undefined;
+    const encoder = isSequencePlan(plan) ? inOneFile(buildEncoder(architecture, plan, read)) : undefined;
     const apart = planWeightFiles(graph, graphBytes);
     await writeEntry(cacheDirectory, {
       key,
@@ -221,6 +222,16 @@ function factsOf({ tokens, defaults, chatTemplate, specialTokens }: GeneratorSou
     specialTokens,
     cacheBytesPerToken: 2 * layers * keyHeads * headWidth * Float32Array.BYTES_PER_ELEMENT,
   };
+}
+
+/** @throws E_MODEL_UNSUPPORTED for an encoder of more weights than one file holds */
+function inOneFile(encoder: Graph): Graph {
+  const bytes = bytesOfWeights(encoder);
+  if (bytes <= graphBytesLimit) return encoder;
+  throw new MillraceError("E_MODEL_UNSUPPORTED", "the model's encoder is too large", {
+    why: `its weights take ${(bytes / 1e9).toFixed(2)} GB, and at most ${(graphBytesLimit / 1e9).toFixed(2)} GB are run`,
+    fix: "Choose a smaller model.",
+  });
 }
 
 function bytesOfWeights({ constants }: Graph): number {

@@ -25,6 +25,7 @@ export {
   type CompileGeneratorOptions,
   compileGenerator,
 } from "./compile-generator.js";
+export { sourceStep } from "./decoders/sources.js";
 export type { TokenIds } from "./generators/generator-source.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";

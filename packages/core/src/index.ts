@@ -62,7 +62,14 @@ export {
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
-export { type DecodingOptions, greedyDecoding, mostTopLogprobs } from "./decoding.js";
+export {
+  type BeamOptions,
+  type DecodingOptions,
+  type EarlyStopping,
+  earlyStoppings,
+  greedyDecoding,
+  mostTopLogprobs,
+} from "./decoding.js";
 
 export type {
   Detokenizer,

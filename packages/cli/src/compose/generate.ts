@@ -75,9 +75,11 @@ async function openAnswerers(request: GenerationRequest): Promise<OpenAnswerers>
   const spec = await promptSpecOf(settings);
   const embedding = format === "openai" ? await openEmbedding(settings, say) : undefined;
   const isWithout = embedding !== undefined && !hasModel;
+  // OpenAI's requests know no beams: a model's own are not theirs.
+  const own = format === "openai" ? { ...settings, numBeams: 1 } : settings;
   const open = isWithout
     ? noGenerator(embedding, embedding.encoder.engine)
-    : answererOf(await openGenerator({ ...request, spec }));
+    : answererOf(await openGenerator({ ...request, settings: own, spec }));
   return { spec, open, embedding };
 }
 

@@ -1,7 +1,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
-import { type DecodingOptions, type Generator, MillraceError, type PromptSpec } from "@millrace/core";
+import {
+  type BeamOptions,
+  type DecodingOptions,
+  earlyStoppings,
+  type Generator,
+  MillraceError,
+  type PromptSpec,
+} from "@millrace/core";
 import {
   bestDecoderBinding,
   checkDecoding,
@@ -10,6 +17,7 @@ import {
   type GeneratorNote,
   GeneratorPool,
   loadTokenizer,
+  modelBeams,
   modelDecoding,
   type PromptMaker,
   pullModel,
@@ -127,12 +135,15 @@ async function bytesAt(place: string): Promise<number> {
 /** What is set goes before what the model says. */
 async function decodingOf(settings: Settings, compiled: CompiledGenerator): Promise<DecodingOptions> {
   const { badWords, stop, logprobs, seed, frequencyPenalty, presencePenalty } = settings;
-  const model = modelDecoding(compiled.defaults, compiled.tokens.end);
+  const model = modelDecoding(compiled);
+  const temperature = settings.temperature ?? ((settings.numBeams ?? 1) > 1 ? 0 : model.temperature);
+  const beams = beamsOf(settings, { compiled, isDrawn: temperature > 0 });
   return {
     ...model,
+    ...(beams && { beams }),
     maxNewTokens: settings.maxNewTokens ?? model.maxNewTokens,
     minNewTokens: settings.minNewTokens || model.minNewTokens,
-    temperature: settings.temperature ?? model.temperature,
+    temperature,
     topK: settings.topK ?? model.topK,
     topP: settings.topP ?? model.topP,
     minP: settings.minP ?? model.minP,
@@ -141,9 +152,29 @@ async function decodingOf(settings: Settings, compiled: CompiledGenerator): Prom
     frequencyPenalty,
     presencePenalty,
     stopTexts: stop,
-    badWords: await idsOf(badWords, compiled.tokenizerPath),
+    badWords: [...model.badWords, ...(await idsOf(badWords, compiled.tokenizerPath))],
     seed,
     ...(logprobs !== undefined && { topLogprobs: logprobs }),
+  };
+}
+
+interface Drawing {
+  readonly compiled: CompiledGenerator;
+  readonly isDrawn: boolean;
+}
+
+/** The model's own beams make way for drawing, and for what only goes without them; those that are asked for do not. */
+function beamsOf(settings: Settings, { compiled, isDrawn }: Drawing): BeamOptions | undefined {
+  const model = modelBeams(compiled);
+  const { stop, logprobs, numBeams, numReturnSequences: returned } = settings;
+  const isInTheWay = isDrawn || stop.length > 0 || logprobs !== undefined;
+  const count = numBeams ?? (isInTheWay ? 1 : model.count);
+  if (count === 1) return undefined;
+  return {
+    count,
+    returned,
+    lengthPenalty: settings.lengthPenalty ?? model.lengthPenalty,
+    earlyStopping: earlyStoppings.find((each) => String(each) === settings.earlyStopping) ?? model.earlyStopping,
   };
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import {
   asMillraceError,
   type DecodingOptions,
+  type GeneratedRow,
   type GenerateJob,
   generateLayout,
   MillraceError,
@@ -78,6 +79,16 @@ function wantedOf(prompts: readonly PromptRow[], job: GenerateJob): readonly Wan
   });
 }
 
+type AskedTogether = readonly [WantedAnswer, ...WantedAnswer[]];
+
+/** The answers that a beam search gives to one prompt are found together; any other alone. */
+function askedTogether(wanted: readonly WantedAnswer[], { decoding }: GenerateJob): readonly AskedTogether[] {
+  const isSearched = ({ prompt }: WantedAnswer) => ({ ...decoding, ...prompt.wishes?.decoding }).beams !== undefined;
+  const searched = Map.groupBy(wanted.filter(isSearched), ({ place }) => place);
+  const together = [...searched.values()].map(([first, ...others]) => [first as WantedAnswer, ...others] as const);
+  return [...together, ...wanted.filter((each) => !isSearched(each)).map((each) => [each] as const)];
+}
+
 function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): string {
   return `${place}.${sequence}`;
 }
@@ -99,7 +110,9 @@ async function generatingRows(context: GenerateContext, job: GenerateJob): Promi
   const read = job.task?.by === "generator" ? await answerReader(job.task) : undefined;
   return async (wanted, take) => {
     const outcomes = await Promise.allSettled(
-      wanted.map(async (each) => take([await answer(context, each, { decoding: job.decoding, read })])),
+      askedTogether(wanted, job).map(async (together) =>
+        take(await answer(context, together, { decoding: job.decoding, read })),
+      ),
     );
     const failure = outcomes.find((outcome) => outcome.status === "rejected");
     if (failure !== undefined) throw failure.reason;
@@ -114,25 +127,36 @@ interface Asked {
 
 async function answer(
   context: GenerateContext,
-  wanted: WantedAnswer,
+  together: AskedTogether,
   { decoding, read }: Asked,
-): Promise<JournalEntry> {
+): Promise<readonly JournalEntry[]> {
   const { generator, stop } = context;
-  const { prompt, place, sequence } = wanted;
-  const base = { place, sequence };
+  const [{ prompt, sequence }] = together;
+  const placed = ({ place, sequence: own }: WantedAnswer) => ({ place, sequence: own });
   try {
-    if (prompt.wishes?.endpoint === "/v1/embeddings")
-      return { ...base, generatedTokens: 0, finishReason: "stop", ...(await embedded(context, prompt)) };
+    if (prompt.wishes?.endpoint === "/v1/embeddings") {
+      const vectors = await embedded(context, prompt);
+      return together.map((each) => ({ ...placed(each), generatedTokens: 0, finishReason: "stop", ...vectors }));
+    }
     const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt), sequence };
-    const { text, ids, finishReason, logprobs } = await generator.generate(request, stop);
-    const told = read === undefined ? { text, ...(logprobs && { logprobs }) } : read({ text, finishReason, logprobs });
-    return { ...base, generatedTokens: ids.length, finishReason, ...told };
+    const row = await generator.generate(request, stop);
+    const found = [row, ...(row.alternatives ?? [])];
+    return together.map((each) => ({
+      ...placed(each),
+      ...entryOf(found[request.decoding.beams === undefined ? 0 : each.sequence] ?? row, read),
+    }));
   } catch (cause) {
     stop?.throwIfAborted();
     const error = asMillraceError(cause, "E_INTERNAL", "the generator failed");
     if (!(error instanceof MillraceError) || error.facts.scope !== "row") throw error;
-    return unanswered(wanted, toPlainError(error));
+    return together.map((each) => unanswered(each, toPlainError(error)));
   }
+}
+
+function entryOf({ text, ids, finishReason, logprobs, score }: GeneratedRow, read: ReadAnswer | undefined) {
+  const sure = { ...(logprobs && { logprobs }), ...(score !== undefined && { score }) };
+  const told = read === undefined ? { text, ...sure } : read({ text, finishReason, logprobs });
+  return { generatedTokens: ids.length, finishReason, ...told };
 }
 
 /** Rows of equal prompts draw other tokens, and each the same in every run; a seed that a row names is taken as it is. */

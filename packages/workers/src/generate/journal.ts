@@ -15,6 +15,8 @@ export interface JournalEntry {
   readonly text: string;
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of a beam search. */
+  readonly score?: number;
   readonly error?: PlainError;
 }
 

@@ -40,11 +40,12 @@ function lineOf(row: TextRow, { task, sequences }: GenerateJob): object {
   return { ...place, ...result, ...(task?.by !== "head" && generatedOf(row)), ...kept };
 }
 
-function generatedOf({ finishReason, promptTokens, generatedTokens, logprobs }: TextRow): object {
+function generatedOf({ finishReason, promptTokens, generatedTokens, logprobs, score }: TextRow): object {
   return {
     finish_reason: finishReason,
     prompt_tokens: promptTokens,
     generated_tokens: generatedTokens,
     ...(logprobs && { logprobs }),
+    ...(score !== undefined && { score }),
   };
 }
