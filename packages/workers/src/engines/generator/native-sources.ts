@@ -44,9 +44,13 @@ export class NativeSources {
     this.lengths[to] = this.lengths[from] as number;
   }
 
-  /** Gives a run what the first slots hold. */
-  bind(binding: Binding, rows: number): void {
+  /** To be called before a run, that it reads what the slots hold now. */
+  refresh(): void {
     this.boundLengths.write(this.lengths);
+  }
+
+  /** Lets runs read the first slots. */
+  bind(binding: Binding, rows: number): void {
     binding.bindInput("source_lengths", this.boundLengths.view(0, [rows]));
     for (const [index, name] of this.names.entries())
       binding.bindInput(name, this.cache(index).view(0, [rows, ...this.layout.dims]));
