@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { beforeAll, expect, test } from "@jest/globals";
@@ -106,6 +106,38 @@ test("a model without a head is asked in words, and each answer that is none kee
     2,
     "error E_USAGE: flag --hypothesis has no meaning for task classify with this model: the model generates. Leave it out, or name another model.",
   ]);
+});
+
+test("a model with an encoder is asked, and searches, as its config.json says it was trained to", async () => {
+  await cp(resolve("tests/golden/tiny-sequences/t5"), join(folder, "t5"), { recursive: true });
+  const config = JSON.parse(await readFile(join(folder, "t5/config.json"), "utf8"));
+  const summarization = { prefix: "t5 t6 ", num_beams: 3, max_length: 12, min_length: 4, no_repeat_ngram_size: 2 };
+  const changed = { ...config, task_specific_params: { summarization } };
+  await writeFile(join(folder, "t5/config.json"), JSON.stringify(changed));
+  const texts = Array.from({ length: 6 }, (_, index) => `t${index * 7} t${index * 3} t40`);
+  await writeFile(join(folder, "texts.jsonl"), texts.map((text) => JSON.stringify({ text })).join("\n"));
+  await writeFile(
+    join(folder, "prompts.jsonl"),
+    texts.map((text) => JSON.stringify({ prompt: `t5 t6 ${text}` })).join("\n"),
+  );
+  const decoding = [
+    "--num-beams",
+    "3",
+    "--max-new-tokens",
+    "11",
+    "--min-new-tokens",
+    "3",
+    "--distinct-ngram-size",
+    "2",
+  ];
+  const place = ["--model", "t5", "--json"];
+  const [summarize, generate] = await Promise.all([
+    task(["summarize", "texts.jsonl", ...place, "--out", "short.jsonl", "--work", "short"]),
+    run(["generate", "prompts.jsonl", ...place, ...decoding, "--out", "generated.jsonl"], { cwd: folder }),
+  ]);
+  expect([summarize.code, generate.code]).toEqual([0, 0]);
+  const expected = (await lines("generated.jsonl")) as readonly { text: string }[];
+  expect((await lines("short.jsonl")).map(({ summary }) => summary)).toEqual(expected.map(({ text }) => text.trim()));
 });
 
 test("a store's points carry the result of their document", async () => {

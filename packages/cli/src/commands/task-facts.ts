@@ -41,7 +41,7 @@ export interface SharedSettings {
 /** A task is done with each row of a source, each once however often it is interrupted. */
 export function taskCommands({ generator, decoding, output }: SharedSettings): readonly CommandFacts[] {
   const writing: readonly SettingKey[] = [
-    ...(["template", "system"] as const),
+    ...(["template", "system", "numBeams", "lengthPenalty", "earlyStopping"] as const),
     ...decoding.filter((key) => key !== "logprobs"),
     ...generator,
   ];
