@@ -19,6 +19,7 @@ import {
   createGenerateSteps,
   createTask,
   type Entity,
+  fileJournals,
   findAnswers,
   findEntities,
   folderBlobs,
@@ -101,7 +102,7 @@ async function doTask(request: Request, rows: readonly object[]): Promise<readon
   const encoder = { encode, dimensions: model.labels.length, tokenBudget: 64 } as Encoder;
   const steps = createGenerateSteps({
     blobs: folderBlobs(work),
-    folder: work,
+    openJournal: fileJournals(work),
     source: await openSource(source),
     prompts: { encode: async () => [] } as unknown as PromptMaker,
     generator: {} as Generator,
@@ -110,10 +111,15 @@ async function doTask(request: Request, rows: readonly object[]): Promise<readon
   const out = join(work, "out.jsonl");
   const job: GenerateJob = {
     ...{ format: "rows", source, prompts: { isChat: false, payload: [] }, task: spec, work, out },
-    ...{ model: { reference: request.model, graph: model.graphDigest }, decoding: greedyDecoding, sequences: 1 },
+    ...{
+      model: { reference: request.model, precision: "fp32", graph: model.graphDigest },
+      decoding: greedyDecoding,
+      sequences: 1,
+    },
     limits: { maxRowBytes: 1e6, maxObjectBytes: 1e6 },
   };
-  await generateCorpus({ steps, batches: 2, checkpoint: async () => {}, report: () => {} }, job);
+  const control = { checkpoint: async () => {}, wantsRest: () => false, report: () => {} };
+  await generateCorpus({ steps, window: { limit: 2 }, ...control }, job);
   await session.close();
   const lines = readFileSync(out, "utf8").split("\n");
   return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as TaskLine);

@@ -1,25 +1,38 @@
 import { type GenerateSummary, MillraceError, type TaskName, type TaskSpec } from "@millrace/core";
 import type { PayloadCounts } from "@millrace/workers";
 import { generateCorpus, Interrupted } from "@millrace/workflows";
+import { answerOnTemporal } from "./answer-on-temporal.js";
 import type { CommandContext } from "./command.js";
 import { type GenerationRequest, type OpenGeneration, openGeneration, storeResults } from "./compose.js";
 import type { Settings } from "./config/settings.js";
 import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js";
 import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
 import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
+import { type WatchedJob, watchedJob } from "./watched-job.js";
 
 /** Answers a file of prompts or requests, or does a task with each row, and says what came of it. @returns the process's exit code */
 export async function answerFile(
   context: CommandContext,
   { location, format, task }: Pick<GenerationRequest, "location" | "format" | "task">,
 ): Promise<number> {
-  const { settings, loaded, say, standardInput } = context;
-  if (settings.on === "temporal") {
-    throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
+  if (context.settings.on === "temporal") {
+    if (task === undefined) return answerOnTemporal(context, { location, format });
+    throw new MillraceError("E_USAGE", "tasks are done in this process only", { fix: "Leave --on temporal out." });
   }
+  return watchedJob(context, (watched) => answerHere(context, { location, format, task, watched }));
+}
+
+interface Here extends Pick<GenerationRequest, "location" | "format"> {
+  readonly task: GenerationRequest["task"] | undefined;
+  readonly watched: WatchedJob;
+}
+
+async function answerHere(context: CommandContext, { location, format, task, watched }: Here): Promise<number> {
+  const { settings, loaded, say, standardInput } = context;
+  const { metrics } = watched;
   const startedAt = performance.now();
   const stop = interruptible(context.stop);
-  const tally = createGenerateTally((state) => context.reporter.update(state));
+  const tally = createGenerateTally(watched.show);
   const { takeTokens: onTokens, takeAnswer: onAnswer } = tally;
   const hasModel = loaded.origins.model !== "default";
   const open = await openGeneration({
@@ -33,7 +46,9 @@ export async function answerFile(
     stop,
     onTokens,
     onAnswer,
+    metrics,
   });
+  watched.begin(open.job.source.location);
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));
     const stored = await storedResults(context, open, stop);
@@ -61,8 +76,16 @@ interface Answering {
 }
 
 function answer({ job, steps }: OpenGeneration, { tally, stop }: Answering): Promise<GenerateSummary> {
-  const runtime = { steps, batches: 2, checkpoint: async () => stop.throwIfAborted(), report: tally.take };
-  return generateCorpus(runtime, job);
+  return generateCorpus(
+    {
+      steps,
+      window: { limit: 2 },
+      checkpoint: async () => stop.throwIfAborted(),
+      wantsRest: () => false,
+      report: tally.take,
+    },
+    job,
+  );
 }
 
 /** Puts a task's results into the store, where that is asked for. */

@@ -1,6 +1,14 @@
 import { dirname, join, resolve } from "node:path";
 import { MillraceError } from "@millrace/core";
-import { ensureEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
+import {
+  type CacheEntry,
+  ensureEntry,
+  findEntry,
+  placedBeside,
+  type StoredFile,
+  type WeightsPlace,
+  writeEntry,
+} from "./cache.js";
 import { thenCheck } from "./compile.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
 import { buildDecoder, buildEncoder } from "./decoders/graph.js";
@@ -12,7 +20,7 @@ import type { Graph, GraphNode } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { isRecord, type JsonFile } from "./json.js";
-import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
 /**
@@ -116,12 +124,38 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
   const { precision, graphBytes = graphBytesLimit } = options;
   const stamp = await stampOf(source);
   const files = await digestModelFiles(cacheDirectory, source, stamp);
-  const key = digestOf(["generator", generatorVersion, precision, graphBytes, files]);
+  const key = keyOf(files, options);
   const entry = await ensureEntry(cacheDirectory, key, () =>
     compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes }),
   );
-  const { weights, others, ...facts } = entry.model as StoredGenerator;
-  const folder = dirname(entry.graphPath);
+  return placed(entry, source, plan);
+}
+
+/**
+ * What `compileGenerator` would return, where an earlier call has compiled it and the model's files are untouched since; reads
+ * neither weights nor graph. @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED
+ */
+export async function findCompiledGenerator(
+  place: string,
+  options: CompileGeneratorOptions,
+): Promise<CompiledGenerator | undefined> {
+  const source = await readGeneratorSource(place);
+  const plan = planDecoder(source.config);
+  const cacheDirectory = resolve(options.cacheDirectory);
+  const files = await knownModelFiles(cacheDirectory, await stampOf(source));
+  const entry = files && (await findEntry(cacheDirectory, keyOf(files, options)));
+  return entry && placed(entry, source, plan);
+}
+
+function keyOf(files: readonly ModelFile[], options: CompileGeneratorOptions): string {
+  const { precision, graphBytes = graphBytesLimit } = options;
+  return digestOf(["generator", generatorVersion, precision, graphBytes, files]);
+}
+
+/** An entry with the places it has on this machine. */
+function placed({ graphPath, model }: CacheEntry, source: GeneratorSource, plan: DecoderPlan): CompiledGenerator {
+  const { weights, others, ...facts } = model as StoredGenerator;
+  const folder = dirname(graphPath);
   const encoder = others.find(({ name }) => name === encoderName);
   return {
     ...facts,
@@ -134,8 +168,8 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
           sourceLength: plan.sourceLength,
         },
       }),
-    graphPath: entry.graphPath,
-    weights: placedBeside(entry.graphPath, weights),
+    graphPath,
+    weights: placedBeside(graphPath, weights),
     tokenizerPath: "path" in source.tokenizer ? source.tokenizer.path : join(folder, tokenizerName),
   };
 }

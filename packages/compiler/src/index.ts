@@ -24,6 +24,7 @@ export {
   type CompiledGenerator,
   type CompileGeneratorOptions,
   compileGenerator,
+  findCompiledGenerator,
 } from "./compile-generator.js";
 export { sourceStep } from "./decoders/sources.js";
 export type { TokenIds } from "./generators/generator-source.js";

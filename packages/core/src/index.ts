@@ -144,6 +144,7 @@ export {
   type Job,
   type ModelSpec,
   type Precision,
+  type GeneratorPrecisionChoice,
   type PrecisionChoice,
   precisionChoices,
   precisions,

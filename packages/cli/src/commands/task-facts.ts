@@ -35,11 +35,14 @@ export interface SharedSettings {
   /** Where a model that generates is brought from, and how it does. */
   readonly generator: readonly SettingKey[];
   readonly decoding: readonly SettingKey[];
+  /** Who hears what a process does. */
+  readonly watching: readonly SettingKey[];
   readonly output: readonly SettingKey[];
 }
 
 /** A task is done with each row of a source, each once however often it is interrupted. */
-export function taskCommands({ generator, decoding, output }: SharedSettings): readonly CommandFacts[] {
+export function taskCommands({ generator, decoding, watching, output }: SharedSettings): readonly CommandFacts[] {
+  const told = [...watching, ...output];
   const writing: readonly SettingKey[] = [
     ...(["template", "system", "numBeams", "lengthPenalty", "earlyStopping"] as const),
     ...decoding.filter((key) => key !== "logprobs"),
@@ -50,7 +53,7 @@ export function taskCommands({ generator, decoding, output }: SharedSettings): r
       name: "task classify",
       parameters: "<texts>",
       summary: "label texts with a model for sequence classification, or with any --labels by entailment or in words",
-      settings: [...rows, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...writing, ...output],
+      settings: [...rows, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...writing, ...told],
       defaults: { ...ofTask, top: "by default 1" },
       load: async () => (await import("./task.js")).taskCommand("classify"),
     },
@@ -61,7 +64,7 @@ export function taskCommands({ generator, decoding, output }: SharedSettings): r
       settings: [
         ...([...rows, "textField", "maxTokens", "overlap", ...judging] as const),
         ...generator.filter((key) => key !== "precision"),
-        ...output,
+        ...told,
       ],
       defaults: inWindows,
       load: async () => (await import("./task.js")).taskCommand("ner"),
@@ -75,7 +78,7 @@ export function taskCommands({ generator, decoding, output }: SharedSettings): r
         ...(["top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap"] as const),
         ...judging,
         ...writing,
-        ...output,
+        ...told,
       ],
       defaults: { ...inWindows, top: "by default 1" },
       load: async () => (await import("./task.js")).taskCommand("answer"),
@@ -84,7 +87,7 @@ export function taskCommands({ generator, decoding, output }: SharedSettings): r
       name: "task summarize",
       parameters: "<texts>",
       summary: "summarize texts with a model that generates",
-      settings: [...rows, "textField", ...writing, ...output],
+      settings: [...rows, "textField", ...writing, ...told],
       defaults: ofTask,
       load: async () => (await import("./task.js")).taskCommand("summarize"),
     },
@@ -92,7 +95,7 @@ export function taskCommands({ generator, decoding, output }: SharedSettings): r
       name: "task translate",
       parameters: "<texts>",
       summary: "translate texts with a model that generates, --to a language unless it knows but one",
-      settings: [...rows, "textField", "to", "sourceLanguage", ...writing, ...output],
+      settings: [...rows, "textField", "to", "sourceLanguage", ...writing, ...told],
       defaults: ofTask,
       load: async () => (await import("./task.js")).taskCommand("translate"),
     },
@@ -100,7 +103,7 @@ export function taskCommands({ generator, decoding, output }: SharedSettings): r
       name: "task extract",
       parameters: "<texts>",
       summary: "read --fields, or what a --schema says, out of texts with a model that generates",
-      settings: [...rows, "textField", "fields", "schema", ...writing, ...output],
+      settings: [...rows, "textField", "fields", "schema", ...writing, ...told],
       defaults: ofTask,
       load: async () => (await import("./task.js")).taskCommand("extract"),
     },

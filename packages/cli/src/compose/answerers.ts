@@ -3,6 +3,7 @@ import {
   type Encoder,
   type EngineFacts,
   type Generator,
+  type GeneratorPrecisionChoice,
   greedyDecoding,
   MillraceError,
   type PromptSpec,
@@ -20,7 +21,7 @@ export interface Answerer {
   readonly reference: string;
   /** sha256 of its compiled graph. */
   readonly graph: string;
-  readonly precision: string;
+  readonly precision: GeneratorPrecisionChoice;
   readonly generator: Generator;
   readonly prompts: PromptMaker;
   readonly decoding: DecodingOptions;
@@ -35,7 +36,7 @@ export function answererOf({ compiled, ...open }: OpenGenerator): Answerer {
 export interface OpenEmbedding {
   readonly reference: string;
   readonly graph: string;
-  readonly precision: string;
+  readonly precision: GeneratorPrecisionChoice;
   readonly tokenizer: Tokenizer;
   readonly encoder: Encoder;
 }

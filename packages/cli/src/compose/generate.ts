@@ -1,18 +1,23 @@
-import { join, parse, resolve } from "node:path";
+import { join, parse } from "node:path";
 import { type GenerateFormat, type GenerateJob, type GenerateSteps, MillraceError, type Source } from "@millrace/core";
 import {
   type AnswerNote,
+  blobJournals,
   canonicalJson,
   createGenerateSteps,
+  fileJournals,
   finishedSummary,
+  guardedBlobs,
   leaseWorkFolder,
   openBlobs,
   sha256,
+  workPlace,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { type Answerer, answererOf, noGenerator, type OpenAnswerers, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
+import { meteredAnswers } from "./metrics.js";
 import { promptSpecOf } from "./prompt-spec.js";
 import { type AskedTask, openTask } from "./task.js";
 
@@ -41,27 +46,32 @@ export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec" | 
   readonly onAnswer: (answer: AnswerNote) => void;
 }
 
-/** Opens source, model and work folder, in the order in which they can fail without leaving anything behind. */
-export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+/** A job of settings, with what it reads and what answers, opened. */
+export interface DescribedGeneration extends OpenAnswerers {
+  readonly job: GenerateJob;
+  readonly opened: OpenLocation;
+  close(): Promise<void>;
+}
+
+/** Opens source and model, in the order in which they can fail without leaving anything behind. */
+export async function describeGeneration(request: GenerationRequest): Promise<DescribedGeneration> {
   const { settings } = request;
   const out = outOf(settings);
-  if (settings.work.startsWith("s3://")) {
-    throw new MillraceError("E_CONFIG", "answers are kept in a local folder until all are there", {
-      fix: "Name a folder with --work.",
-    });
-  }
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
     const answerers = await (request.task ? openTask(request, request.task) : openAnswerers(request));
-    const close = async () => {
+    const closeAnswerers = async () => {
       const { open, embedding, judge } = answerers;
       await Promise.all([open.close(), embedding?.encoder.close(), judge?.encoder.close()]);
     };
+    const close = async () => {
+      await closeAnswerers();
+      await opened.discard();
+    };
     try {
-      const job = await describe(request, { opened, out, ...answerers });
-      return await openDescribed(request, { opened, job, close, ...answerers });
+      return { job: await describe(request, { opened, out, ...answerers }), opened, close, ...answerers };
     } catch (error) {
-      await close();
+      await closeAnswerers();
       throw error;
     }
   } catch (error) {
@@ -70,6 +80,18 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
   }
 }
 
+/** Opens all that answering in this process needs, the work folder last. */
+export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+  const described = await describeGeneration(request);
+  try {
+    return await openDescribed(request, described);
+  } catch (error) {
+    await described.close();
+    throw error;
+  }
+}
+
+/** The model that answers, and the one that makes vectors where requests may want some. */
 async function openAnswerers(request: GenerationRequest): Promise<OpenAnswerers> {
   const { settings, say, format, hasModel } = request;
   const spec = await promptSpecOf(settings);
@@ -109,7 +131,7 @@ async function describe(
     source: opened.spec,
     prompts: spec,
     ...(task && { task }),
-    model: { reference: open.reference, graph: open.graph },
+    model: { reference: open.reference, precision: open.precision, graph: open.graph },
     ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
     sequences: task === undefined ? settings.numReturnSequences : 1,
@@ -119,7 +141,7 @@ async function describe(
   };
   const { source: _, ...decisive } = job;
   const id = sha256(canonicalJson([opened.uri, await listingDigest(opened.source), decisive])).slice(0, 16);
-  return { ...job, work: resolve(settings.work, `generate-${id}`) };
+  return { ...job, work: workPlace(settings.work, `generate-${id}`) };
 }
 
 async function listingDigest(source: Source): Promise<string> {
@@ -131,24 +153,18 @@ async function listingDigest(source: Source): Promise<string> {
   });
 }
 
-interface ToOpen extends OpenAnswerers {
-  readonly opened: OpenLocation;
-  readonly job: GenerateJob;
-  readonly close: () => Promise<void>;
-}
-
 async function openDescribed(
-  { settings, stop, onAnswer }: GenerationRequest,
-  { opened, open, embedding, judge, job, close }: ToOpen,
+  { settings, stop, onAnswer, metrics }: GenerationRequest,
+  { opened, open, embedding, judge, job, close }: DescribedGeneration,
 ): Promise<OpenGeneration> {
-  const lease = await leaseWorkFolder(job.work);
-  const blobs = await openBlobs(job.work);
-  const { source } = opened;
+  const { work } = job;
+  const lease = await leaseWorkFolder(work);
+  const blobs = guardedBlobs(await openBlobs(work), lease.check);
   const { prompts, generator } = open;
   const context = {
     blobs,
-    folder: job.work,
-    source,
+    openJournal: work.startsWith("s3://") ? blobJournals(blobs) : fileJournals(work),
+    source: opened.source,
     prompts,
     generator,
     stop,
@@ -159,13 +175,12 @@ async function openDescribed(
   return {
     job,
     corpus: settings.corpus ?? opened.uri,
-    steps: createGenerateSteps(context),
+    steps: meteredAnswers(createGenerateSteps(context), metrics),
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
       await close();
       await lease.release();
-      await opened.discard();
     },
   };
 }

@@ -1,11 +1,12 @@
 import { readdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { CompiledGenerator, GeneratorPrecision } from "@millrace/compiler";
 import {
   type BeamOptions,
   type DecodingOptions,
   earlyStoppings,
   type Generator,
+  type GeneratorPrecisionChoice,
   MillraceError,
   type PromptSpec,
 } from "@millrace/core";
@@ -14,9 +15,12 @@ import {
   checkDecoding,
   compileGeneratorInHost,
   createPromptMaker,
+  engineFacts,
+  GeneratorMeter,
   type GeneratorNote,
   GeneratorPool,
   loadTokenizer,
+  type Metrics,
   modelBeams,
   modelDecoding,
   type PromptMaker,
@@ -44,12 +48,14 @@ export interface GeneratorSurroundings {
   /** What the model says of decoding for a task, which goes before what it says in general. */
   readonly defaults?: Readonly<Record<string, unknown>>;
   readonly onTokens?: (note: GeneratorNote) => void;
+  /** Counts what is done, where somebody is to hear of it. */
+  readonly metrics?: Metrics | undefined;
 }
 
 /** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
 export async function openGenerator(surroundings: GeneratorSurroundings): Promise<OpenGenerator> {
   const { settings, say } = surroundings;
-  return openBrought(await bringGenerator(settings, await placeOf(settings, say)), surroundings);
+  return openBrought(await bringGenerator(settings, say), surroundings);
 }
 
 /** Where a model's files are, and what it is brought by. */
@@ -65,7 +71,19 @@ export interface BroughtGenerator {
   readonly compiled: CompiledGenerator;
 }
 
-export async function bringGenerator(settings: Settings, { reference, place }: ModelPlace): Promise<BroughtGenerator> {
+/** Of a job, the precision may be one that no setting names. */
+type GeneratorSettings = Omit<Settings, "precision"> & { readonly precision?: GeneratorPrecisionChoice | undefined };
+
+/** Brings the model and compiles it. @throws E_DEVICE where it is to run on what it does not run on */
+export async function bringGenerator(settings: GeneratorSettings, say: Say): Promise<BroughtGenerator> {
+  return compileAt(settings, await placeOf(settings, say));
+}
+
+/** Compiles the model of a place. @throws E_DEVICE */
+export async function compileAt(
+  settings: GeneratorSettings,
+  { reference, place }: ModelPlace,
+): Promise<BroughtGenerator> {
   if (settings.device !== "cpu") {
     throw new MillraceError("E_DEVICE", "text is generated on a processor only", { fix: "Use --device cpu." });
   }
@@ -79,28 +97,50 @@ export async function bringGenerator(settings: Settings, { reference, place }: M
 
 export async function openBrought(
   { reference, compiled }: BroughtGenerator,
-  { settings, say, spec, defaults = {}, onTokens }: GeneratorSurroundings,
+  { spec, defaults = {}, ...surroundings }: GeneratorSurroundings,
 ): Promise<OpenGenerator> {
+  const { settings } = surroundings;
   const decoding = await decodingOf(settings, { ...compiled, defaults: { ...compiled.defaults, ...defaults } });
   checkDecoding(decoding);
   const prompts = await createPromptMaker(compiled, spec);
+  const generator = openPool(surroundings, compiled);
+  return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
+}
+
+/** What answers with a compiled model; its process starts with the first prompt. */
+export function openPool(
+  { settings, say, onTokens, metrics }: Omit<GeneratorSurroundings, "spec" | "defaults">,
+  model: CompiledGenerator,
+): Generator {
   if (bestDecoderBinding === "npm") say(copyingNote);
-  const generator = new GeneratorPool({
-    model: compiled,
+  const { device, provider } = engineFacts({ kind: "cpu" });
+  const meter = metrics && new GeneratorMeter(metrics, device);
+  const pool = new GeneratorPool({
+    model,
     maximumRows: settings.batchRows,
     stepTokens: settings.batchTokens,
     ...(settings.kvMemory !== undefined && { cacheBytes: settings.kvMemory }),
-    onRestart: (reason) => say(`a generator host ended (${reason}); its answers are begun again`),
-    ...(onTokens && { onTokens }),
+    onRestart: (reason) => {
+      metrics?.count("millrace_host_restarts_total", { host: "generator" });
+      say(`a generator host ended (${reason}); its answers are begun again`);
+    },
+    onTokens: (note) => {
+      onTokens?.(note);
+      meter?.note(note);
+    },
   });
-  return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
+  if (metrics === undefined || meter === undefined) return pool;
+  metrics.set("millrace_generator_cache_bytes", { kind: "planned" }, pool.cacheBytes);
+  const labels = { model: basename(settings.model), precision: model.precision, device, provider, dimensions: "" };
+  metrics.set("millrace_model_info", labels, 1);
+  return meter.metered(pool);
 }
 
 const copyingNote =
   "packages/native is not built: keys and values are copied for every token, which is slower; npm run build builds it where cargo is";
 
 /** A directory or file that is there is taken as it is, whatever its format; anything else is a model's name. */
-export async function placeOf({ model, ...settings }: Settings, say: Say): Promise<ModelPlace> {
+export async function placeOf({ model, ...settings }: GeneratorSettings, say: Say): Promise<ModelPlace> {
   const path = resolve(resolvePath(model, {}));
   const isThere = await stat(path).then(
     () => true,
@@ -114,7 +154,7 @@ export async function placeOf({ model, ...settings }: Settings, say: Say): Promi
  * By default fp32 for a small model, which is fastest; of a large one, weights of 4 bits stay what they are. Either way the
  * model computes with the values that its files hold. @throws E_CONFIG
  */
-async function generatorPrecision({ precision }: Settings, place: string): Promise<GeneratorPrecision> {
+async function generatorPrecision({ precision }: GeneratorSettings, place: string): Promise<GeneratorPrecision> {
   if (precision === undefined) return (await bytesAt(place)) <= mostBytesForFp32 ? "fp32" : "auto";
   if (precision !== "fp16") return precision;
   throw new MillraceError("E_CONFIG", "text is not generated in fp16", { fix: "Use --precision auto, fp32 or int8." });

@@ -1,7 +1,16 @@
-import type { Steps } from "@millrace/core";
-import { createMetrics, type Metrics, meteredSteps, pushMetrics, serveMetrics } from "@millrace/workers";
+import type { GenerateSteps, Steps } from "@millrace/core";
+import {
+  createMetrics,
+  type Metrics,
+  meteredGenerateSteps,
+  meteredSteps,
+  pushMetrics,
+  serveMetrics,
+  watchGpus,
+} from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
+import { deviceKind, deviceSearch } from "./device.js";
 import type { Say } from "./model.js";
 
 /** The metrics of this process, and whoever is told of them. */
@@ -17,13 +26,12 @@ export interface OpenMetrics {
 }
 
 /** Serves or pushes metrics as the settings say; undefined where nobody is to hear of them. @throws E_CONFIG */
-export async function openMetrics(
-  { metricsPort, metricsHost, metricsPush }: Settings,
-  say: Say,
-): Promise<OpenMetrics | undefined> {
+export async function openMetrics(settings: Settings, say: Say): Promise<OpenMetrics | undefined> {
+  const { metricsPort, metricsHost, metricsPush } = settings;
   if (metricsPort === undefined && metricsPush === undefined) return undefined;
   const metrics = await createMetrics();
   metrics.set("millrace_build_info", { version, node: process.versions.node }, 1);
+  if (deviceKind(settings) === "cuda") watchGpus(metrics, deviceSearch(settings));
   let isReady = false;
   let others = async () => "";
   const endpoint =
@@ -54,4 +62,9 @@ export async function openMetrics(
 /** The same steps, counted where somebody is to hear of it. */
 export function metered<Part extends Partial<Steps>>(steps: Part, metrics: Metrics | undefined): Part {
   return metrics === undefined ? steps : meteredSteps(steps, metrics);
+}
+
+/** The same of a generation job. */
+export function meteredAnswers<Part extends Partial<GenerateSteps>>(steps: Part, metrics: Metrics | undefined): Part {
+  return metrics === undefined ? steps : meteredGenerateSteps(steps, metrics);
 }

@@ -16,6 +16,7 @@ import {
   createTask,
   isAboutText,
   loadWindowTokenizer,
+  observeEngine,
   seesAll,
   taskOfHead,
   taskPrompt,
@@ -25,7 +26,7 @@ import type { LoadedSettings } from "../config.js";
 import { answererOf, noGenerator, type OpenAnswerers } from "./answerers.js";
 import {
   type BroughtGenerator,
-  bringGenerator,
+  compileAt,
   type GeneratorSurroundings,
   type ModelPlace,
   openBrought,
@@ -52,7 +53,7 @@ export async function openTask(request: Surroundings, asked: AskedTask): Promise
   const { name } = asked;
   if (head !== undefined || name === "ner") return openJudge(request, asked, { reference, place, head });
   refuse(asked, ofJudges, "the model generates");
-  return openWriter(request, name, await bringGenerator(settings, { reference, place }));
+  return openWriter(request, name, await compileAt(settings, { reference, place }));
 }
 
 /** What only a model with a head, or only one that generates, can be told. */
@@ -82,7 +83,7 @@ interface JudgePlace extends ModelPlace {
 }
 
 async function openJudge(
-  { settings, say }: Surroundings,
+  { settings, say, metrics }: Surroundings,
   asked: AskedTask,
   { reference, place, head }: JudgePlace,
 ): Promise<OpenAnswerers> {
@@ -98,6 +99,7 @@ async function openJudge(
   });
   const encoder = await createEncoderPool({
     model: { ...model, dimensions: model.labels.length, isRowIndependent: true },
+    ...(metrics && { observer: observeEngine(metrics, { device: settings.device }) }),
     hosts: settings.hosts,
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),

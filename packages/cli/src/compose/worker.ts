@@ -32,7 +32,7 @@ import {
   workflowsDigest,
   workRoot,
 } from "@millrace/workers";
-import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import { encodeQueue, generateQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import { deviceKind, workLimitsFor } from "./device.js";
@@ -50,6 +50,7 @@ import {
   storeOptions,
 } from "./model.js";
 import { temporalPlace } from "./temporal-place.js";
+import { openAnswerSteps, openPromptSteps } from "./worker-generate.js";
 
 export interface WorkerRequest {
   readonly settings: Settings;
@@ -121,7 +122,13 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
     const promotion = promotionSteps(settings);
-    const stepsFor = (control: StepControl) => ({ ...metered(leasedIoSteps(pool, control), metrics), ...promotion });
+    const prompts = openPromptSteps({ settings, say, metrics, idleMilliseconds });
+    closers.push(prompts.close);
+    const stepsFor = (control: StepControl) => ({
+      ...metered(leasedIoSteps(pool, control), metrics),
+      ...promotion,
+      ...prompts.stepsFor(control),
+    });
     queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
   if (settings.queues.includes("encode")) {
@@ -149,6 +156,11 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
       ...createQualitySteps(quality.of),
     });
     queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
+  }
+  if (settings.queues.includes("generate")) {
+    const { graph, stepsFor, close } = await openAnswerSteps({ settings, say, metrics, idleMilliseconds });
+    closers.push(close);
+    queues.push({ queue: generateQueue(graph, deviceKind(settings)), stepsFor, atOnce });
   }
   return {
     queues,

@@ -27,7 +27,7 @@ export const generatingSettings = {
   }),
   out: setting({
     group: "generating",
-    doc: "File for the results, JSON lines in the order of what was read",
+    doc: "File or s3:// object for the results, JSON lines in the order of what was read",
     schema: text.optional(),
     default: undefined,
     path: "generating.out",

@@ -1,5 +1,3 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import {
   asMillraceError,
   type DecodingOptions,
@@ -18,41 +16,36 @@ import { sha256 } from "../identity/digest.js";
 import { judgeRows } from "../tasks/judge-rows.js";
 import { answerReader, type ReadAnswer } from "../tasks/read-answer.js";
 import type { AnswerRows, WantedAnswer } from "./answerer.js";
-import type { GenerateContext } from "./context.js";
+import type { AnswerContext } from "./context.js";
 import { embedded } from "./embed.js";
-import { Journal, type JournalEntry } from "./journal.js";
+import type { JournalEntry } from "./journal.js";
 
 /** Answers a batch's prompts, but for those that the journal has; what it then holds becomes the batch's answers. */
-export async function answerBatch(
-  context: GenerateContext,
-  job: GenerateJob,
-  batch: PromptBatchRef,
-): Promise<TextsRef> {
-  const { blobs, folder } = context;
+export async function answerBatch(context: AnswerContext, job: GenerateJob, batch: PromptBatchRef): Promise<TextsRef> {
+  const { blobs } = context;
   const { shard, index } = batch;
   const indexKey = generateLayout.textsIndex(shard, index);
   const known = await readJson<TextsRef>(blobs, indexKey);
   if (known !== undefined) return known;
   const prompts = openPromptFile(await getBlob(blobs, batch));
-  const path = join(folder, generateLayout.journal(shard, index));
-  const journal = await Journal.open(path);
+  const journal = await context.openJournal(batch);
   const entries = new Map<string, JournalEntry>();
   for (const entry of journal.entries) {
     entries.set(nameOf(entry), entry);
     context.onAnswer?.({ ...entry, isNew: false });
   }
-  const take = async (found: readonly JournalEntry[]) => {
-    await journal.add(found);
-    for (const entry of found) {
-      entries.set(nameOf(entry), entry);
-      context.onAnswer?.({ ...entry, isNew: true });
-    }
+  const kept: Promise<void>[] = [];
+  const take = (found: readonly JournalEntry[]) => {
+    for (const entry of found) entries.set(nameOf(entry), entry);
+    const areKept = journal.add(found).then(() => {
+      for (const entry of found) context.onAnswer?.({ ...entry, isNew: true });
+    });
+    areKept.catch(() => {});
+    kept.push(areKept);
   };
   try {
     const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
-    await take(
-      wanted.flatMap((each) => (each.prompt.error === undefined ? [] : [unanswered(each, each.prompt.error)])),
-    );
+    take(wanted.flatMap((each) => (each.prompt.error === undefined ? [] : [unanswered(each, each.prompt.error)])));
     const answerRows = await answererOf(context, job);
     await answerRows(
       wanted.filter(({ prompt }) => prompt.error === undefined),
@@ -61,13 +54,14 @@ export async function answerBatch(
   } finally {
     await journal.close();
   }
+  await Promise.all(kept);
   const rows = wantedOf(prompts, job).map((each) => textRow(each.prompt, entries.get(nameOf(each)) as JournalEntry));
   const blob = await putBlob(blobs, generateLayout.texts(shard, index), encodeTextsFile(rows));
   const failed = new Set([...entries.values()].flatMap(({ place, error }) => (error === undefined ? [] : [place])))
     .size;
   const texts = { ...blob, shard, index, rows: prompts.length, failed, ...tokensOf(rows) };
   await writeJson(blobs, indexKey, texts);
-  await rm(path, { force: true });
+  await journal.remove();
   return texts;
 }
 
@@ -98,7 +92,7 @@ function unanswered({ place, sequence }: WantedAnswer, error: PlainError): Journ
 }
 
 /** The work is for a model with a head where the job says so. @throws E_INTERNAL where there is none here */
-async function answererOf(context: GenerateContext, job: GenerateJob): Promise<AnswerRows> {
+async function answererOf(context: AnswerContext, job: GenerateJob): Promise<AnswerRows> {
   const { judge, stop } = context;
   if (job.task?.by !== "head") return generatingRows(context, job);
   if (judge !== undefined) return judgeRows(judge, stop);
@@ -106,7 +100,7 @@ async function answererOf(context: GenerateContext, job: GenerateJob): Promise<A
 }
 
 /** Lets the generator answer rows, all at once: it knows how many it can take. */
-async function generatingRows(context: GenerateContext, job: GenerateJob): Promise<AnswerRows> {
+async function generatingRows(context: AnswerContext, job: GenerateJob): Promise<AnswerRows> {
   const read = job.task?.by === "generator" ? await answerReader(job.task) : undefined;
   return async (wanted, take) => {
     const outcomes = await Promise.allSettled(
@@ -126,7 +120,7 @@ interface Asked {
 }
 
 async function answer(
-  context: GenerateContext,
+  context: AnswerContext,
   together: AskedTogether,
   { decoding, read }: Asked,
 ): Promise<readonly JournalEntry[]> {

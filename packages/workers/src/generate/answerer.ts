@@ -15,5 +15,5 @@ export interface WantedAnswer {
  */
 export type AnswerRows = (
   wanted: readonly WantedAnswer[],
-  take: (entries: readonly JournalEntry[]) => Promise<void>,
+  take: (entries: readonly JournalEntry[]) => void,
 ) => Promise<void>;

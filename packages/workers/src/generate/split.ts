@@ -18,14 +18,10 @@ import { toPlainError } from "../hosts/messages.js";
 import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
 import type { PromptText } from "../prompts/prompt-maker.js";
 import { isAboutText, textsOfRow } from "../tasks/texts-of-row.js";
-import { defaultGenerateLimits, type GenerateContext } from "./context.js";
+import { defaultGenerateLimits, type PromptContext } from "./context.js";
 
 /** Reads one part of an object into batches, or finds those an earlier run made. */
-export async function splitPrompts(
-  context: GenerateContext,
-  job: GenerateJob,
-  shard: PromptShard,
-): Promise<PromptSplit> {
+export async function splitPrompts(context: PromptContext, job: GenerateJob, shard: PromptShard): Promise<PromptSplit> {
   const indexKey = layout.splitIndex(shard.id);
   const known = await readJson<PromptSplit>(context.blobs, indexKey);
   if (known !== undefined) return known;
@@ -72,7 +68,7 @@ interface Reading {
 
 /** Rows in groups of at most a batch, in the object's order. */
 async function* draftsOf(
-  context: GenerateContext,
+  context: PromptContext,
   job: GenerateJob,
   { shard: { object, fromRow }, onByte }: Reading,
 ): AsyncGenerator<readonly Draft[]> {
@@ -107,7 +103,7 @@ function mappingOf({ format, task, prompts: { id, template, text = [] } }: Gener
   return { ...base, text: template === undefined && format === "rows" ? ["prompt"] : [], isTextOptional: true };
 }
 
-function draftOf(row: Row, job: GenerateJob, context: GenerateContext): Omit<Draft, "path"> {
+function draftOf(row: Row, job: GenerateJob, context: PromptContext): Omit<Draft, "path"> {
   const { format } = job;
   if ("error" in row) {
     // A request whose name cannot be read has none; a row that has none goes by its number.
@@ -129,7 +125,7 @@ function draftOf(row: Row, job: GenerateJob, context: GenerateContext): Omit<Dra
 
 type AskedOfRow = Pick<Draft, "prompt" | "texts" | "wishes">;
 
-function requestOf({ payload }: Document, { prompts }: GenerateContext): AskedOfRow {
+function requestOf({ payload }: Document, { prompts }: PromptContext): AskedOfRow {
   const request = readOpenAiRequest(payload);
   const { wishes } = request;
   if ("texts" in request) return { texts: request.texts, wishes };
@@ -137,13 +133,13 @@ function requestOf({ payload }: Document, { prompts }: GenerateContext): AskedOf
   return { prompt: typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt), wishes };
 }
 
-function askedOf(document: Document, { task }: GenerateJob, { prompts }: GenerateContext): AskedOfRow {
+function askedOf(document: Document, { task }: GenerateJob, { prompts }: PromptContext): AskedOfRow {
   const texts = task && textsOfRow(task.name, document);
   return task?.by === "head" && texts ? { texts } : { prompt: prompts.ofDocument(document) };
 }
 
 async function writeBatch(
-  { blobs, prompts }: GenerateContext,
+  { blobs, prompts }: PromptContext,
   { id: shard }: PromptShard,
   { index, drafts }: { readonly index: number; readonly drafts: readonly Draft[] },
 ): Promise<PromptBatchRef> {

@@ -3,12 +3,12 @@ import { type GenerateJob, generateLayout, type TextsRef } from "@millrace/core"
 import { openTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob } from "../blobs/json.js";
 import { fromPlainError } from "../hosts/messages.js";
-import type { GenerateContext } from "./context.js";
+import type { PromptContext } from "./context.js";
 import { openAiLines } from "./openai-response.js";
 
 /** Writes a batch's answers as lines of the output, and of the file of failures where there is one. */
 export async function writeAnswers(
-  { blobs, prompts }: GenerateContext,
+  { blobs, prompts }: PromptContext,
   job: GenerateJob,
   texts: TextsRef,
 ): Promise<void> {

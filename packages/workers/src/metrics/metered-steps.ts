@@ -15,7 +15,8 @@ export function meteredSteps<Part extends Partial<Steps>>(steps: Part, metrics: 
   return { ...steps, ...counted };
 }
 
-function timed<Args extends readonly unknown[], Result>(
+/** The same step, its calls and failures counted, and how long it took. */
+export function timed<Args extends readonly unknown[], Result>(
   stage: Stage,
   metrics: Metrics,
   step: (...args: Args) => Promise<Result>,

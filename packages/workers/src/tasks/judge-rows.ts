@@ -27,7 +27,7 @@ export function judgeRows(judge: Judge, stop?: AbortSignal): AnswerRows {
     const lane = async () => {
       for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
         stop?.throwIfAborted();
-        await take(await judgeGroup(judge, group, stop));
+        take(await judgeGroup(judge, group, stop));
       }
     };
     // A lane that ends has taken the last group, or failed: then the other takes no more.

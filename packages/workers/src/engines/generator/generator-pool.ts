@@ -13,9 +13,10 @@ import { type Host, startHost } from "../../hosts/host.js";
 import { checkDecoding } from "../decoding/check.js";
 import { engineFacts } from "../encoder-pool.js";
 import { decoderFacts } from "./decoder-facts.js";
-import type { GeneratorHostSettings, GeneratorNote } from "./generator-host.js";
+import type { GeneratorHostSettings } from "./generator-host.js";
 import { type MemoryWishes, planMemory } from "./memory.js";
 import { bestDecoderBinding, type DecoderBinding } from "./open-decoder.js";
+import type { GeneratorNote } from "./teller.js";
 
 export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly model: CompiledGenerator;
@@ -123,6 +124,11 @@ export class GeneratorPool implements Generator {
     if (this.host === undefined) this.starting ??= this.start();
     else this.dispatch();
     return promise.finally(() => signal?.removeEventListener("abort", takeBack));
+  }
+
+  /** Bytes that keys and values may take. */
+  get cacheBytes(): number {
+    return this.settings.limits.memoryBytes;
   }
 
   /** Process id of the host, while one lives. */
