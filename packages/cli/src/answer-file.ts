@@ -15,10 +15,7 @@ export async function answerFile(
   context: CommandContext,
   { location, format, task }: Pick<GenerationRequest, "location" | "format" | "task">,
 ): Promise<number> {
-  if (context.settings.on === "temporal") {
-    if (task === undefined) return answerOnTemporal(context, { location, format });
-    throw new MillraceError("E_USAGE", "tasks are done in this process only", { fix: "Leave --on temporal out." });
-  }
+  if (context.settings.on === "temporal") return answerOnTemporal(context, { location, format, ...(task && { task }) });
   return watchedJob(context, (watched) => answerHere(context, { location, format, task, watched }));
 }
 

@@ -190,7 +190,7 @@ export const commands: readonly CommandFacts[] = [
     defaults: { model: ofGenerator },
     load: () => import("./commands/batch.js"),
   },
-  ...taskCommands({ decoding, generator, watching, output }),
+  ...taskCommands({ decoding, generator, fleet, watching, output }),
   {
     name: "plan",
     parameters: "[source]",

@@ -35,18 +35,27 @@ export interface SharedSettings {
   /** Where a model that generates is brought from, and how it does. */
   readonly generator: readonly SettingKey[];
   readonly decoding: readonly SettingKey[];
+  /** Where a job runs, and how it is followed there. */
+  readonly fleet: readonly SettingKey[];
   /** Who hears what a process does. */
   readonly watching: readonly SettingKey[];
   readonly output: readonly SettingKey[];
 }
 
 /** A task is done with each row of a source, each once however often it is interrupted. */
-export function taskCommands({ generator, decoding, watching, output }: SharedSettings): readonly CommandFacts[] {
+export function taskCommands({
+  generator,
+  decoding,
+  fleet,
+  watching,
+  output,
+}: SharedSettings): readonly CommandFacts[] {
   const told = [...watching, ...output];
   const writing: readonly SettingKey[] = [
     ...(["template", "system", "numBeams", "lengthPenalty", "earlyStopping"] as const),
     ...decoding.filter((key) => key !== "logprobs"),
     ...generator,
+    ...fleet,
   ];
   return [
     {
