@@ -17,8 +17,8 @@ async function openFile(path: string): ReturnType<OpenJournal> {
   let last: Promise<unknown> = Promise.resolve();
   return {
     entries: entriesOf(whole),
-    async add(added) {
-      last = last.then(() => file.appendFile(linesOf(added)));
+    async add(entries) {
+      last = last.then(() => file.appendFile(linesOf(entries)));
       await last;
     },
     async close() {

@@ -22,7 +22,7 @@ export interface JournalEntry {
 export interface Journal {
   /** What earlier runs finished. */
   readonly entries: readonly JournalEntry[];
-  /** Resolves when the entries survive a killed process. */
+  /** Resolves when the entries survive a killed process, together. */
   add(entries: readonly JournalEntry[]): Promise<void>;
   /** Brings to safety at once what is not safe yet. @throws where that cannot be written */
   close(): Promise<void>;

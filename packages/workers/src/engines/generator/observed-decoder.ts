@@ -3,7 +3,7 @@ import type { Arena, Decoder } from "./decoder.js";
 
 /** A run that is done. */
 export interface DecoderRun {
-  /** `prefill` reads a piece of one prompt, or sources, `decode` computes a token for each row. */
+  /** `prefill` reads a piece of one prompt, or whole ones with an encoder, `decode` computes a token for each row. */
   readonly kind: "prefill" | "decode";
   /** Of the piece, or rows that got a token. */
   readonly tokens: number;
@@ -19,11 +19,11 @@ export interface DecoderListener {
 
 /** The same decoder, telling of each run. */
 export function observedDecoder(decoder: Decoder, listener: DecoderListener): Decoder {
-  const { vocabularySize, lanes, start } = decoder;
+  const { vocabularySize, start, lanes } = decoder;
   return {
     vocabularySize,
-    lanes,
     ...(start !== undefined && { start }),
+    lanes,
     async openArena(shape) {
       const arena = await decoder.openArena(shape);
       listener.opened(shape);
@@ -45,12 +45,10 @@ function observedArena(arena: Arena, listener: DecoderListener): Arena {
     capacity: arena.capacity,
     sources: arena.sources,
     copy: (...args) => arena.copy(...args),
-    encode: (sources, ...args) =>
-      timed(
-        "prefill",
-        sources.reduce((sum, { length }) => sum + length, 0),
-        () => arena.encode(sources, ...args),
-      ),
+    encode(sources, slots) {
+      const tokens = sources.reduce((sum, { length }) => sum + length, 0);
+      return timed("prefill", tokens, () => arena.encode(sources, slots));
+    },
     prefill: (ids, ...args) => timed("prefill", ids.length, () => arena.prefill(ids, ...args)),
     decode: (ids, ...args) => timed("decode", ids.length, () => arena.decode(ids, ...args)),
     async close() {

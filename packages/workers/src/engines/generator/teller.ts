@@ -33,14 +33,14 @@ export class Teller {
   }
 
   /** Hears what nobody tells it of tokens: how long runs take, how many rows they have, and what memory. */
-  listener(bytes: Pick<ArenaLimits, "bytesPerToken" | "bytesPerSource">): DecoderListener {
+  listener(limits: ArenaLimits): DecoderListener {
     return {
       ran: ({ kind, tokens, seconds }) => {
         this.runs[kind].push(seconds);
         if (kind === "decode") this.rows = tokens;
       },
       opened: (shape) => {
-        this.cacheBytes = shape === undefined ? 0 : arenaBytes(shape, bytes);
+        this.cacheBytes = shape === undefined ? 0 : arenaBytes(shape, limits);
       },
     };
   }
