@@ -20,10 +20,8 @@ const rows = [
 ] as const satisfies readonly SettingKey[];
 /** How a model with a head runs. */
 const judging = ["hosts", "tokenBudget"] as const satisfies readonly SettingKey[];
-const work = "a folder of this machine; default .millrace/work";
 const ofTask = {
   model: "must be given",
-  work,
   store: "with --payload-field; default .millrace/store",
 } as const satisfies DefaultNotes;
 const ofWindows = "by default what the model takes, at most 384";

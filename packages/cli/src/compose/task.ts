@@ -48,6 +48,11 @@ export async function openTask(request: Surroundings, asked: AskedTask): Promise
   if (settings.device !== "cpu") {
     throw new MillraceError("E_DEVICE", "tasks are done on a processor only", { fix: "Use --device cpu." });
   }
+  if (settings.payloadField !== undefined && settings.out?.startsWith("s3://")) {
+    throw new MillraceError("E_USAGE", "results are put into a store from a file of this machine", {
+      fix: "Name a file with --out.",
+    });
+  }
   const { reference, place } = await placeOf(settings, say);
   const head = await findHead(place);
   const { name } = asked;
