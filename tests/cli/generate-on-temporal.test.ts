@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { GetObjectCommand, ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { directS3, s3Keys, startS3Server } from "../services/s3-server.ts";
@@ -39,7 +39,8 @@ const batchRows = 100;
 
   beforeAll(async () => {
     folder = await temporaryFolder();
-    await writeFiles(folder, { "prompts.jsonl": madeUpPrompts(rows) });
+    const texts = ["t5 t6", "t9 t40 t3", "t17"].map((text, id) => JSON.stringify({ id, text }));
+    await writeFiles(folder, { "prompts.jsonl": madeUpPrompts(rows), "texts.jsonl": texts.join("\n") });
     const [temporal, store] = await Promise.all([startTemporal(folder), startS3Server(s3 as string)]);
     servers = [temporal.server, store.server];
     endpoint = store.endpoint;
@@ -63,6 +64,19 @@ const batchRows = 100;
     const refused = await run(generate(".", ...onFleet()), options());
     expect([refused.code, refused.result.error?.code]).toEqual([2, "E_CONFIG"]);
     expect(refused.stderr).toMatch(/is a folder/);
+    // A task in words is such a job; one for a head is none.
+    const task = (name: string, model: string, ...more: readonly string[]) =>
+      run(["task", name, "texts.jsonl", "--model", model, "--id-field", "id", "--json", ...more], options());
+    const words = ["--max-new-tokens", "8", "--out"];
+    const there = await task("summarize", tinyGenerator, ...words, join(folder, "there.jsonl"), ...onFleet());
+    const here = await task("summarize", tinyGenerator, ...words, "here.jsonl");
+    expect([there.code, here.code]).toEqual([0, 0]);
+    expect(await readFile(join(folder, "there.jsonl"), "utf8")).toBe(
+      await readFile(join(folder, "here.jsonl"), "utf8"),
+    );
+    const head = resolve("tests/golden/tiny-classifiers/bert-sequence");
+    const judged = await task("classify", head, "--out", "x.jsonl", ...onFleet());
+    expect([judged.code, judged.result.error?.code]).toEqual([2, "E_USAGE"]);
   }, 60_000);
 
   test("are those of one process, line for line, when workers are killed, and is paused and scaled meanwhile", async () => {

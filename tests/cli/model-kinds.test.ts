@@ -35,8 +35,9 @@ interface Hit {
   readonly document: string;
 }
 
-async function search(store: string, query: string): Promise<readonly Hit[]> {
-  const { code, stdout } = await run(["search", query, "--store", store, "--top", "20", "--json"], { cwd: folder });
+async function search(store: string, query: string, ...options: readonly string[]): Promise<readonly Hit[]> {
+  const place = ["--store", store, "--top", "20", "--json"];
+  const { code, stdout } = await run(["search", query, ...place, ...options], { cwd: folder });
   expect(code).toBe(0);
   const events = stdout
     .trimEnd()
@@ -64,6 +65,28 @@ test.each(kinds)("%s puts sentence-transformers' vectors into a store, and they 
   for (const [row, document] of readTinyGolden(name).documents.entries())
     expect(cosine(found.get(`row-${row}`) as Float32Array, document)).toBeGreaterThanOrEqual(least);
   await expectVerified(...place);
+});
+
+test("questions have a model of their own where they are asked with it, as transformers encodes them", async () => {
+  const place = ["--store", "store-dpr", "--work", "work-dpr", "--id-field", "id"];
+  expect((await index("texts.jsonl", "dpr", ...place, "--chunking-strategy", "truncate")).code).toBe(0);
+  const [question, documents] = [readTinyGolden("dpr-question").queries[2], readTinyGolden("dpr").documents];
+  const hits = await search("store-dpr", texts[2] as string, "--question-model", tinyModelPath("dpr-question"));
+  expect(hits).toHaveLength(texts.length);
+  for (const { score, document } of hits) {
+    const row = Number(document.replace("row-", ""));
+    expect(score).toBeCloseTo(cosine(question as Float32Array, documents[row] as Float32Array), 4);
+  }
+  const bare = ["search", "water", "--store", "store-dpr"];
+  const [without, other] = await Promise.all([
+    run(bare, { cwd: folder }),
+    run([...bare, "--question-model", tinyModelPath("pool-cls-mean-max")], { cwd: folder }),
+  ]);
+  expect([without.code, without.stderr]).toEqual([
+    0,
+    expect.stringMatching(/^warning: DPR .* --question-model names$/m),
+  ]);
+  expect([other.code, other.stderr]).toEqual([4, expect.stringMatching(/^error E_STORE_SCHEMA: .* the store's 32\. /)]);
 });
 
 describe("prompts", () => {

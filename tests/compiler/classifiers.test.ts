@@ -1,9 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { compileClassifier } from "@millrace/compiler";
+import { compileClassifier, findCompiledClassifier, findHead } from "@millrace/compiler";
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { distance, failureOf, openGraph, withCopy } from "./support.ts";
 
@@ -55,6 +55,17 @@ test("what a classifier says of itself", async () => {
     labels: ["O", "B-PER", "I-PER"],
   });
 });
+
+test("what is compiled is found without compiling, until the model changes", () =>
+  withCopy("../tiny-classifiers/bert-sequence", async (place, cache) => {
+    const options = { cacheDirectory: cache };
+    expect(await findCompiledClassifier(place, options)).toBeUndefined();
+    const model = await compileClassifier(place, options);
+    expect(await findCompiledClassifier(place, options)).toEqual(model);
+    await appendFile(join(place, "config.json"), " ");
+    expect(await findCompiledClassifier(place, options)).toBeUndefined();
+    expect([await findHead(place), await findHead(cache)]).toEqual(["SequenceClassification", undefined]);
+  }));
 
 test("a model that judges nothing is refused in one line", () =>
   withCopy("roberta", async (place, cache) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import {
   heldVector,
+  type Payload,
   type PointRecord,
   type Searcher,
   type Sink,
@@ -9,9 +10,9 @@ import {
   type VectorForm,
   type VectorPrecision,
 } from "@millrace/core";
-import { createSearcher, createSink } from "@millrace/workers";
+import { createSearcher, createSink, pointId, setPayloads } from "@millrace/workers";
 import fc from "fast-check";
-import { batchOf, formPoints, oddPoints, schemaOf, searchPoints, toBatch, words } from "./sink-points.ts";
+import { batchOf, formPoints, oddPoints, recordOf, schemaOf, searchPoints, toBatch, words } from "./sink-points.ts";
 
 /** One place of a store: every call opens it anew. */
 export interface StoreUnderTest {
@@ -143,6 +144,45 @@ export function describeSink(name: string, make: () => Promise<StoreUnderTest>):
       const byId = (left: StoredPoint, right: StoredPoint) => (left.record.id < right.record.id ? -1 : 1);
       if (found !== undefined) expect([...found].sort(byId)).toEqual([...some].sort(byId));
       await searcher.close();
+    });
+
+    test("fields of documents' payloads are set beside the others, once", async () => {
+      const { store, sink } = await opened();
+      const pointsOf = (document: string, count: number) =>
+        Array.from({ length: count }, (_, ordinal): StoredPoint => {
+          const place = { corpus: "c", object: "a/b.md", document, ordinal };
+          const record = recordOf({ id: pointId(place), document, ordinal, payload: { own: ordinal } });
+          return { record, vector: Float32Array.of(ordinal + 1, 0.1, 2, -1e-7) };
+        });
+      // Of the last one the first chunk is in quarantine.
+      const [long, short, gap] = [pointsOf("it's", 40), pointsOf("other", 2), pointsOf("gap", 3).slice(1)];
+      await sink.upsert(toBatch([...long, ...short, ...gap]));
+      const wishes = [
+        { path: "a/b.md", document: "it's", payload: { summary: "s", own: [1] } },
+        { path: "a/b.md", document: "absent", payload: { summary: "s" } },
+        { path: "a/b.md", document: "gap", payload: { summary: { deep: null } } },
+      ];
+      const searcher = store.searcher();
+      const set = () => setPayloads({ corpus: "c", searcher, sink }, asyncOf(wishes));
+      if (searcher.points === undefined) {
+        await expect(set()).rejects.toMatchObject({ code: "E_CONFIG" });
+        return;
+      }
+      expect(await set()).toEqual({ documents: 2, missing: 1, points: 42 });
+      expect(await set()).toEqual({ documents: 2, missing: 1, points: 0 });
+      const changed = (points: readonly StoredPoint[], payload: Payload) =>
+        points.map(({ record, vector }) => ({
+          record: { ...record, payload: { ...record.payload, ...payload } },
+          vector,
+        }));
+      const expected = [
+        ...changed(long, { summary: "s", own: [1] }),
+        ...short,
+        ...changed(gap, { summary: { deep: null } }),
+      ].sort((left, right) => (left.record.id < right.record.id ? -1 : 1));
+      expect(await scanned(searcher)).toEqual(expected);
+      await searcher.close();
+      await sink.close();
     });
 
     test("finish is idempotent, and a store opened again sees and continues everything", async () => {
@@ -280,6 +320,10 @@ async function expectSearches(searcher: Searcher, { name, schema, points }: Sear
     if (schema.form?.precision !== "binary") expect(found).toEqual(exact);
     else expect(found[0]?.score).toBe(exact[0]?.score);
   }
+}
+
+async function* asyncOf<Item>(items: readonly Item[]): AsyncGenerator<Item> {
+  yield* items;
 }
 
 export async function scanned(searcher: Searcher): Promise<readonly StoredPoint[]> {

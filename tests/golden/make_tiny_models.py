@@ -265,16 +265,17 @@ def own_nomic_layout(folder):
 
 
 def dpr():
+    """A pair: one encoder for what is searched, another for questions."""
     config = transformers.DPRConfig(vocab_size=280, max_position_embeddings=64, **sizes)
-    encoder = transformers.DPRContextEncoder(config).eval()
-    tokenizer = wrap(word_pieces(), 64)
-    folder = root / "dpr"
-    shutil.rmtree(folder, ignore_errors=True)
-    randomize(encoder, torch.float16)
-    encoder.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    rewrite(folder / "model.safetensors", torch.float16, "")
-    write_golden(folder, Pooled(encoder, tokenizer))
+    for name, encoder in [("dpr", transformers.DPRContextEncoder(config)), ("dpr-question", transformers.DPRQuestionEncoder(config))]:
+        tokenizer = wrap(word_pieces(), 64)
+        folder = root / name
+        shutil.rmtree(folder, ignore_errors=True)
+        randomize(encoder.eval(), torch.float16)
+        encoder.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        rewrite(folder / "model.safetensors", torch.float16, "")
+        write_golden(folder, Pooled(encoder, tokenizer))
 
 
 class Pooled:

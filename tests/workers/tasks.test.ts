@@ -4,22 +4,35 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { compileClassifier } from "@millrace/compiler";
-import { type Encoder, MillraceError } from "@millrace/core";
 import {
+  type Encoder,
+  type GenerateJob,
+  type Generator,
+  greedyDecoding,
+  type JudgingTask,
+  MillraceError,
+  type WritingTask,
+} from "@millrace/core";
+import {
+  answerReader,
+  compileTemplate,
+  createGenerateSteps,
   createTask,
   type Entity,
+  fileJournals,
   findAnswers,
   findEntities,
+  folderBlobs,
+  type GivenAnswer,
   loadWindowTokenizer,
   openSession,
   openSource,
-  runTask,
+  type PromptMaker,
   type SessionBinding,
   sessionBindings,
-  type TaskLine,
-  type TaskName,
-  type TaskOptions,
+  taskPrompt,
 } from "@millrace/workers";
+import { generateCorpus } from "@millrace/workflows";
 import { failureOf } from "../compiler/support.ts";
 
 const golden = join(import.meta.dirname, "../golden/tiny-classifiers");
@@ -42,52 +55,74 @@ function tasksOf<Content>(name: string): Content {
   return JSON.parse(readFileSync(join(golden, name, "tasks.json"), "utf8")) as Content;
 }
 
-const usual: TaskOptions = {
+const usual = {
+  by: "head",
   top: 100,
   labels: [],
   hypothesis: "This example is {}.",
   isMultiLabel: false,
   maxAnswerTokens: 15,
   allowsNoAnswer: false,
-};
+} as const satisfies Partial<JudgingTask>;
 
 interface Request {
   readonly model: string;
-  readonly task: TaskName;
-  readonly options?: Partial<TaskOptions>;
-  readonly window?: { readonly maxTokens: number; readonly overlap: number };
+  readonly task: JudgingTask["name"];
+  readonly options?: Partial<JudgingTask>;
+  readonly window?: JudgingTask["window"];
   readonly binding?: SessionBinding;
   /** Tokens of rows that the engine fails on. */
   readonly failsAt?: number;
 }
 
+interface TaskLine {
+  readonly id: string;
+  readonly error?: { readonly code: string };
+  readonly [field: string]: unknown;
+}
+
 /** Does a task with rows as the command does, but with the model in this process. */
 async function doTask(request: Request, rows: readonly object[]): Promise<readonly TaskLine[]> {
   const model = await compileClassifier(join(golden, request.model), { cacheDirectory: join(folder, "cache") });
-  const task = createTask(request.task, model, { ...usual, ...request.options });
-  const window = request.window ?? { maxTokens: model.maxTokens, overlap: 0 };
-  const place = { ...window, cutSide: task.cutSide, hasSegments: model.hasSegments };
+  const { task: name, window = { maxTokens: model.maxTokens, overlap: 0 } } = request;
+  const spec: JudgingTask = { ...usual, name, window, ...request.options };
+  const task = createTask(model, spec);
+  const tokenizer = await loadWindowTokenizer(model.tokenizerPath, {
+    ...{ ...window, cutSide: task.cutSide },
+    hasSegments: model.hasSegments,
+  });
   const session = await openSession({ ...model, threads: 1, ...(request.binding && { binding: request.binding }) });
   const encode: Encoder["encode"] = async (batch) => {
     if (batch.length === request.failsAt) throw new MillraceError("E_ROW_ENCODE", "hosts died on this run");
     return session.run(batch);
   };
-  const path = join(folder, `${request.model}.jsonl`);
-  await writeFile(path, rows.map((row) => JSON.stringify(row)).join("\n"));
-  const lines: TaskLine[] = [];
-  const context = {
-    source: await openSource({ location: path, include: [], exclude: [] }),
-    fields: { text: [], isTextOptional: !task.readsText, payload: ["*"] },
-    kept: [],
+  const work = mkdtempSync(join(folder, "work-"));
+  const source = { location: join(work, "rows.jsonl"), include: [], exclude: [] };
+  await writeFile(source.location, rows.map((row) => JSON.stringify(row)).join("\n"));
+  const encoder = { encode, dimensions: model.labels.length, tokenBudget: 64 } as Encoder;
+  const steps = createGenerateSteps({
+    blobs: folderBlobs(work),
+    openJournal: fileJournals(work),
+    source: await openSource(source),
+    prompts: { encode: async () => [] } as unknown as PromptMaker,
+    generator: {} as Generator,
+    judge: { name, task, tokenizer, encoder },
+  });
+  const out = join(work, "out.jsonl");
+  const job: GenerateJob = {
+    ...{ format: "rows", source, prompts: { isChat: false, payload: [] }, task: spec, work, out },
+    ...{
+      model: { reference: request.model, precision: "fp32", graph: model.graphDigest },
+      decoding: greedyDecoding,
+      sequences: 1,
+    },
     limits: { maxRowBytes: 1e6, maxObjectBytes: 1e6 },
-    task,
-    tokenizer: await loadWindowTokenizer(model.tokenizerPath, place),
-    encoder: { encode, dimensions: model.labels.length, tokenBudget: 64 } as Encoder,
-    stop: new AbortController().signal,
   };
-  for await (const group of runTask(context)) lines.push(...group.lines);
+  const control = { checkpoint: async () => {}, wantsRest: () => false, report: () => {} };
+  await generateCorpus({ steps, window: { limit: 2 }, ...control }, job);
   await session.close();
-  return lines;
+  const lines = readFileSync(out, "utf8").split("\n");
+  return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as TaskLine);
 }
 
 /** Scores that are the same but for the last bits. */
@@ -262,6 +297,80 @@ test("what cannot be done with a model is said before anything is read", async (
   expect(await refused({ model: "bert-sequence", task: "classify", options })).toMatchObject({ code: "E_CONFIG" });
   const window = { maxTokens: 12, overlap: 12 };
   expect(await refused({ model: "distilbert-tokens", task: "ner", window })).toMatchObject({ code: "E_CONFIG" });
+});
+
+describe("what a model generates", () => {
+  const read = async (task: Partial<WritingTask>, answer: Partial<GivenAnswer>) => {
+    const given = { text: "", finishReason: "stop", ...answer } as const;
+    const readAnswer = await answerReader({ by: "generator", name: "extract", labels: [], ...task });
+    const { text, error } = readAnswer(given);
+    return error === undefined ? (JSON.parse(text) as unknown) : { code: error.code, why: error.why, text };
+  };
+
+  test("is a label where it is one and nothing else, as likely as its tokens", async () => {
+    const task = { name: "classify", labels: ["Sport", "political news"] } as const;
+    const logprobs = [-0.5, -0.25].map((logprob) => ({ id: 1, logprob, top: [] }));
+    expect(await read(task, { text: " **sport.**\nBecause …", logprobs })).toEqual({
+      labels: [{ label: "Sport", score: Math.exp(-0.75) }],
+    });
+    expect(await read(task, { text: "Political News" })).toEqual({ labels: [{ label: "political news" }] });
+    const languages = { name: "classify", labels: ["C", "C++", "c#"] } as const;
+    expect(await read(languages, { text: "c++" })).toEqual({ labels: [{ label: "C++" }] });
+    expect(await read(languages, { text: "`C`" })).toMatchObject({ code: "E_ROW_ANSWER" });
+    expect(await read(task, { text: "sport or politics" })).toMatchObject({
+      code: "E_ROW_ANSWER",
+      text: "sport or politics",
+    });
+  });
+
+  test("is the first whole object in it, as the schema says, and is not repaired", async () => {
+    const schema = {
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      type: "object",
+      properties: { name: { type: "string" }, price: { type: "number" } },
+      required: ["name"],
+      additionalProperties: false,
+    };
+    const text = 'Here:\n```json\n{"name": "a } \\" {", "price": 2.5}\n``` {"name": "b"}';
+    expect(await read({ schema }, { text })).toEqual({ fields: { name: 'a } " {', price: 2.5 } });
+    const why = (given: string, finishReason: GivenAnswer["finishReason"] = "stop") =>
+      read({ schema }, { text: given, finishReason });
+    expect(await why('{"price": "2"}')).toMatchObject({ code: "E_ROW_ANSWER", text: '{"price": "2"}' });
+    expect(await why('{"price": 2}')).toMatchObject({ why: "it must have required property 'name'" });
+    expect(await why('{"name": "a", "other": 1}')).toMatchObject({ why: expect.stringContaining("properties: other") });
+    expect(await why("{'name': 'a'}")).toMatchObject({ why: expect.stringContaining("JSON") });
+    expect(await why('{"name": "a', "length")).toMatchObject({ why: "it may not be longer" });
+    expect(await why("I do not know.")).toMatchObject({ code: "E_ROW_ANSWER", text: "I do not know." });
+    await expect(read({ schema: { type: "no such type" } }, {})).rejects.toThrow("the schema is no JSON schema");
+  });
+});
+
+test("a model is asked as it was trained to be, and any other in words", () => {
+  const t5 = {
+    isChat: false,
+    hasEncoder: true,
+    taskParameters: {
+      summarization: { prefix: "summarize: ", no_repeat_ngram_size: 3 },
+      translation_en_to_de: { prefix: "translate English to German: " },
+      translation_en_to_fr: { prefix: "translate English to French: " },
+    },
+  };
+  const summarize = taskPrompt("summarize", t5, {});
+  expect(compileTemplate(summarize.template)({ text: "A {{ b }}" })).toBe("summarize: A {{ b }}");
+  expect(summarize.defaults).toEqual(t5.taskParameters.summarization);
+  const french = taskPrompt("translate", t5, { to: "french" });
+  expect(compileTemplate(french.template)({ text: "yes" })).toBe("translate English to French: yes");
+  expect(() => taskPrompt("translate", t5, {})).toThrow("it was trained to translate English to German, English to");
+  expect(() => taskPrompt("translate", t5, { from: "German", to: "English" })).toThrow("cannot translate so");
+  const marian = { ...t5, taskParameters: {} };
+  expect(compileTemplate(taskPrompt("translate", marian, {}).template)({ text: "oui" })).toBe("oui");
+  const llama = { isChat: true, hasEncoder: false, taskParameters: {} };
+  expect(() => taskPrompt("translate", llama, {})).toThrow("Name one with --to");
+  const asked = compileTemplate(taskPrompt("translate", llama, { to: "French", from: "English" }).template);
+  const task = { to: "French", from: "English" };
+  expect(asked({ text: "yes", task })).toMatch(/^Translate .* from English to French\. .*\n\nyes$/);
+  const plain = compileTemplate(taskPrompt("extract", { ...llama, isChat: false }, {}).template);
+  expect(plain({ text: "yes", task: { schema: { type: "object" } } })).toMatch(/\{"type": "object"\}\.\n\nJSON:$/);
 });
 
 /** Tokens of two characters and one apart, all of the text. */

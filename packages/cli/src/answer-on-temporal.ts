@@ -3,10 +3,10 @@ import { type GenerationRequest, submitGeneration } from "./compose.js";
 import { showGenerated } from "./report/generated.js";
 import { followJob, isDetached } from "./watch-job.js";
 
-/** `millrace generate --on temporal`, and `batch`: hands the job to the workers of a Temporal server, and follows it. */
+/** `millrace generate --on temporal`, `batch` and `task`: hands the job to the workers of a Temporal server, and follows it. */
 export async function answerOnTemporal(
   context: CommandContext,
-  { location, format }: Pick<GenerationRequest, "location" | "format">,
+  { location, format, task }: Pick<GenerationRequest, "location" | "format" | "task">,
 ): Promise<number> {
   const { settings, loaded, say, standardInput, stop } = context;
   isDetached(settings);
@@ -16,6 +16,7 @@ export async function answerOnTemporal(
     say,
     location,
     format,
+    ...(task && { task }),
     standardInput,
     stop,
     onAnswer: () => {},

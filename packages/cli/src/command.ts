@@ -1,4 +1,5 @@
-import type { Settings } from "./config/settings.js";
+import type { DefaultNotes } from "./config/options.js";
+import type { SettingKey, Settings } from "./config/settings.js";
 import type { LoadedSettings } from "./config.js";
 import type { Reporter } from "./report.js";
 
@@ -23,4 +24,17 @@ export interface CommandContext {
 /** A command's module. @returns the process's exit code. */
 export interface CommandModule {
   run(context: CommandContext, args: readonly string[]): Promise<number>;
+}
+
+/** A command as `--help` shows it; its module is loaded only when it is run. */
+export interface CommandFacts {
+  /** `index`, or `models pull`. */
+  readonly name: string;
+  /** Commander's notation: `<required>`, `[optional]`. */
+  readonly parameters: string;
+  readonly summary: string;
+  readonly settings: readonly SettingKey[];
+  /** What its help says in place of a setting's default that it does not use. */
+  readonly defaults?: DefaultNotes;
+  readonly load: () => Promise<CommandModule>;
 }

@@ -1,20 +1,8 @@
-import type { CommandModule } from "./command.js";
+import type { CommandFacts } from "./command.js";
+import { taskCommands } from "./commands/task-facts.js";
 import { collectionSettings, inheritedSettings, inheritedWithModel } from "./config/inherited.js";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
-
-/** A command as `--help` shows it; its module is loaded only when it is run. */
-export interface CommandFacts {
-  /** `index`, or `models pull`. */
-  readonly name: string;
-  /** Commander's notation: `<required>`, `[optional]`. */
-  readonly parameters: string;
-  readonly summary: string;
-  readonly settings: readonly SettingKey[];
-  /** What its help says in place of a setting's default that it does not use. */
-  readonly defaults?: DefaultNotes;
-  readonly load: () => Promise<CommandModule>;
-}
 
 const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
 const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
@@ -105,29 +93,6 @@ const answering = [
   ...output,
 ] as const satisfies readonly SettingKey[];
 
-/** What is read to be labelled, and where the lines go. */
-const labelled = [
-  ...watching,
-  "out",
-  "include",
-  "exclude",
-  "idField",
-  "payloadFields",
-  "maxRowBytes",
-  "maxObjectBytes",
-  "maxQuarantined",
-  "work",
-] as const satisfies readonly SettingKey[];
-/** Where a model with a head is brought from, and how it runs. */
-const judging = [
-  ...generator.filter((key) => key !== "precision"),
-  "hosts",
-  "tokenBudget",
-] as const satisfies readonly SettingKey[];
-const ofWindows = "by default what the model takes, at most 384";
-const ofOverlap = "by default half a window, at most 128";
-const inWindows = { model: "must be given", maxTokens: ofWindows, overlap: ofOverlap } as const satisfies DefaultNotes;
-
 /** Of commands that take a job which was run before. */
 const byDefaultTheJobs = "by default the job's";
 const ofJob = { store: byDefaultTheJobs, model: byDefaultTheJobs } as const satisfies DefaultNotes;
@@ -144,7 +109,7 @@ export const commandGroups: Readonly<Record<string, string>> = {
   schedule: "start a job again and again on a Temporal server",
   jobs: "look at the jobs of a Temporal server, pause, resume, scale or cancel them",
   gpu: "make a GPU usable",
-  task: "label texts with a model that has a head for it",
+  task: "label, summarize, translate or question texts, row by row",
   models: "bring models here, list them, look into one",
   config: "show the settings, describe them, write a file of them",
 };
@@ -173,7 +138,7 @@ export const commands: readonly CommandFacts[] = [
     name: "search",
     parameters: "<query>",
     summary: "find the passages nearest in meaning",
-    settings: ["store", "qdrantTimeout", "top", "filter", "queryPrompt", ...model, ...output],
+    settings: ["store", "qdrantTimeout", "top", "filter", "questionModel", "queryPrompt", ...model, ...output],
     defaults: { model: "by default the one that the store was filled with", dimensions: "those of the store" },
     load: () => import("./commands/search.js"),
   },
@@ -186,6 +151,7 @@ export const commands: readonly CommandFacts[] = [
       "qdrantTimeout",
       "top",
       "filter",
+      "questionModel",
       "queryPrompt",
       "showContext",
       ...decoding,
@@ -226,33 +192,7 @@ export const commands: readonly CommandFacts[] = [
     defaults: { model: ofGenerator },
     load: () => import("./commands/batch.js"),
   },
-  {
-    name: "task classify",
-    parameters: "<texts>",
-    summary:
-      "label texts with a model for sequence classification, or with any --labels by entailment; a run that is stopped begins again",
-    settings: [...labelled, "textField", "labels", "hypothesis", "multiLabel", "top", ...judging, ...output],
-    defaults: { model: "must be given", top: "by default 1" },
-    load: async () => (await import("./commands/task.js")).taskCommand("classify"),
-  },
-  {
-    name: "task ner",
-    parameters: "<texts>",
-    summary:
-      "find the entities in texts with a model for token classification, and where they stand; a run that is stopped begins again",
-    settings: [...labelled, "textField", "maxTokens", "overlap", ...judging, ...output],
-    defaults: inWindows,
-    load: async () => (await import("./commands/task.js")).taskCommand("ner"),
-  },
-  {
-    name: "task answer",
-    parameters: "<questions>",
-    summary:
-      "find the answer to each row's question in its context, with a model for question answering; a run that is stopped begins again",
-    settings: [...labelled, "top", "maxAnswerTokens", "allowNoAnswer", "maxTokens", "overlap", ...judging, ...output],
-    defaults: { ...inWindows, top: "by default 1" },
-    load: async () => (await import("./commands/task.js")).taskCommand("answer"),
-  },
+  ...taskCommands({ decoding, generator, fleet, watching, output }),
   {
     name: "ui",
     parameters: "",

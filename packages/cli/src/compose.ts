@@ -15,7 +15,7 @@ export {
   submitJob,
   submitReindex,
 } from "./compose/fleet.js";
-export { type GenerationRequest, type OpenGeneration, openGeneration, promptSpecOf } from "./compose/generate.js";
+export { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose/generate.js";
 export { type SubmittedGeneration, submitGeneration } from "./compose/generate-on-temporal.js";
 export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
@@ -29,11 +29,13 @@ export {
   openModel,
   type PulledModel,
 } from "./compose/model.js";
+export { promptSpecOf } from "./compose/prompt-spec.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";
 export { openSearch, scoreJob } from "./compose/search.js";
-export { type OpenTask, openTask, type TaskRequest } from "./compose/task.js";
+export type { AskedTask } from "./compose/task.js";
+export { storeResults } from "./compose/task-store.js";
 export { openPage } from "./compose/ui.js";
 export { openVerification } from "./compose/verification.js";
 export { runWorker } from "./compose/worker.js";

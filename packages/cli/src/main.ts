@@ -1,6 +1,6 @@
 import { Command, CommanderError, type OptionValues } from "commander";
-import type { CommandContext } from "./command.js";
-import { type CommandFacts, commandGroups, commands } from "./commands.js";
+import type { CommandContext, CommandFacts } from "./command.js";
+import { commandGroups, commands } from "./commands.js";
 import { commandOptions } from "./config/options.js";
 import { type Settings, settingOf } from "./config/settings.js";
 import { parseText } from "./config/values.js";

@@ -1,13 +1,28 @@
 import { join, resolve } from "node:path";
-import { ensureEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
-import { type ClassifierPlan, type ClassifierTask, planClassifier } from "./classifiers/classifier.js";
+import {
+  type CacheEntry,
+  ensureEntry,
+  findEntry,
+  placedBeside,
+  type StoredFile,
+  type WeightsPlace,
+  writeEntry,
+} from "./cache.js";
+import { type ClassifierPlan, type ClassifierTask, headOfConfig, planClassifier } from "./classifiers/classifier.js";
 import { thenCheck } from "./compile.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { type JsonFile, readJsonFile, requireJsonFile } from "./json.js";
-import { digestModelFiles, type FilesPlace, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import {
+  digestModelFiles,
+  type FilesPlace,
+  knownModelFiles,
+  type ModelFile,
+  requireUntouched,
+  stampOf,
+} from "./model-files.js";
 import { findWeightFiles, openCheckpoint, type Weights } from "./weights/checkpoint.js";
 
 /**
@@ -55,26 +70,66 @@ export async function compileClassifier(
   directory: string,
   options: CompileClassifierOptions,
 ): Promise<CompiledClassifier> {
+  const read = await readClassifier(directory);
+  const cacheDirectory = resolve(options.cacheDirectory);
+  const stamp = await stampOf(read.source);
+  const files = await digestModelFiles(cacheDirectory, read.source, stamp);
+  const key = keyOf(files);
+  const entry = await ensureEntry(cacheDirectory, key, () =>
+    compileInto(cacheDirectory, { ...read, key, stamp, files }),
+  );
+  return placed(read, entry);
+}
+
+/**
+ * What `compileClassifier` would return, where an earlier call has compiled it and the model's files are untouched since; reads
+ * neither weights nor graph. @throws E_MODEL_INVALID, E_MODEL_UNSUPPORTED
+ */
+export async function findCompiledClassifier(
+  directory: string,
+  options: CompileClassifierOptions,
+): Promise<CompiledClassifier | undefined> {
+  const read = await readClassifier(directory);
+  const cacheDirectory = resolve(options.cacheDirectory);
+  const files = await knownModelFiles(cacheDirectory, await stampOf(read.source));
+  const entry = files && (await findEntry(cacheDirectory, keyOf(files)));
+  return entry && placed(read, entry);
+}
+
+/** What a directory's model has a head for; undefined where it has none that is known. @throws E_MODEL_INVALID */
+export async function findHead(directory: string): Promise<ClassifierTask | undefined> {
+  const config = await readJsonFile(join(directory, "config.json"));
+  return config && headOfConfig(config);
+}
+
+function keyOf(files: readonly ModelFile[]): string {
+  return digestOf(["classifier", classifierVersion, files]);
+}
+
+interface ReadClassifier {
+  readonly source: FilesPlace;
+  readonly config: JsonFile;
+  readonly plan: ClassifierPlan;
+}
+
+async function readClassifier(directory: string): Promise<ReadClassifier> {
   const path = resolve(directory);
   const config = await requireJsonFile(path, "config.json");
   const plan = planClassifier(config);
   await requireJsonFile(path, "tokenizer.json");
   const source = { path, files: ["config.json", "tokenizer.json", ...(await findWeightFiles(path))] };
-  const cacheDirectory = resolve(options.cacheDirectory);
-  const stamp = await stampOf(source);
-  const files = await digestModelFiles(cacheDirectory, source, stamp);
-  const key = digestOf(["classifier", classifierVersion, files]);
-  const { graphPath, model } = await ensureEntry(cacheDirectory, key, () =>
-    compileInto(cacheDirectory, { key, source, config, plan, stamp, files }),
-  );
-  const { weights, ...facts } = model as StoredClassifier;
-  const maxTokens = Math.min(plan.encoder.maxTokens, await readTokenLimit(path));
+  return { source, config, plan };
+}
+
+/** An entry's classifier, with the places it has on this machine. */
+async function placed({ source, plan }: ReadClassifier, entry: CacheEntry): Promise<CompiledClassifier> {
+  const { weights, ...facts } = entry.model as StoredClassifier;
   return {
     ...facts,
-    maxTokens,
-    graphPath,
-    weights: placedBeside(graphPath, weights),
-    tokenizerPath: join(path, "tokenizer.json"),
+    maxTokens: Math.min(plan.encoder.maxTokens, await readTokenLimit(source.path)),
+    graphPath: entry.graphPath,
+    weights: placedBeside(entry.graphPath, weights),
+    tokenizerPath: join(source.path, "tokenizer.json"),
   };
 }
 
@@ -83,11 +138,8 @@ type StoredClassifier = Omit<CompiledClassifier, "graphPath" | "tokenizerPath" |
   readonly weights: readonly StoredFile[];
 };
 
-interface Compilation {
+interface Compilation extends ReadClassifier {
   readonly key: string;
-  readonly source: FilesPlace;
-  readonly config: JsonFile;
-  readonly plan: ClassifierPlan;
   readonly stamp: string;
   readonly files: readonly ModelFile[];
 }

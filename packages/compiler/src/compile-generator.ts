@@ -18,6 +18,7 @@ import { readGeneratorSource } from "./generators/read-source.js";
 import type { Graph, GraphNode } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles, type WeightsFile } from "./graph/weight-files.js";
+import { isRecord, type JsonFile } from "./json.js";
 import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
@@ -72,6 +73,8 @@ export interface CompiledGenerator extends CacheShape {
   readonly tokens: TokenIds;
   /** Defaults of decoding under transformers' names, as the model brings them. */
   readonly defaults: Readonly<Record<string, unknown>>;
+  /** `task_specific_params` of config.json: how the model was trained to be asked, and its defaults, by transformers' tasks. */
+  readonly taskParameters: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** A Jinja template that makes a prompt of messages. */
   readonly chatTemplate?: string;
   /** Spellings of special tokens by transformers' names, such as `bos_token`, which templates refer to. */
@@ -158,6 +161,7 @@ function placed({ graphPath, model }: CacheEntry, source: GeneratorSource, plan:
   const weightsOf = (isEncoder: boolean) => weights.filter(({ name }) => name.startsWith(encoderPrefix) === isEncoder);
   return {
     ...facts,
+    taskParameters: taskParametersOf(source.config),
     ...(encoder !== undefined &&
       isSequencePlan(plan) && {
         encoder: {
@@ -178,10 +182,19 @@ const encoderName = "encoder.onnx";
 const encoderPrefix = "encoder-";
 
 /** A compiled generator less the places, which differ from machine to machine. */
-type StoredGenerator = Omit<CompiledGenerator, "graphPath" | "tokenizerPath" | "weights" | "encoder"> & {
+type StoredGenerator = Omit<
+  CompiledGenerator,
+  "graphPath" | "tokenizerPath" | "weights" | "encoder" | "taskParameters"
+> & {
   readonly weights: readonly StoredFile[];
   readonly others: readonly StoredFile[];
 };
+
+function taskParametersOf({ values }: JsonFile): CompiledGenerator["taskParameters"] {
+  const { task_specific_params: tasks } = values;
+  if (!isRecord(tasks)) return {};
+  return Object.fromEntries(Object.entries(tasks).flatMap(([name, each]) => (isRecord(each) ? [[name, each]] : [])));
+}
 
 interface Compilation {
   readonly key: string;

@@ -12,7 +12,13 @@ export {
   compileModel,
   findCompiledModel,
 } from "./compile.js";
-export { type CompileClassifierOptions, type CompiledClassifier, compileClassifier } from "./compile-classifier.js";
+export {
+  type CompileClassifierOptions,
+  type CompiledClassifier,
+  compileClassifier,
+  findCompiledClassifier,
+  findHead,
+} from "./compile-classifier.js";
 export {
   type CompiledEncoder,
   type CompiledGenerator,

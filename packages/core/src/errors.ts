@@ -84,6 +84,7 @@ export const errorTable = {
   E_ROW_CHUNK: badRow("The document could not be split into chunks."),
   E_ROW_PROMPT: badRow("The row makes no prompt, or one that leaves no room for an answer."),
   E_ROW_GENERATE: badRow("The engine fails on this prompt each time, alone."),
+  E_ROW_ANSWER: badRow("The model's answer is not of the form that was asked for."),
   E_ROW_CHAT: badRow("The model's chat template makes no prompt of the messages."),
   E_ROW_ENCODE: badRow("The engine fails on this chunk each time, alone."),
 } as const satisfies Record<string, ErrorFacts>;

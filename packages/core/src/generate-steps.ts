@@ -1,7 +1,8 @@
 import type { BlobRef } from "./batch.js";
-import type { CorpusObject } from "./corpus.js";
+import type { CorpusObject, Payload } from "./corpus.js";
 import type { DecodingOptions } from "./decoding.js";
 import type { GeneratorPrecisionChoice, SizeLimits, SourceSpec } from "./job.js";
+import type { TaskSpec } from "./task.js";
 
 /** How a document becomes a prompt. */
 export interface PromptSpec {
@@ -9,6 +10,10 @@ export interface PromptSpec {
   readonly id?: string;
   /** Jinja template that makes the prompt of a row's fields; without it the prompt is the field `prompt`. */
   readonly template?: string;
+  /** Of a task: the fields that make a row's text, which the template calls `text`; as in `FieldMapping`. */
+  readonly text?: readonly string[];
+  /** What the template calls `task`, the same for every row. */
+  readonly task?: Payload;
   /** The prompt is what a user says to a chat model, whose own template surrounds it. */
   readonly isChat: boolean;
   /** What the chat model is told beforehand. */
@@ -26,6 +31,8 @@ export interface GenerateJob {
   readonly format: GenerateFormat;
   readonly source: SourceSpec;
   readonly prompts: PromptSpec;
+  /** What is done with each row, where it is more than answering its prompt. */
+  readonly task?: TaskSpec;
   readonly model: {
     /** What it is brought by. */
     readonly reference: string;

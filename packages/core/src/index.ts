@@ -184,6 +184,8 @@ export type {
   Summary,
 } from "./steps.js";
 
+export { type JudgingTask, type TaskName, type TaskSpec, taskNames, type WritingTask } from "./task.js";
+
 export {
   type GenerateFormat,
   type GenerateJob,

@@ -22,7 +22,7 @@ export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
 export { sessionBindings } from "./engines/bindings.js";
-export { compileInHost } from "./engines/compile.js";
+export { compileClassifierInHost, compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
 export { advanceSearch, type BeamRules, type BeamSearch, beginSearch, candidatesOf } from "./engines/decoding/beams.js";
 export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
@@ -136,6 +136,7 @@ export {
   type PromptModel,
   type PromptText,
 } from "./prompts/prompt-maker.js";
+export { type AskedModel, taskPrompt } from "./prompts/task-prompts.js";
 export type { QuarantineRecord } from "./quarantine/quarantine.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
 export {
@@ -177,14 +178,21 @@ export {
   packJudged,
   type QualityContext,
 } from "./steps/reindex.js";
+export {
+  type DocumentPayload,
+  type PayloadCounts,
+  type PayloadStore,
+  setPayloads,
+} from "./steps/set-payloads.js";
 export { type VerifyContext, verify } from "./steps/verify.js";
 export { type ContextOf, createEncodeSteps, createIoSteps, createSteps, type IoSteps } from "./steps.js";
 export { findAnswers, type QuestionedWindow } from "./tasks/answers.js";
 export { type Entity, findEntities, type JudgedWindow } from "./tasks/entities.js";
+export type { Judge } from "./tasks/judge-rows.js";
 export { entailmentPlaces, scoreHypotheses, scoreLabels } from "./tasks/labels.js";
-export { runTask, type TaskContext, type TaskLine } from "./tasks/run-task.js";
-export { createTask, type TaskName, type TaskOptions, type TextTask } from "./tasks/task.js";
-export { type TaskSummary, writeTask } from "./tasks/write-task.js";
+export { answerReader, type GivenAnswer } from "./tasks/read-answer.js";
+export { createTask, seesAll, type TextTask, taskOfHead } from "./tasks/task.js";
+export { isAboutText } from "./tasks/texts-of-row.js";
 export type { TemporalPlace } from "./temporal/connect.js";
 export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js";

@@ -1,13 +1,16 @@
 import {
   type DecodingOptions,
   type Encoder,
+  type EngineFacts,
   type Generator,
   type GeneratorPrecisionChoice,
   greedyDecoding,
   MillraceError,
+  type PromptSpec,
+  type TaskSpec,
   type Tokenizer,
 } from "@millrace/core";
-import { engineFacts, type PromptMaker } from "@millrace/workers";
+import type { Judge, PromptMaker } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenGenerator } from "./generator.js";
 import { openEncoder, openModel, type Say } from "./model.js";
@@ -49,8 +52,19 @@ export async function openEmbedding(settings: Settings, say: Say): Promise<OpenE
   return { reference: embeddingModel, graph, precision, tokenizer, encoder };
 }
 
-/** Answers nothing: every request must want vectors. */
-export function noAnswerer({ reference, graph, precision }: OpenEmbedding): Answerer {
+/** What answers a job's rows, and how it is asked. */
+export interface OpenAnswerers {
+  readonly spec: PromptSpec;
+  readonly task?: TaskSpec;
+  readonly open: Answerer;
+  /** Makes vectors, where requests may want some. */
+  readonly embedding?: OpenEmbedding | undefined;
+  /** Judges rows, in place of what generates. */
+  readonly judge?: Judge;
+}
+
+/** A model that generates nothing: every row must want something else. */
+export function noGenerator({ reference, graph, precision }: ModelFacts, engine: EngineFacts): Answerer {
   const refuse = (): never => {
     throw new MillraceError("E_ROW_PROMPT", "the request wants text, and there is no model for it", {
       fix: "Name one with --model.",
@@ -60,12 +74,7 @@ export function noAnswerer({ reference, graph, precision }: OpenEmbedding): Answ
     reference,
     graph,
     precision,
-    generator: {
-      contextLength: 0,
-      engine: engineFacts({ kind: "cpu" }),
-      generate: async () => refuse(),
-      close: async () => {},
-    },
+    generator: { contextLength: 0, engine, generate: async () => refuse(), close: async () => {} },
     prompts: {
       ofDocument: refuse,
       ofMessages: refuse,
@@ -77,3 +86,5 @@ export function noAnswerer({ reference, graph, precision }: OpenEmbedding): Answ
     close: async () => {},
   };
 }
+
+type ModelFacts = Pick<Answerer, "reference" | "graph" | "precision">;

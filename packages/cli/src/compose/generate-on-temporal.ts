@@ -31,7 +31,12 @@ export async function submitGeneration(request: GenerationRequest): Promise<Subm
   }
 }
 
-function refuseWhatStaysHere({ location, hasModel }: GenerationRequest): void {
+function refuseWhatStaysHere({ location, hasModel, settings }: GenerationRequest): void {
+  if (settings.payloadField !== undefined) {
+    throw new MillraceError("E_USAGE", "results are put into a store in this process only", {
+      fix: "Leave --payload-field or --on temporal out.",
+    });
+  }
   if (location === "-") {
     throw new MillraceError("E_USAGE", "standard input cannot be answered on temporal", {
       why: "the workers cannot read it",
@@ -50,6 +55,12 @@ async function start(
   { job }: DescribedGeneration,
   jobs: Jobs,
 ): Promise<Omit<SubmittedGeneration, "jobs">> {
+  if (job.task?.by === "head") {
+    throw new MillraceError("E_USAGE", "a model with a head judges in this process only", {
+      why: "workers of a fleet do tasks with a model that generates",
+      fix: "Leave --on temporal out.",
+    });
+  }
   const id = workName(job.work);
   const finished = await finishedSummary(await openBlobs(job.work), job);
   if (finished !== undefined) return { id, job, finished };

@@ -1,13 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join, parse } from "node:path";
-import {
-  type GenerateFormat,
-  type GenerateJob,
-  type GenerateSteps,
-  MillraceError,
-  type PromptSpec,
-  type Source,
-} from "@millrace/core";
+import { type GenerateFormat, type GenerateJob, type GenerateSteps, MillraceError, type Source } from "@millrace/core";
 import {
   type AnswerNote,
   blobJournals,
@@ -22,14 +14,18 @@ import {
   workPlace,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
-import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
+import { type Answerer, answererOf, noGenerator, type OpenAnswerers, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
 import { meteredAnswers } from "./metrics.js";
+import { promptSpecOf } from "./prompt-spec.js";
+import { type AskedTask, openTask } from "./task.js";
 
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
   readonly job: GenerateJob;
+  /** As index calls what is read. */
+  readonly corpus: string;
   readonly steps: GenerateSteps;
   readonly open: Answerer;
   /** What the job did, where it is done and its output is there. */
@@ -37,8 +33,10 @@ export interface OpenGeneration {
   close(): Promise<void>;
 }
 
-export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
+export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec" | "defaults"> {
   readonly format: GenerateFormat;
+  /** What is done with each row, where it is more than answering its prompt. */
+  readonly task?: AskedTask;
   /** Whether there is a model that generates, or only one that makes vectors. */
   readonly hasModel: boolean;
   readonly location: string;
@@ -48,36 +46,10 @@ export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
   readonly onAnswer: (answer: AnswerNote) => void;
 }
 
-/** How settings say that prompts are made. */
-export async function promptSpecOf(settings: Settings): Promise<PromptSpec> {
-  const { idField, template, chat, system, payloadFields } = settings;
-  return {
-    ...(idField === undefined ? {} : { id: idField }),
-    ...(template === undefined ? {} : { template: await templateText(template) }),
-    isChat: chat || system !== undefined,
-    ...(system === undefined ? {} : { system }),
-    payload: payloadFields,
-  };
-}
-
-async function templateText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    throw new MillraceError("E_CONFIG", `the template ${path} cannot be read`, {
-      why: cause instanceof Error ? cause.message : String(cause),
-      fix: "Name a file with a Jinja template.",
-      cause,
-    });
-  }
-}
-
 /** A job of settings, with what it reads and what answers, opened. */
-export interface DescribedGeneration {
+export interface DescribedGeneration extends OpenAnswerers {
   readonly job: GenerateJob;
   readonly opened: OpenLocation;
-  readonly open: Answerer;
-  readonly embedding: OpenEmbedding | undefined;
   close(): Promise<void>;
 }
 
@@ -87,16 +59,19 @@ export async function describeGeneration(request: GenerationRequest): Promise<De
   const out = outOf(settings);
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
-    const spec = await promptSpecOf(settings);
-    const { open, embedding } = await openAnswerers(request, spec);
+    const answerers = await (request.task ? openTask(request, request.task) : openAnswerers(request));
+    const closeAnswerers = async () => {
+      const { open, embedding, judge } = answerers;
+      await Promise.all([open.close(), embedding?.encoder.close(), judge?.encoder.close()]);
+    };
     const close = async () => {
-      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await closeAnswerers();
       await opened.discard();
     };
     try {
-      return { job: await describe(request, { opened, spec, open, embedding, out }), opened, open, embedding, close };
+      return { job: await describe(request, { opened, out, ...answerers }), opened, close, ...answerers };
     } catch (error) {
-      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await closeAnswerers();
       throw error;
     }
   } catch (error) {
@@ -117,15 +92,17 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
 }
 
 /** The model that answers, and the one that makes vectors where requests may want some. */
-async function openAnswerers(
-  request: GenerationRequest,
-  spec: PromptSpec,
-): Promise<{ readonly open: Answerer; readonly embedding: OpenEmbedding | undefined }> {
-  const embedding = request.format === "openai" ? await openEmbedding(request.settings, request.say) : undefined;
-  if (embedding !== undefined && !request.hasModel) return { open: noAnswerer(embedding), embedding };
+async function openAnswerers(request: GenerationRequest): Promise<OpenAnswerers> {
+  const { settings, say, format, hasModel } = request;
+  const spec = await promptSpecOf(settings);
+  const embedding = format === "openai" ? await openEmbedding(settings, say) : undefined;
+  const isWithout = embedding !== undefined && !hasModel;
   // OpenAI's requests know no beams: a model's own are not theirs.
-  const settings = request.format === "openai" ? { ...request.settings, numBeams: 1 } : request.settings;
-  return { open: answererOf(await openGenerator({ ...request, settings, spec })), embedding };
+  const own = format === "openai" ? { ...settings, numBeams: 1 } : settings;
+  const open = isWithout
+    ? noGenerator(embedding, embedding.encoder.engine)
+    : answererOf(await openGenerator({ ...request, settings: own, spec }));
+  return { spec, open, embedding };
 }
 
 function outOf({ out }: Settings): string {
@@ -133,11 +110,8 @@ function outOf({ out }: Settings): string {
   throw new MillraceError("E_USAGE", "there is no place for the answers", { fix: "Name a file with --out." });
 }
 
-interface Described {
+interface Described extends OpenAnswerers {
   readonly opened: OpenLocation;
-  readonly spec: PromptSpec;
-  readonly open: Answerer;
-  readonly embedding: OpenEmbedding | undefined;
   readonly out: string;
 }
 
@@ -150,16 +124,17 @@ function besideOut(out: string): string {
 /** The work folder's name follows from all that decides an answer, the versions of the prompts' files included. */
 async function describe(
   { settings, format }: GenerationRequest,
-  { opened, spec, open, embedding, out }: Described,
+  { opened, spec, task, open, embedding, out }: Described,
 ): Promise<GenerateJob> {
   const job = {
     format,
     source: opened.spec,
     prompts: spec,
+    ...(task && { task }),
     model: { reference: open.reference, precision: open.precision, graph: open.graph },
     ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
-    sequences: settings.numReturnSequences,
+    sequences: task === undefined ? settings.numReturnSequences : 1,
     limits: { maxRowBytes: settings.maxRowBytes, maxObjectBytes: settings.maxObjectBytes },
     out,
     ...(format === "openai" && { errors: settings.errors ?? besideOut(out) }),
@@ -179,8 +154,8 @@ async function listingDigest(source: Source): Promise<string> {
 }
 
 async function openDescribed(
-  { stop, onAnswer, metrics }: GenerationRequest,
-  { opened, open, embedding, job, close }: DescribedGeneration,
+  { settings, stop, onAnswer, metrics }: GenerationRequest,
+  { opened, open, embedding, judge, job, close }: DescribedGeneration,
 ): Promise<OpenGeneration> {
   const { work } = job;
   const lease = await leaseWorkFolder(work);
@@ -195,9 +170,11 @@ async function openDescribed(
     stop,
     onAnswer,
     ...(embedding && { encoding: embedding }),
+    ...(judge && { judge }),
   };
   return {
     job,
+    corpus: settings.corpus ?? opened.uri,
     steps: meteredAnswers(createGenerateSteps(context), metrics),
     open,
     finished: await finishedSummary(blobs, job),

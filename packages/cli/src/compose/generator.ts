@@ -45,6 +45,8 @@ export interface GeneratorSurroundings {
   readonly settings: Settings;
   readonly say: Say;
   readonly spec: PromptSpec;
+  /** What the model says of decoding for a task, which goes before what it says in general. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
   readonly onTokens?: (note: GeneratorNote) => void;
   /** Counts what is done, where somebody is to hear of it. */
   readonly metrics?: Metrics | undefined;
@@ -52,27 +54,39 @@ export interface GeneratorSurroundings {
 
 /** Brings the model, compiles it, and says what is wrong with any option before a process is started. */
 export async function openGenerator(surroundings: GeneratorSurroundings): Promise<OpenGenerator> {
-  const { settings, say, spec } = surroundings;
-  const { reference, compiled } = await bringGenerator(settings, say);
-  const decoding = await decodingOf(settings, compiled);
-  checkDecoding(decoding);
-  const prompts = await createPromptMaker(compiled, spec);
-  const generator = openPool(surroundings, compiled);
-  return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
+  const { settings, say } = surroundings;
+  return openBrought(await bringGenerator(settings, say), surroundings);
+}
+
+/** Where a model's files are, and what it is brought by. */
+export interface ModelPlace {
+  readonly reference: string;
+  /** A directory or a file. */
+  readonly place: string;
+}
+
+/** A generator that is compiled. */
+export interface BroughtGenerator {
+  readonly reference: string;
+  readonly compiled: CompiledGenerator;
 }
 
 /** Of a job, the precision may be one that no setting names. */
 type GeneratorSettings = Omit<Settings, "precision"> & { readonly precision?: GeneratorPrecisionChoice | undefined };
 
 /** Brings the model and compiles it. @throws E_DEVICE where it is to run on what it does not run on */
-export async function bringGenerator(
+export async function bringGenerator(settings: GeneratorSettings, say: Say): Promise<BroughtGenerator> {
+  return compileAt(settings, await placeOf(settings, say));
+}
+
+/** Compiles the model of a place. @throws E_DEVICE */
+export async function compileAt(
   settings: GeneratorSettings,
-  say: Say,
-): Promise<{ readonly reference: string; readonly compiled: CompiledGenerator }> {
+  { reference, place }: ModelPlace,
+): Promise<BroughtGenerator> {
   if (settings.device !== "cpu") {
     throw new MillraceError("E_DEVICE", "text is generated on a processor only", { fix: "Use --device cpu." });
   }
-  const { reference, place } = await placeOf(settings, say);
   const compiled = await compileGeneratorInHost({
     place,
     precision: await generatorPrecision(settings, place),
@@ -81,9 +95,21 @@ export async function bringGenerator(
   return { reference, compiled };
 }
 
+export async function openBrought(
+  { reference, compiled }: BroughtGenerator,
+  { spec, defaults = {}, ...surroundings }: GeneratorSurroundings,
+): Promise<OpenGenerator> {
+  const { settings } = surroundings;
+  const decoding = await decodingOf(settings, { ...compiled, defaults: { ...compiled.defaults, ...defaults } });
+  checkDecoding(decoding);
+  const prompts = await createPromptMaker(compiled, spec);
+  const generator = openPool(surroundings, compiled);
+  return { reference, compiled, generator, prompts, decoding, close: () => generator.close() };
+}
+
 /** What answers with a compiled model; its process starts with the first prompt. */
 export function openPool(
-  { settings, say, onTokens, metrics }: Omit<GeneratorSurroundings, "spec">,
+  { settings, say, onTokens, metrics }: Omit<GeneratorSurroundings, "spec" | "defaults">,
   model: CompiledGenerator,
 ): Generator {
   if (bestDecoderBinding === "npm") say(copyingNote);
@@ -114,10 +140,7 @@ const copyingNote =
   "packages/native is not built: keys and values are copied for every token, which is slower; npm run build builds it where cargo is";
 
 /** A directory or file that is there is taken as it is, whatever its format; anything else is a model's name. */
-async function placeOf(
-  { model, ...settings }: GeneratorSettings,
-  say: Say,
-): Promise<{ reference: string; place: string }> {
+export async function placeOf({ model, ...settings }: GeneratorSettings, say: Say): Promise<ModelPlace> {
   const path = resolve(resolvePath(model, {}));
   const isThere = await stat(path).then(
     () => true,

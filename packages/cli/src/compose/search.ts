@@ -1,4 +1,11 @@
-import { type EngineFacts, MillraceError, precisions, type RankingScores, type SearchHit } from "@millrace/core";
+import {
+  type EngineFacts,
+  MillraceError,
+  precisions,
+  type RankingScores,
+  type SearchHit,
+  type StoredSchema,
+} from "@millrace/core";
 import { createSearcher, encodeTexts, type JudgedQueries, parseFilter, scoreQueries } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import type { OpenJob } from "./job.js";
@@ -15,15 +22,17 @@ export interface OpenSearch {
   close(): Promise<void>;
 }
 
-/** Opens a store for reading. The model is the one the store names, unless another place is given for the same model. */
+/**
+ * Opens a store for reading. The model is the one the store names, unless another place is given for the same model, or
+ * questions have a model of their own.
+ */
 export async function openSearch(settings: Settings, reference: string | undefined, say: Say): Promise<OpenSearch> {
   const searcher = createSearcher(settings.store, storeOptions(settings));
   const schema = await searcher.schema();
-  const wanted = { ...settings, dimensions: schema.dimensions };
-  const request = { reference: reference ?? schema.model, graph: schema.graph, say };
-  const model = await openModelOfGraph(wanted, request).catch((error: unknown) => {
-    throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
-  });
+  const model =
+    settings.questionModel === undefined
+      ? await openStoreModel(settings, reference, { schema, say })
+      : await openQuestionModel(settings, settings.questionModel, { schema, say });
   const tokenizer = await queryTokenizer(model, settings.queryPrompt);
   const encoder = await openEncoder(model, { ...settings, hosts: 1 }, { say });
   return {
@@ -38,6 +47,40 @@ export async function openSearch(settings: Settings, reference: string | undefin
       await searcher.close();
     },
   };
+}
+
+interface Opening {
+  readonly schema: StoredSchema;
+  readonly say: Say;
+}
+
+async function openStoreModel(
+  settings: Settings,
+  reference: string | undefined,
+  { schema, say }: Opening,
+): Promise<OpenModel> {
+  const wanted = { ...settings, dimensions: schema.dimensions };
+  const request = { reference: reference ?? schema.model, graph: schema.graph, say };
+  const model = await openModelOfGraph(wanted, request).catch((error: unknown) => {
+    throw reference === undefined ? modelOfStoreError(error, settings.store) : error;
+  });
+  if (model.compiled.architecture === "dpr")
+    say("warning: DPR has an encoder of its own for questions, which --question-model names");
+  return model;
+}
+
+/**
+ * The other half of a pair that was trained together, as DPR's are. That it belongs to the store's model is for the user
+ * to know; that its vectors are as long is checked. @throws E_STORE_SCHEMA
+ */
+async function openQuestionModel(settings: Settings, reference: string, { schema, say }: Opening): Promise<OpenModel> {
+  const model = await openModel(settings, reference, say);
+  const { dimensions } = model.compiled;
+  if (dimensions === schema.dimensions) return model;
+  throw new MillraceError("E_STORE_SCHEMA", `${reference} cannot encode questions to ${settings.store}`, {
+    why: `its vectors have ${dimensions} dimensions, the store's ${schema.dimensions}`,
+    fix: `Name the model that was trained beside ${schema.model} as --question-model.`,
+  });
 }
 
 /** The user named no model, so the store's place says more than the model's. */

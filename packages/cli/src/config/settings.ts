@@ -278,6 +278,16 @@ export const settings = {
     flag: "--query-prompt <prompt>",
     env: ["MILLRACE_QUERY_PROMPT"],
   }),
+  questionModel: setting({
+    group: "searching",
+    doc: "Model for questions, where it was trained beside another one for what is searched, as DPR's pairs are",
+    schema: text.optional(),
+    default: undefined,
+    example: "org/question-encoder",
+    flag: "--question-model <name>",
+    env: ["MILLRACE_QUESTION_MODEL"],
+    isPath: "explicit",
+  }),
   device: setting({
     group: "model",
     doc: "What the model runs on: cpu, or GPUs by their numbers, such as cuda:0 or cuda:0,1",

@@ -2,13 +2,66 @@ import { z } from "zod";
 import { setting } from "./setting.js";
 
 const positive = z.number().int().positive();
+const text = z.string().trim().min(1);
 
-/** Options of commands that label texts. */
+/** Options of commands that do something with each row. */
 export const taskSettings = {
+  to: setting({
+    group: "labelling",
+    doc: "Language to translate to, by its name",
+    schema: text.optional(),
+    default: undefined,
+    path: "labelling.to",
+    example: "French",
+    flag: "--to <language>",
+    env: ["MILLRACE_TO"],
+  }),
+  sourceLanguage: setting({
+    group: "labelling",
+    doc: "Language to translate from; by default the one that the text is in",
+    schema: text.optional(),
+    default: undefined,
+    path: "labelling.sourceLanguage",
+    example: "English",
+    flag: "--source-language <name>",
+    env: ["MILLRACE_SOURCE_LANGUAGE"],
+  }),
+  fields: setting({
+    group: "labelling",
+    doc: "Names of what is to be read out of each text",
+    schema: z.array(text),
+    default: [],
+    path: "labelling.fields",
+    example: ["name", "date"],
+    flag: "--fields <name>",
+    hasCommas: true,
+    env: ["MILLRACE_FIELDS"],
+  }),
+  schema: setting({
+    group: "labelling",
+    doc: "File with the JSON schema of what is to be read out of each text, in place of --fields",
+    schema: z.string().min(1).optional(),
+    default: undefined,
+    path: "labelling.schema",
+    example: "schema.json",
+    flag: "--schema <file>",
+    env: ["MILLRACE_SCHEMA"],
+    isPath: "always",
+  }),
+  payloadField: setting({
+    group: "labelling",
+    doc: "Let the points of each document in --store carry its result in this field of their payload, too",
+    schema: text.optional(),
+    default: undefined,
+    path: "labelling.payloadField",
+    example: "summary",
+    flag: "--payload-field <name>",
+    env: ["MILLRACE_PAYLOAD_FIELD"],
+  }),
   labels: setting({
     group: "labelling",
-    doc: "Labels to try by whether the text entails them, in place of those that the model was trained with",
-    schema: z.array(z.string().trim().min(1)),
+    doc: "Labels to try by whether the text entails them, in place of those that the model was trained with; of a model that generates, what it may answer",
+    schema: z.array(text),
     default: [],
     path: "labelling.labels",
     example: ["sport", "politics"],

@@ -89,10 +89,14 @@ function addFirstTokenHead({ graph, weights, head }: HeadBuild, { name, states, 
   addLinear(graph, name, { input, rank: 2, ...affine(weights, head.last, [labels.length, dimensions]) });
 }
 
-function readTask(config: JsonFile): ClassifierTask {
-  const { architectures } = config.values;
+/** What the model's class has a head for; undefined where it is none of `classifierTasks`. */
+export function headOfConfig({ values: { architectures } }: JsonFile): ClassifierTask | undefined {
   const [name = ""] = Array.isArray(architectures) ? architectures.map(String) : [];
-  const task = classifierTasks.find((known) => name.endsWith(`For${known}`));
+  return classifierTasks.find((known) => name.endsWith(`For${known}`));
+}
+
+function readTask(config: JsonFile): ClassifierTask {
+  const task = headOfConfig(config);
   if (task !== undefined) return task;
   const supported = classifierTasks.map((known) => `one For${known}`);
   throw config.unsupported("architectures", supported);

@@ -7,7 +7,10 @@ import { int32Column, int32ListColumn, int32Lists, utf8Column } from "./columns.
 export interface PromptRow {
   /** Row within its object, from 0. */
   readonly row: number;
+  /** Its object's key. */
+  readonly path: string;
   readonly id: string;
+  /** Or, as JSON, the texts that vectors are to be made of, or that a model with a head is to judge. */
   readonly prompt: string;
   readonly tokenIds: Int32Array;
   readonly payload: Payload;
@@ -29,6 +32,7 @@ export interface RowWishes {
 export function encodePromptFile(rows: readonly PromptRow[]): Uint8Array {
   const table = new Table({
     row: int32Column(rows.map(({ row }) => row)),
+    path: utf8Column(rows.map(({ path }) => path)),
     id: utf8Column(rows.map(({ id }) => id)),
     prompt: utf8Column(rows.map(({ prompt }) => prompt)),
     payload: utf8Column(rows.map(({ payload }) => JSON.stringify(payload))),
@@ -43,16 +47,13 @@ export function encodePromptFile(rows: readonly PromptRow[]): Uint8Array {
 export function openPromptFile(bytes: Uint8Array): readonly PromptRow[] {
   const table = tableFromIPC(bytes);
   const column = (name: string) => [...(table.getChild(name) as Iterable<string>)];
-  const [ids, prompts, payloads, wishes, errors] = ["id", "prompt", "payload", "wishes", "error"].map(column) as [
-    string[],
-    string[],
-    string[],
-    string[],
-    string[],
-  ];
+  const [paths, ids, prompts, payloads, wishes, errors] = ["path", "id", "prompt", "payload", "wishes", "error"].map(
+    column,
+  ) as [string[], string[], string[], string[], string[], string[]];
   const tokenIds = int32Lists(table.getChild("token_ids") as Vector<List<Int32>>);
   return [...(table.getChild("row") as Iterable<number>)].map((row, index) => ({
     row,
+    path: paths[index] as string,
     id: ids[index] as string,
     prompt: prompts[index] as string,
     tokenIds: tokenIds[index] as Int32Array,

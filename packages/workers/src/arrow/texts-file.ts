@@ -5,6 +5,8 @@ import { int32Column, utf8Column } from "./columns.js";
 
 /** One answer, or why there is none. */
 export interface TextRow {
+  /** Its object's key. */
+  readonly path: string;
   readonly id: string;
   /** Number among the answers to its prompt, from 0. */
   readonly sequence: number;
@@ -26,6 +28,7 @@ export interface TextRow {
 export function encodeTextsFile(rows: readonly TextRow[]): Uint8Array {
   const json = (value: unknown) => (value === undefined ? "" : JSON.stringify(value));
   const table = new Table({
+    path: utf8Column(rows.map(({ path }) => path)),
     id: utf8Column(rows.map(({ id }) => id)),
     sequence: int32Column(rows.map(({ sequence }) => sequence)),
     prompt_tokens: int32Column(rows.map(({ promptTokens }) => promptTokens)),
@@ -48,11 +51,15 @@ export function openTextsFile(bytes: Uint8Array): readonly TextRow[] {
   const numbers = (name: string) => [...(table.getChild(name) as Iterable<number>)];
   const [promptTokens, generatedTokens, sequence] = ["prompt_tokens", "generated_tokens", "sequence"].map(numbers);
   const columns = Object.fromEntries(
-    ["text", "finish_reason", "logprobs", "score", "payload", "endpoint", "error"].map((name) => [name, texts(name)]),
+    ["path", "text", "finish_reason", "logprobs", "score", "payload", "endpoint", "error"].map((name) => [
+      name,
+      texts(name),
+    ]),
   );
   return texts("id").map((id, index) => {
     const at = (name: string) => columns[name]?.[index] ?? "";
     return {
+      path: at("path"),
       id,
       sequence: sequence?.[index] ?? 0,
       promptTokens: promptTokens?.[index] ?? 0,

@@ -1,5 +1,6 @@
 import type { BlobStore, Encoder, Generator, Source, Tokenizer } from "@millrace/core";
 import type { PromptMaker } from "../prompts/prompt-maker.js";
+import type { Judge } from "../tasks/judge-rows.js";
 import type { OpenJournal } from "./journal.js";
 
 /** What reading prompts and writing answers work with. */
@@ -18,6 +19,8 @@ export interface AnswerContext {
   readonly generator: Generator;
   /** Makes vectors for requests of a batch file that want some. */
   readonly encoding?: { readonly tokenizer: Tokenizer; readonly encoder: Encoder };
+  /** Judges rows, in place of the generator. */
+  readonly judge?: Judge;
   /** Called as soon as an answer, or why there is none, is safe, and for those that an earlier run left. */
   readonly onAnswer?: (answer: AnswerNote) => void;
   /** When it fires, prompts that are not answered are let go of, and the step throws its reason. */

@@ -9,7 +9,7 @@ export interface JournalEntry {
   readonly generatedTokens: number;
   /** Where they are counted only as the row is answered. */
   readonly promptTokens?: number;
-  /** Or the vectors of a row that wanted such, as JSON. */
+  /** Or, as JSON, the vectors of a row that wanted such, or a task's result; of an answer that is none, what was generated. */
   readonly text: string;
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];

@@ -1,4 +1,5 @@
 import {
+  type Document,
   type FieldMapping,
   type GenerateJob,
   layout,
@@ -15,7 +16,8 @@ import { readableRows } from "../formats/readable-rows.js";
 import { toldReads } from "../formats/told-reads.js";
 import { toPlainError } from "../hosts/messages.js";
 import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
-import type { PromptMaker, PromptText } from "../prompts/prompt-maker.js";
+import type { PromptText } from "../prompts/prompt-maker.js";
+import { isAboutText, textsOfRow } from "../tasks/texts-of-row.js";
 import { defaultGenerateLimits, type PromptContext } from "./context.js";
 
 /** Reads one part of an object into batches, or finds those an earlier run made. */
@@ -54,7 +56,7 @@ function followingId(id: string): string {
 /** A row before its tokens are known. */
 interface Draft extends Omit<PromptRow, "tokenIds" | "prompt"> {
   readonly prompt?: PromptText;
-  /** To make vectors of. */
+  /** To make vectors of, or to be judged. */
   readonly texts?: readonly string[];
 }
 
@@ -66,17 +68,18 @@ interface Reading {
 
 /** Rows in groups of at most a batch, in the object's order. */
 async function* draftsOf(
-  { source, prompts, limits = defaultGenerateLimits }: PromptContext,
+  context: PromptContext,
   job: GenerateJob,
   { shard: { object, fromRow }, onByte }: Reading,
 ): AsyncGenerator<readonly Draft[]> {
+  const { source, limits = defaultGenerateLimits } = context;
   const open = toldReads(await source.open(object), onByte);
   try {
     let group: Draft[] = [];
     let characters = 0;
     for await (const row of readableRows(parseObject(open, mappingOf(job), job.limits), object.key)) {
       if (row.row < fromRow) continue;
-      const draft = draftOf(row, job, prompts);
+      const draft = { path: object.key, ...draftOf(row, job, context) };
       const length = draft.prompt?.text.length ?? draft.texts?.join("").length ?? 0;
       const isFull = group.length === limits.batch.rows || characters + length > limits.batch.characters;
       if (isFull && group.length > 0) {
@@ -94,36 +97,45 @@ async function* draftsOf(
 }
 
 /** Every field is read: a template may name any, and messages are no text. */
-function mappingOf({ format, prompts: { id, template } }: GenerateJob): FieldMapping {
-  const text = template === undefined && format === "rows" ? ["prompt"] : [];
-  return { ...(id === undefined ? {} : { id }), text, isTextOptional: true, payload: ["*"] };
+function mappingOf({ format, task, prompts: { id, template, text = [] } }: GenerateJob): FieldMapping {
+  const base = { ...(id === undefined ? {} : { id }), payload: ["*"] };
+  if (task !== undefined) return { ...base, text, isTextOptional: !isAboutText(task.name) };
+  return { ...base, text: template === undefined && format === "rows" ? ["prompt"] : [], isTextOptional: true };
 }
 
-function draftOf(row: Row, { format, prompts: { payload } }: GenerateJob, prompts: PromptMaker): Draft {
+function draftOf(row: Row, job: GenerateJob, context: PromptContext): Omit<Draft, "path"> {
+  const { format } = job;
   if ("error" in row) {
     // A request whose name cannot be read has none; a row that has none goes by its number.
     const id = format === "openai" ? "" : String(row.row);
     return { row: row.row, id, payload: {}, error: toPlainError(row.error) };
   }
   const { document } = row;
+  const { payload } = job.prompts;
   const isKept = (name: string) => payload.includes("*") || payload.includes(name);
   const kept = Object.fromEntries(Object.entries(document.payload).filter(([name]) => isKept(name)));
   const base = { row: row.row, id: format === "openai" ? customIdOf(document) : document.key, payload: kept };
   try {
-    if (format === "rows") return { ...base, prompt: prompts.ofDocument(document) };
-    const request = readOpenAiRequest(document.payload);
-    const { wishes } = request;
-    if ("texts" in request) return { ...base, texts: request.texts, wishes };
-    const { prompt } = request;
-    return {
-      ...base,
-      prompt: typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt),
-      wishes,
-    };
+    return { ...base, ...(format === "openai" ? requestOf(document, context) : askedOf(document, job, context)) };
   } catch (error) {
     if (error instanceof MillraceError && error.facts.scope === "row") return { ...base, error: toPlainError(error) };
     throw error;
   }
+}
+
+type AskedOfRow = Pick<Draft, "prompt" | "texts" | "wishes">;
+
+function requestOf({ payload }: Document, { prompts }: PromptContext): AskedOfRow {
+  const request = readOpenAiRequest(payload);
+  const { wishes } = request;
+  if ("texts" in request) return { texts: request.texts, wishes };
+  const { prompt } = request;
+  return { prompt: typeof prompt === "string" ? prompts.ofText(prompt) : prompts.ofMessages(prompt), wishes };
+}
+
+function askedOf(document: Document, { task }: GenerateJob, { prompts }: PromptContext): AskedOfRow {
+  const texts = task && textsOfRow(task.name, document);
+  return task?.by === "head" && texts ? { texts } : { prompt: prompts.ofDocument(document) };
 }
 
 async function writeBatch(

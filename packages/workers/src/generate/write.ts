@@ -15,7 +15,7 @@ export async function writeAnswers(
   const rows = openTextsFile(await getBlob(blobs, texts));
   const { shard, index } = texts;
   if (job.format === "rows") {
-    await blobs.put(generateLayout.answers(shard, index), lines(rows.map((row) => answerLine(row, job.sequences))));
+    await blobs.put(generateLayout.answers(shard, index), lines(rows.map((row) => lineOf(row, job))));
     return;
   }
   const { responses, failures } = await openAiLines(rows, { model: basename(job.model.reference), prompts });
@@ -27,20 +27,25 @@ function lines(values: readonly object[]): Uint8Array {
   return Buffer.from(values.map((value) => `${JSON.stringify(value)}\n`).join(""));
 }
 
-/** An answer as the output has it. */
-function answerLine(row: TextRow, sequences: number): object {
-  const { id, sequence, text, finishReason, promptTokens, generatedTokens, logprobs, score, payload, error } = row;
+/** A row's line of the output. */
+function lineOf(row: TextRow, { task, sequences }: GenerateJob): object {
+  const { id, path, text, payload } = row;
   const kept = Object.keys(payload).length === 0 ? {} : { payload };
-  if (error !== undefined) return { id, error: { code: error.code, message: fromPlainError(error).message }, ...kept };
+  const place = task === undefined ? { id } : { path, id };
+  if (row.error !== undefined) {
+    const { code, message } = fromPlainError(row.error);
+    return { ...place, error: { code, message }, ...(text !== "" && { text }), ...kept };
+  }
+  const result = task === undefined ? { ...(sequences > 1 && { sequence: row.sequence }), text } : JSON.parse(text);
+  return { ...place, ...result, ...(task?.by !== "head" && generatedOf(row)), ...kept };
+}
+
+function generatedOf({ finishReason, promptTokens, generatedTokens, logprobs, score }: TextRow): object {
   return {
-    id,
-    ...(sequences > 1 && { sequence }),
-    text,
     finish_reason: finishReason,
     prompt_tokens: promptTokens,
     generated_tokens: generatedTokens,
     ...(logprobs && { logprobs }),
     ...(score !== undefined && { score }),
-    ...kept,
   };
 }

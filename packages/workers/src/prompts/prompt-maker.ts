@@ -64,7 +64,8 @@ export async function createPromptMaker(model: PromptModel, spec: PromptSpec): P
     ofMessages,
     ofText,
     ofDocument: (document) => {
-      if (template !== undefined) return ofText(template(fieldsOf(document)));
+      if (template !== undefined)
+        return ofText(template({ ...fieldsOf(document), ...(spec.task && { task: spec.task }) }));
       const messages = document.text === "" ? messagesOf(document.payload.messages) : undefined;
       return messages === undefined ? ofText(textOf(document)) : ofMessages(messages);
     },

@@ -70,6 +70,10 @@ export function memorySearcher({ place, generation }: GenerationPlace): Searcher
     async *scan() {
       yield* [...store().points.values()].sort((a, b) => compareKeys(a.record.id, b.record.id));
     },
+    async points(ids) {
+      const { points } = store();
+      return ids.flatMap((id) => points.get(id) ?? []);
+    },
     async close() {
       name = generation;
     },
