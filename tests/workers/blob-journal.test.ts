@@ -11,7 +11,11 @@ const batch = { shard: "000000.000000", index: 0 };
 
 test("answers of one span of time make one part, are safe when it is written, and are found by whoever comes next", async () => {
   const blobs = memoryBlobs();
-  const parts = async () => (await Array.fromAsync(blobs.list("journal/"))).length;
+  const parts = async () => {
+    let count = 0;
+    for await (const _ of blobs.list("journal/")) count += 1;
+    return count;
+  };
   const open = blobJournals(blobs, 20);
   const journal = await open(batch);
   let isSafe = false;
