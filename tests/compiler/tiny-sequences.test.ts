@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { compileGenerator } from "@millrace/compiler";
 import { type InferenceSession, Tensor } from "onnxruntime-node";
 import { emptyPast, joinPasts, type OpenDecoder, openDecoder, type Past, type Sources, step } from "./decoders.ts";
 import { distance, openGraph } from "./support.ts";
@@ -108,3 +109,14 @@ function joined(sources: readonly Sources[]): Sources {
     source_lengths: new Tensor("int32", lengths, [lengths.length]),
   };
 }
+
+test("what an old model's config.json says of decoding counts where it has no generation_config.json", async () => {
+  const folder = join(cacheDirectory, "old");
+  cpSync(join(golden, "bart"), folder, { recursive: true });
+  const compiled = async () => (await compileGenerator(folder, { precision: "fp32", cacheDirectory })).defaults;
+  const config = JSON.parse(readFileSync(join(folder, "config.json"), "utf8"));
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ ...config, num_beams: 6, forced_eos_token_id: 2 }));
+  expect(await compiled()).not.toHaveProperty("num_beams");
+  rmSync(join(folder, "generation_config.json"));
+  expect(await compiled()).toEqual({ num_beams: 6, forced_eos_token_id: 2 });
+});

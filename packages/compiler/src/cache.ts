@@ -105,11 +105,11 @@ export interface NewFile {
 
 export interface NewEntry {
   readonly key: string;
-  /** Files that the graph takes weights from; they are written before it. */
+  /** Files that graphs take weights from; they are written first. */
   readonly weights: readonly NewFile[];
   readonly graph: (weights: readonly StoredFile[]) => AsyncIterable<Uint8Array>;
-  /** Files beside the graph that it takes nothing from; they are written first. */
-  readonly others?: readonly NewFile[];
+  /** Files beside the graph that it takes nothing from; they are written before it. */
+  readonly others?: (weights: readonly StoredFile[]) => readonly NewFile[];
   /** Makes model.json's content of the digest of the graph that was written, and of those files. */
   readonly describe: (graphDigest: string, weights: readonly StoredFile[], others: readonly StoredFile[]) => unknown;
 }
@@ -119,13 +119,13 @@ export interface NewEntry {
  * same key means the same bytes. @throws E_STORE_READ_ONLY or E_DISK_FULL when the cache cannot be written
  */
 export async function writeEntry(cacheDirectory: string, entry: NewEntry): Promise<void> {
-  const { key, weights, graph, others = [], describe } = entry;
+  const { key, weights, graph, others = () => [], describe } = entry;
   const unfinished = join(cacheDirectory, `${unfinishedPrefix}${randomUUID()}`);
   try {
     await mkdir(unfinished, { recursive: true });
     await removeAbandoned(cacheDirectory);
-    const beside = await writeFiles(unfinished, others);
     const stored = await writeFiles(unfinished, weights);
+    const beside = await writeFiles(unfinished, others(stored));
     const { sha256 } = await writeHashed(join(unfinished, graphName), graph(stored));
     const model = `${JSON.stringify(describe(sha256, stored, beside), null, 2)}\n`;
     await writeFile(join(unfinished, modelName), model, { flush: true });

@@ -1,5 +1,4 @@
 import { dirname, join, resolve } from "node:path";
-import { MillraceError } from "@millrace/core";
 import {
   type CacheEntry,
   ensureEntry,
@@ -18,7 +17,7 @@ import type { GeneratorSource, TokenIds } from "./generators/generator-source.js
 import { readGeneratorSource } from "./generators/read-source.js";
 import type { Graph, GraphNode } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
-import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
+import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles, type WeightsFile } from "./graph/weight-files.js";
 import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
@@ -94,6 +93,8 @@ export interface CompiledEncoder {
   readonly graphPath: string;
   /** Lower-case hex; verified by `compileGenerator`. */
   readonly graphDigest: string;
+  /** As those of the decoder. */
+  readonly weights: readonly WeightsPlace[];
   /** Most tokens of a source. */
   readonly sourceLength: number;
 }
@@ -107,7 +108,7 @@ export interface CompileGeneratorOptions {
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes or what is stored beside it. */
-const generatorVersion = "2";
+const generatorVersion = "3";
 
 /**
  * Compiles a generator to an ONNX graph, or finds the graph an earlier call wrote. `place` is a directory as transformers
@@ -154,6 +155,7 @@ function placed({ graphPath, model }: CacheEntry, source: GeneratorSource, plan:
   const { weights, others, ...facts } = model as StoredGenerator;
   const folder = dirname(graphPath);
   const encoder = others.find(({ name }) => name === encoderName);
+  const weightsOf = (isEncoder: boolean) => weights.filter(({ name }) => name.startsWith(encoderPrefix) === isEncoder);
   return {
     ...facts,
     ...(encoder !== undefined &&
@@ -161,17 +163,19 @@ function placed({ graphPath, model }: CacheEntry, source: GeneratorSource, plan:
         encoder: {
           graphPath: join(folder, encoderName),
           graphDigest: encoder.sha256,
+          weights: placedBeside(graphPath, weightsOf(true)),
           sourceLength: plan.sourceLength,
         },
       }),
     graphPath,
-    weights: placedBeside(graphPath, weights),
+    weights: placedBeside(graphPath, weightsOf(false)),
     tokenizerPath: "path" in source.tokenizer ? source.tokenizer.path : join(folder, tokenizerName),
   };
 }
 
 const tokenizerName = "tokenizer.json";
 const encoderName = "encoder.onnx";
+const encoderPrefix = "encoder-";
 
 /** A compiled generator less the places, which differ from machine to machine. */
 type StoredGenerator = Omit<CompiledGenerator, "graphPath" | "tokenizerPath" | "weights" | "encoder"> & {
@@ -196,19 +200,20 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   try {
     const read = inPrecision(checkpoint, precision);
     const graph = buildDecoder(architecture, plan, read);
-    const encoder = isSequencePlan(plan) ? inOneFile(buildEncoder(architecture, plan, read)) : undefined;
+    const encoder = isSequencePlan(plan) ? buildEncoder(architecture, plan, read) : undefined;
     const apart = planWeightFiles(graph, graphBytes);
+    const encoderApart = encoder === undefined ? [] : planEncoderFiles(encoder, graphBytes);
     await writeEntry(cacheDirectory, {
       key,
-      weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
-      others: [
+      weights: [...apart, ...encoderApart].map((file) => ({ name: file.name, content: encodeWeights(file) })),
+      others: (stored) => [
         ...("make" in source.tokenizer ? [{ name: tokenizerName, content: inOnePiece(source.tokenizer.make) }] : []),
-        ...(encoder ? [{ name: encoderName, content: encodeGraph(encoder, generatorVersion) }] : []),
+        ...(encoder
+          ? [{ name: encoderName, content: encodeGraph(encoder, generatorVersion, written(encoderApart, stored)) }]
+          : []),
       ],
-      graph: (stored) => {
-        const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
-        return thenCheck(encodeGraph(graph, generatorVersion, written), () => requireUntouched(source, stamp));
-      },
+      graph: (stored) =>
+        thenCheck(encodeGraph(graph, generatorVersion, written(apart, stored)), () => requireUntouched(source, stamp)),
       describe: (graphDigest, weights, others): StoredGenerator => ({
         kind: encoder === undefined ? "decoder" : "encoder-decoder",
         architecture,
@@ -245,14 +250,15 @@ function factsOf({ tokens, defaults, chatTemplate, specialTokens }: GeneratorSou
   };
 }
 
-/** @throws E_MODEL_UNSUPPORTED for an encoder of more weights than one file holds */
-function inOneFile(encoder: Graph): Graph {
-  const bytes = bytesOfWeights(encoder);
-  if (bytes <= graphBytesLimit) return encoder;
-  throw new MillraceError("E_MODEL_UNSUPPORTED", "the model's encoder is too large", {
-    why: `its weights take ${(bytes / 1e9).toFixed(2)} GB, and at most ${(graphBytesLimit / 1e9).toFixed(2)} GB are run`,
-    fix: "Choose a smaller model.",
-  });
+/** Files for weights of an encoder, which lie beside those of its decoder. */
+function planEncoderFiles(encoder: Graph, graphBytes: number): readonly WeightsFile[] {
+  return planWeightFiles(encoder, graphBytes).map((file) => ({ ...file, name: `${encoderPrefix}${file.name}` }));
+}
+
+/** Planned files with the digests that they have since they were written. */
+function written(files: readonly WeightsFile[], stored: readonly StoredFile[]) {
+  const digests = new Map(stored.map(({ name, sha256 }) => [name, sha256]));
+  return files.map((file) => ({ ...file, sha256: digests.get(file.name) ?? "" }));
 }
 
 function bytesOfWeights({ constants }: Graph): number {

@@ -183,11 +183,11 @@ describe("memory", () => {
   });
 });
 
-test("who gives up is let go, and the others' answers stay the same", async () => {
+test.each([{}, { start: 3 }])("who gives up is let go, and the others' answers stay the same (%j)", async (options) => {
   const requests = mixed(30, 9);
-  const calm = open();
+  const calm = open(options);
   const expected = await Promise.all(requests.map((each) => calm.generate(each)));
-  const loop = open();
+  const loop = open(options);
   const results = await Promise.allSettled(
     requests.map((each, index) => {
       const stop = new AbortController();

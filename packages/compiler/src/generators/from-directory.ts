@@ -22,7 +22,7 @@ export async function readDirectorySource(path: string): Promise<GeneratorSource
     config,
     tokenizer: { path: join(path, "tokenizer.json") },
     tokens: readTokens(config, generation),
-    defaults: defaultsOf(generation),
+    defaults: defaultsOf(generation, config),
     chatTemplate: await readTemplate(path, tokenizer),
     specialTokens: specialTokensOf(tokenizer),
     openWeights: (prefixes) => openCheckpoint(path, prefixes),
@@ -57,8 +57,29 @@ function readTokens(config: JsonFile, generation: JsonFile | undefined): TokenId
 /** Fields that say who wrote the file, not how to decode. */
 const notDecoding = ["_from_model_config", "transformers_version"];
 
-function defaultsOf(generation: JsonFile | undefined): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(generation?.values ?? {}).filter(([name]) => !notDecoding.includes(name)));
+/** Fields of a config.json that say how to decode, where there is no generation_config.json yet. */
+const decodingOfOld = [
+  "bad_words_ids",
+  "do_sample",
+  "early_stopping",
+  "forced_bos_token_id",
+  "forced_eos_token_id",
+  "length_penalty",
+  "max_length",
+  "min_length",
+  "no_repeat_ngram_size",
+  "num_beams",
+  "renormalize_logits",
+  "repetition_penalty",
+  "temperature",
+  "top_k",
+  "top_p",
+];
+
+function defaultsOf(generation: JsonFile | undefined, config: JsonFile): Readonly<Record<string, unknown>> {
+  const isDecoding = (name: string) =>
+    generation === undefined ? decodingOfOld.includes(name) : !notDecoding.includes(name);
+  return Object.fromEntries(Object.entries((generation ?? config).values).filter(([name]) => isDecoding(name)));
 }
 
 /** A file of its own, as transformers saves it since version 5, or a field: one template, or several by name. */

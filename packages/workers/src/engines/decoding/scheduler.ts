@@ -88,7 +88,8 @@ export class Scheduler<Row extends ScheduledRow> {
 
   /** Rows that are not finished, those that wait included. */
   get size(): number {
-    return this.waiting.length + (this.staged === undefined ? 0 : 1) + this.decoding.length;
+    const decoded = new Set(this.decoding.map(({ row }) => row));
+    return this.waiting.length + (this.staged === undefined ? 0 : 1) + decoded.size;
   }
 
   /** Rows that have not begun, the next one first. */
@@ -102,11 +103,12 @@ export class Scheduler<Row extends ScheduledRow> {
     if (move !== undefined) return move;
     const { staged } = this;
     if (staged !== undefined && staged.read === staged.row.promptIds.length) return this.place(staged);
-    const mayRead = this.spent === 0 || this.spent + this.limits.chunkTokens <= this.budget();
     const [first] = this.waiting;
-    if (mayRead && staged === undefined && first !== undefined && this.admits && this.fits(first))
+    const { chunkTokens } = this.limits;
+    const isNext = staged === undefined && first !== undefined && this.admits && this.fits(first);
+    if (isNext && this.mayRead(first.source?.length ?? chunkTokens))
       return first.source === undefined ? this.stage(first) : this.encode(first.source.length);
-    if (mayRead && staged !== undefined) return this.read(staged);
+    if (staged !== undefined && this.mayRead(chunkTokens)) return this.read(staged);
     this.spent = 0;
     return this.decoding.length > 0 ? { kind: "decode", slots: [...this.decoding] } : undefined;
   }
@@ -136,6 +138,10 @@ export class Scheduler<Row extends ScheduledRow> {
   private fits({ tokens, sources, width }: Row): boolean {
     const { slots, ...slot } = this.limits;
     return tokens <= slot.capacity && sources <= slot.sources && this.decoding.length + width <= slots;
+  }
+
+  private mayRead(tokens: number): boolean {
+    return this.spent === 0 || this.spent + tokens <= this.budget();
   }
 
   /** Tokens to read before the next decode, of which the row that is read may be one. While none is decoded nobody waits. */

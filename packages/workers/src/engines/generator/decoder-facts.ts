@@ -12,9 +12,7 @@ export interface CacheShape {
 }
 
 /** The encoder beside a decoder. */
-export interface EncoderFacts {
-  readonly graphPath: string;
-  readonly graphDigest: string;
+export interface EncoderFacts extends GraphPlace {
   /** What the decoder begins with. */
   readonly start: number;
 }
@@ -36,7 +34,8 @@ export function decoderFacts(model: CompiledGenerator): DecoderFacts & GraphPlac
 
 function encoderFacts({ tokens, architecture }: CompiledGenerator, encoder: CompiledEncoder): EncoderFacts {
   const start = tokens.decoderStart ?? tokens.beginning;
-  if (start !== undefined) return { graphPath: encoder.graphPath, graphDigest: encoder.graphDigest, start };
+  const { graphPath, graphDigest, weights } = encoder;
+  if (start !== undefined) return { graphPath, graphDigest, weights, start };
   throw new MillraceError("E_MODEL_INVALID", `this model of type ${architecture} cannot answer`, {
     why: "neither generation_config.json nor config.json says what its decoder begins with",
     fix: "Add decoder_start_token_id to generation_config.json.",
@@ -58,11 +57,15 @@ export function withLeastRows(
   return { ids: longer(ids), pasts: longer(pasts) };
 }
 
-/** What a decoder is loaded with besides its graph. */
-export interface DecoderParts {
+/** A graph in memory, with files that it takes weights from. */
+export interface LoadedGraph {
+  readonly graph: Uint8Array;
   readonly weights: readonly LoadedWeights[];
-  /** The graph of the encoder that the facts name. */
-  readonly encoder?: Uint8Array | undefined;
+}
+
+/** A decoder's graph, and that of the encoder that its facts name. */
+export interface DecoderGraphs extends LoadedGraph {
+  readonly encoder?: LoadedGraph | undefined;
 }
 
 /** How the processor is used. */

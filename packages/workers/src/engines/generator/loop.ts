@@ -107,7 +107,7 @@ export class GeneratorLoop {
     const { limits } = this.options;
     const [first, ...others] = this.scheduler.queue.slice(0, limits.maximumRows);
     if (first === undefined) return undefined;
-    const shape = planArena(others.reduce(largest, needsOf(first)), limits) ?? planArena(first, limits);
+    const shape = planArena(others.reduce<RowNeeds>(largest, first), limits) ?? planArena(first, limits);
     if (shape === undefined) {
       this.reject(first, tooLong(first, limits));
       return this.betterShape();
@@ -217,10 +217,6 @@ function answeredRow(request: GenerateRequest, start: number | undefined): Answe
 
 function isSequence(row: AnsweredRow): row is Sequence {
   return row instanceof Sequence;
-}
-
-function needsOf({ tokens, sources, width }: RowNeeds): RowNeeds {
-  return { tokens, sources, width };
 }
 
 function largest(one: RowNeeds, other: RowNeeds): RowNeeds {

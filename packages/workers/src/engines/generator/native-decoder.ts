@@ -1,12 +1,12 @@
 import { type Binding, type DeviceBuffer, Session } from "@millrace/native";
 import type { ArenaShape } from "../decoding/arena.js";
-import type { LoadedWeights } from "../session.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
 import {
   cacheNames,
   type DecoderFacts,
-  type DecoderParts,
+  type DecoderGraphs,
   type DecoderThreads,
+  type LoadedGraph,
   withLeastRows,
 } from "./decoder-facts.js";
 import { NativeSources } from "./native-sources.js";
@@ -14,20 +14,20 @@ import { SlotLayout } from "./slot-layout.js";
 
 /** Over our own binding: keys and values stay where they are, a run works on a view of them, and copies go past JavaScript. */
 export async function nativeDecoder(
-  graph: Uint8Array,
+  graphs: DecoderGraphs,
   facts: DecoderFacts,
-  { threads, lanes, weights, encoder: encoderGraph }: DecoderThreads & DecoderParts,
+  { threads, lanes }: DecoderThreads,
 ): Promise<Decoder> {
-  const open = (bytes: Uint8Array, files: readonly LoadedWeights[]) =>
-    Session.create(bytes, {
+  const open = ({ graph, weights }: LoadedGraph) =>
+    Session.create(graph, {
       optimization: "basic",
       threads,
       lanes,
-      weights: files.map(({ path, data }) => ({ name: path, data })),
+      weights: weights.map(({ path, data }) => ({ name: path, data })),
       entries: spinning,
     });
-  const session = await open(graph, weights);
-  const encoder = encoderGraph && (await open(encoderGraph, []));
+  const session = await open(graphs);
+  const encoder = graphs.encoder && (await open(graphs.encoder));
   return {
     vocabularySize: facts.vocabularySize,
     ...(facts.encoder && { start: facts.encoder.start }),

@@ -2,7 +2,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { ArenaShape } from "../decoding/arena.js";
 import { createSession } from "../npm-binding.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
-import { cacheNames, type DecoderFacts, type DecoderParts, withLeastRows } from "./decoder-facts.js";
+import { cacheNames, type DecoderFacts, type DecoderGraphs, type LoadedGraph, withLeastRows } from "./decoder-facts.js";
 import { NpmSources } from "./npm-sources.js";
 import { SlotLayout } from "./slot-layout.js";
 
@@ -17,13 +17,10 @@ interface Opened {
  * Over npm's binding. A run writes keys and values where it has read them, but the binding then copies all of them once more to
  * return them, so that a token costs the more the longer slots are.
  */
-export async function npmDecoder(
-  graph: Uint8Array,
-  facts: DecoderFacts,
-  { threads, weights, encoder: encoderGraph }: { readonly threads: number } & DecoderParts,
-): Promise<Decoder> {
-  const { session, Tensor } = await createSession(graph, { threads }, weights);
-  const encoder = encoderGraph && (await createSession(encoderGraph, { threads })).session;
+export async function npmDecoder(graphs: DecoderGraphs, facts: DecoderFacts, threads: number): Promise<Decoder> {
+  const open = ({ graph, weights }: LoadedGraph) => createSession(graph, { threads }, weights);
+  const { session, Tensor } = await open(graphs);
+  const encoder = graphs.encoder && (await open(graphs.encoder)).session;
   return {
     vocabularySize: facts.vocabularySize,
     ...(facts.encoder && { start: facts.encoder.start }),

@@ -1,7 +1,7 @@
 import { Runtime } from "@millrace/native";
 import { type GraphPlace, withVerifiedGraph } from "../verified-graph.js";
 import type { Decoder } from "./decoder.js";
-import type { DecoderFacts, DecoderThreads } from "./decoder-facts.js";
+import type { DecoderFacts, DecoderThreads, LoadedGraph } from "./decoder-facts.js";
 import { nativeDecoder } from "./native-decoder.js";
 import { npmDecoder } from "./npm-decoder.js";
 
@@ -23,15 +23,16 @@ export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   return withVerifiedGraph(options, (graph, weights) =>
     withEncoder(options, (encoder) =>
       binding === "native"
-        ? nativeDecoder(graph, options, { threads, lanes, weights, encoder })
-        : npmDecoder(graph, options, { threads: threads * lanes, weights, encoder }),
+        ? nativeDecoder({ graph, weights, encoder }, options, { threads, lanes })
+        : npmDecoder({ graph, weights, encoder }, options, threads * lanes),
     ),
   );
 }
 
 async function withEncoder(
   { encoder }: DecoderFacts,
-  use: (graph: Uint8Array | undefined) => Promise<Decoder>,
+  use: (encoder: LoadedGraph | undefined) => Promise<Decoder>,
 ): Promise<Decoder> {
-  return encoder === undefined ? use(undefined) : withVerifiedGraph({ ...encoder, weights: [] }, use);
+  if (encoder === undefined) return use(undefined);
+  return withVerifiedGraph(encoder, (graph, weights) => use({ graph, weights }));
 }
