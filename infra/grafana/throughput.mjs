@@ -175,10 +175,16 @@ export const throughput = newDashboard({
   )
   .withPanel(
     lines({
-      title: "Time of an answer",
+      title: "Time of an answer, and of its wait",
       description: "From asking for it, waiting for a place among the rows included.",
       unit: "s",
-      queries: quantiles("millrace_answer_duration_seconds", here),
+      queries: [
+        ...quantiles("millrace_answer_duration_seconds", here),
+        {
+          expr: `histogram_quantile(0.5, ${rate(`millrace_generator_queue_wait_seconds_bucket{${here}}`, "le")})`,
+          legend: "wait, median",
+        },
+      ],
     }),
   )
   .withRow(row("Store"))

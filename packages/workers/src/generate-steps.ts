@@ -37,8 +37,8 @@ export function createAnswerSteps(context: AnswerContext): AnswerSteps {
   return { generate: (job, batch) => answerBatch(context, job, batch) };
 }
 
-/** Objects on one page of a plan. */
-const pageSize = 1_000;
+/** Objects on one page of a plan, which travels in Temporal's history. */
+const pageSize = 512;
 
 /** What was planned once stays: the work folder belongs to this listing of the source. */
 async function plan(

@@ -164,6 +164,12 @@ export const metricTable = {
     labels: { kind: ["prompt", "read", "generated"] },
   },
   millrace_generator_requests: { type: "gauge", help: "Answers that are asked for and not given.", labels: {} },
+  millrace_generator_queue_wait_seconds: {
+    type: "histogram",
+    help: "Time that an answer waited before the generator's host had it.",
+    labels: {},
+    buckets: seconds,
+  },
   millrace_generator_rows: { type: "gauge", help: "Answers that get a token in each run.", labels: {} },
   millrace_generator_cache_bytes: {
     type: "gauge",

@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { ListMultipartUploadsCommand, ListPartsCommand, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { openBlobs } from "@millrace/workers";
+import { openBlobs, openOutput } from "@millrace/workers";
 import { describeBlobStore } from "../../conformance/blobs.ts";
 import { type FaultKind, FaultProxy } from "../../services/fault-proxy.ts";
 import { directS3, s3Keys, startS3Server } from "../../services/s3-server.ts";
@@ -35,6 +36,24 @@ if (program === undefined) {
   // The least that S3 takes as a part, so that blobs of a few MiB go in parts.
   const make = () => openBlobs(`s3://corpus/store-${stores++}`, { partBytes: 5 << 20 });
   describeBlobStore("s3Blobs", make, { knowsKey, runs: 10 });
+
+  test.each([0, 1, 35])("an output of %i MiB is one object that is read as it was written", async (pieces) => {
+    const output = openOutput(`s3://corpus/outputs/${pieces}.jsonl`);
+    await output.check();
+    expect(await output.digest()).toBeUndefined();
+    const hash = createHash("sha256");
+    const content = async function* () {
+      for (let index = 0; index < pieces; index += 1) {
+        const piece = Buffer.alloc(1 << 20, index);
+        hash.update(piece);
+        yield piece;
+      }
+    };
+    const written = await output.write(content());
+    expect(written).toBe(hash.digest("hex"));
+    expect(await output.digest()).toBe(written);
+  });
+
   describe("s3Blobs that cannot work", () => {
     // An upload whose first answer was lost stays in the server's list, but holds nothing.
     const partsLeft = async () => {

@@ -13,7 +13,7 @@ export async function run(
   const model = await bringModel(settings, reference ?? settings.model, say);
   const { installed, compiled } = model;
   const engine = engineOf(settings);
-  // Workers take batches to encode; what a generator answers has no queue of its own.
+  // A generator's queue follows from the precision that its worker is started with, which says it.
   const queue =
     model.kind === "encoder"
       ? encodeQueue({ graph: compiled.graphDigest, precision: model.compiled.precision }, deviceKind(settings))

@@ -128,6 +128,7 @@ export function openPool(
       onTokens?.(note);
       meter?.note(note);
     },
+    ...(metrics && { onBegun: (wait) => metrics.observe("millrace_generator_queue_wait_seconds", {}, wait) }),
   });
   if (metrics === undefined || meter === undefined) return pool;
   metrics.set("millrace_generator_cache_bytes", { kind: "planned" }, pool.cacheBytes);

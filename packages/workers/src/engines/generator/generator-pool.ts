@@ -33,6 +33,8 @@ export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly binding?: DecoderBinding;
   readonly onRestart?: (reason: string) => void;
   readonly onTokens?: (note: GeneratorNote) => void;
+  /** Called as a row goes to the host, with the time that it waited here. */
+  readonly onBegun?: (waitSeconds: number) => void;
 }
 
 /** Rows that are decoded together: more share each reading of the weights, until products are what takes the time. */
@@ -55,6 +57,8 @@ interface Row {
   readonly signal: CancelSignal | undefined;
   readonly resolve: (row: GeneratedRow) => void;
   readonly reject: (error: unknown) => void;
+  /** By the clock of `performance.now`. */
+  readonly askedAt: number;
   attempts: number;
 }
 
@@ -113,7 +117,14 @@ export class GeneratorPool implements Generator {
       return Promise.reject(error);
     }
     const { promise, resolve, reject } = Promise.withResolvers<GeneratedRow>();
-    const row: Row = { request: this.within(request), signal, resolve, reject, attempts: 0 };
+    const row: Row = {
+      request: this.within(request),
+      signal,
+      resolve,
+      reject,
+      askedAt: performance.now(),
+      attempts: 0,
+    };
     const takeBack = () => {
       const place = this.queue.indexOf(row);
       if (place >= 0) this.queue.splice(place, 1);
@@ -200,6 +211,7 @@ export class GeneratorPool implements Generator {
 
   private async send(host: GeneratorHost, row: Row): Promise<void> {
     this.underWay.add(row);
+    this.options.onBegun?.((performance.now() - row.askedAt) / 1000);
     this.watch();
     try {
       const answer = await host.request(row.request, row.signal as AbortSignal | undefined);
