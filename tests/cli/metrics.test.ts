@@ -7,6 +7,7 @@ import { run, start, temporaryFolder, tinyModel } from "../support/command-line.
 import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
 import { dashboardQueries, type PanelQuery, resolved } from "../support/dashboards.ts";
 import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
+import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { until } from "../support/processes.ts";
 
 const prometheus = prometheusProgram("prometheus");
@@ -15,11 +16,26 @@ if (!isHere) process.stderr.write("skipped: no Prometheus or no Temporal server 
 
 const files = 60;
 
+/** Spans and what each stands below. */
+const parentage = [
+  ["job", "root"],
+  ["plan", "job"],
+  ["commit", "job"],
+  ["shard", "job"],
+  ["split", "shard"],
+  ["encode", "shard"],
+  ["write", "shard"],
+  ["batch", "encode"],
+  ["engine run", "batch"],
+  ["upsert", "write"],
+] as const;
+
 (isHere ? describe : describe.skip)("metrics, as a real Prometheus sees them", () => {
   let folder: string;
   let temporal: TemporalServer;
   let worker: FleetWorker;
   let scraper: Prometheus;
+  let collector: OtlpReceiver;
   let environment: Readonly<Record<string, string>>;
 
   beforeAll(async () => {
@@ -29,13 +45,16 @@ const files = 60;
     await writeFiles(folder, { "docs/rows.jsonl": '{"text":"a row"}\n{"text":\n{"text":"a row"}\n' });
     temporal = await startTemporal(folder);
     environment = { TEMPORAL_ADDRESS: temporal.address };
-    worker = await startFleetWorker({ cwd: folder, environment, arguments: ["--metrics-port", "0"] });
+    collector = await OtlpReceiver.start();
+    const traced = { ...environment, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: "100" };
+    worker = await startFleetWorker({ cwd: folder, environment: traced, arguments: ["--metrics-port", "0"] });
     const target = new URL(worker.metricsUrl ?? "").host;
     scraper = await startPrometheus(prometheus as string, { folder, targets: [target] });
   }, 120_000);
 
   afterAll(async () => {
     worker?.child.kill("SIGKILL");
+    await collector?.stop();
     await scraper?.server.kill();
     await temporal?.server.kill();
   });
@@ -74,6 +93,19 @@ const files = 60;
     expect(await seriesValue(lanes)).toBeGreaterThan(0);
     expect((await scraper.query("millrace_model_info"))[0]?.labels).toMatchObject({ precision: "fp32", device: "cpu" });
   }, 60_000);
+
+  test("the job is one trace over all its activities, whoever did them", async () => {
+    await until(async () => collector.named("job").length > 0, "the job's span", 10_000);
+    expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(1);
+    expect(Object.fromEntries(parentage.map(([name]) => [name, collector.parentsOf(name)]))).toEqual(
+      Object.fromEntries(parentage.map(([name, parent]) => [name, [parent]])),
+    );
+    const [job] = collector.named("job");
+    const shards = collector.named("shard");
+    expect(job?.attributes).toEqual({ "temporal.workflow_id": expect.stringMatching(/^millrace\/[0-9a-f]{16}$/) });
+    expect(shards.length).toBe(collector.named("write").length);
+    for (const { milliseconds } of shards) expect(milliseconds).toBeLessThanOrEqual(job?.milliseconds ?? 0);
+  }, 20_000);
 
   test("every query of every dashboard returns data", async () => {
     let silent: readonly PanelQuery[] = await dashboardQueries();

@@ -11,7 +11,7 @@ export async function answerFile(
   context: CommandContext,
   { location, format }: Pick<GenerationRequest, "location" | "format">,
 ): Promise<number> {
-  const { settings, loaded, say, standardInput } = context;
+  const { settings, loaded, say, log, standardInput } = context;
   if (settings.on === "temporal") {
     throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
   }
@@ -30,6 +30,7 @@ export async function answerFile(
     stop,
     onTokens,
     onAnswer,
+    log,
   });
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));

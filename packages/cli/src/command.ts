@@ -1,3 +1,4 @@
+import type { Log, MillraceError } from "@millrace/core";
 import type { Settings } from "./config/settings.js";
 import type { LoadedSettings } from "./config.js";
 import type { Reporter } from "./report.js";
@@ -9,8 +10,12 @@ export interface CommandContext {
   readonly reporter: Reporter;
   /** One line to the user, on stderr; nothing with --quiet. */
   readonly say: (line: string) => void;
-  /** One line to the user that --quiet does not silence. */
-  readonly warn: (line: string) => void;
+  /** One line to the user that --quiet does not silence; an error as it is shown when it ends a command. */
+  readonly warn: (line: string | MillraceError) => void;
+  /** What is done, for whoever looks into it. */
+  readonly log: Log;
+  /** Strikes out secrets. */
+  readonly redact: (text: string) => string;
   /** Writes data to stdout. */
   readonly print: (text: string) => void;
   readonly standardInput: AsyncIterable<Uint8Array>;

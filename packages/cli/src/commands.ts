@@ -13,10 +13,12 @@ export interface CommandFacts {
   readonly settings: readonly SettingKey[];
   /** What its help says in place of a setting's default that it does not use. */
   readonly defaults?: DefaultNotes;
+  /** Runs unattended: what it says is JSON where nobody asks for another format. */
+  readonly isService?: true;
   readonly load: () => Promise<CommandModule>;
 }
 
-const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
+const output = ["json", "quiet", "debug", "logFormat", "logLevel"] as const satisfies readonly SettingKey[];
 const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
 const collection = [...collectionSettings, "qdrantTimeout"] as const satisfies readonly SettingKey[];
 const model = [
@@ -35,7 +37,7 @@ const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly
 /** Of commands that make vectors to keep. */
 const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfies readonly SettingKey[];
 /** Who hears what a process does. */
-const watching = ["metricsPort", "metricsHost", "metricsPush"] as const satisfies readonly SettingKey[];
+const watching = ["metricsPort", "metricsHost", "metricsPush", "otlpEndpoint"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
 /** Where a job runs, and how it is followed there. */
 const fleet = ["on", "watch", "detach", "inFlight", ...temporal] as const satisfies readonly SettingKey[];
@@ -201,6 +203,7 @@ export const commands: readonly CommandFacts[] = [
       ...decoding,
       ...generator,
       "on",
+      "otlpEndpoint",
       ...output,
     ],
     defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
@@ -221,6 +224,7 @@ export const commands: readonly CommandFacts[] = [
       ...decoding,
       ...generator,
       "on",
+      "otlpEndpoint",
       ...output,
     ],
     defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
@@ -272,7 +276,7 @@ export const commands: readonly CommandFacts[] = [
     name: "retry",
     parameters: "[job]",
     summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
-    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, ...output],
+    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, "otlpEndpoint", ...output],
     defaults: ofJob,
     load: () => import("./commands/retry.js"),
   },
@@ -299,6 +303,7 @@ export const commands: readonly CommandFacts[] = [
       "sample",
       "keepGenerations",
       ...fleet,
+      "otlpEndpoint",
       ...output,
     ],
     defaults: ofReindex,
@@ -343,6 +348,8 @@ export const commands: readonly CommandFacts[] = [
       ...watching,
       ...output,
     ],
+    defaults: { logFormat: "by default json" },
+    isService: true,
     load: () => import("./commands/worker.js"),
   },
   {

@@ -19,6 +19,7 @@ export { type GenerationRequest, type OpenGeneration, openGeneration, promptSpec
 export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
+export { openLog } from "./compose/log.js";
 export { type OpenMetrics, openMetrics } from "./compose/metrics.js";
 export {
   bringModel,

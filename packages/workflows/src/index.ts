@@ -5,6 +5,7 @@ export { createEmbeddedRuntime, type EmbeddedRuntimeOptions } from "./embedded/r
 export { Gate } from "./gate.js";
 export { type GenerateProgress, type GenerateRuntime, generateCorpus } from "./generate-corpus.js";
 export { createInTurn, type InTurn } from "./in-turn.js";
+export { JobSpans, type JobTrace } from "./job-spans.js";
 export { beginning, type Position } from "./position.js";
 export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus } from "./reindex-corpus.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";

@@ -6,7 +6,7 @@ import { type OpenJob, openJob, openMetrics } from "../compose.js";
 import { embedJob } from "../embed-job.js";
 import { endDone, endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { recordRate } from "../rates.js";
-import { formatError } from "../report/errors.js";
+import { asKnown } from "../report/errors.js";
 import { formatAge, formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { ageSeconds } from "../report/freshness.js";
 import { createTally, type Tally } from "../tally.js";
@@ -27,10 +27,10 @@ export async function run(context: CommandContext, [location]: readonly string[]
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();
   const tally = createTally((state) => context.reporter.update(state));
-  const { standardInput } = context;
+  const { standardInput, log } = context;
   const watching = await openMetrics(settings, say);
   const { metrics } = watching ?? {};
-  const request = { settings, location: source, standardInput, say, onTokens: tally.addTokens, metrics };
+  const request = { settings, location: source, standardInput, say, onTokens: tally.addTokens, metrics, log };
   const open = await openJob(request).catch(async (error: unknown) => {
     await watching?.close();
     throw error;
@@ -54,7 +54,7 @@ export async function run(context: CommandContext, [location]: readonly string[]
     await open.close();
     metrics?.set("millrace_job_running", {}, 0);
     // The job's own end counts, not whether somebody heard of it.
-    await watching?.push(open.job.corpus).catch((error: unknown) => context.warn(formatError(error, false)));
+    await watching?.push(open.job.corpus).catch((error: unknown) => context.warn(asKnown(error)));
     await watching?.close();
   }
 }

@@ -15,10 +15,10 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
 }
 
 async function runHere(context: CommandContext, name: string | undefined): Promise<number> {
-  const { loaded, say, stop, reporter } = context;
+  const { loaded, say, stop, reporter, log } = context;
   const startedAt = performance.now();
   const tally = createTally((state) => reporter.update(state));
-  const reindex = await openReindex({ loaded, say, onTokens: tally.addTokens, query: jobQuery(context, name) });
+  const reindex = await openReindex({ loaded, say, log, onTokens: tally.addTokens, query: jobQuery(context, name) });
   if (!("open" in reindex)) return endIdle(context, reindex);
   const { id, job, live, open, steps, options, settings } = reindex;
   sayBeginning(context, reindex);

@@ -10,11 +10,11 @@ import { createTally, type Tally } from "../tally.js";
 
 /** `millrace retry`: does again what is in quarantine, and nothing else. */
 export async function run(context: CommandContext, [name]: readonly string[]): Promise<number> {
-  const { settings, say, stop, reporter } = context;
+  const { settings, say, stop, reporter, log } = context;
   const startedAt = performance.now();
   const tally = createTally((state) => reporter.update(state));
   const [query, reference] = [jobQuery(context, name), modelReference(context)];
-  const { id, open, waiting } = await openRetry({ settings, say, onTokens: tally.addTokens, query, reference });
+  const { id, open, waiting } = await openRetry({ settings, say, log, onTokens: tally.addTokens, query, reference });
   try {
     say(`job        ${id}: ${open.job.corpus} → ${open.job.store}`);
     const before = await waiting();

@@ -4,6 +4,7 @@ import {
   type GenerateFormat,
   type GenerateJob,
   type GenerateSteps,
+  type Log,
   MillraceError,
   type PromptSpec,
   type Source,
@@ -16,11 +17,13 @@ import {
   leaseWorkFolder,
   openBlobs,
   sha256,
+  workName,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
+import { observedAnswering, observedGeneration, openTracing, traceJob } from "./observed.js";
 
 /** Everything `generate` needs, opened. */
 export interface OpenGeneration {
@@ -41,6 +44,7 @@ export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec"> {
   /** When it fires, what is not answered is let go of. */
   readonly stop: AbortSignal;
   readonly onAnswer: (answer: AnswerNote) => void;
+  readonly log?: Log | undefined;
 }
 
 /** How settings say that prompts are made. */
@@ -155,13 +159,16 @@ async function listingDigest(source: Source): Promise<string> {
 }
 
 async function openDescribed(
-  { stop, onAnswer }: GenerationRequest,
+  { settings, say, log, stop, onAnswer }: GenerationRequest,
   { opened, open, embedding, job }: Pick<Described, "opened" | "open" | "embedding"> & { readonly job: GenerateJob },
 ): Promise<OpenGeneration> {
   const lease = await leaseWorkFolder(job.work);
   const blobs = await openBlobs(job.work);
   const { source } = opened;
   const { prompts, generator } = open;
+  const tracing = await openTracing(settings, say);
+  const observers = { log, tracing };
+  const trace = traceJob(workName(job.work), tracing);
   const context = {
     blobs,
     folder: job.work,
@@ -174,13 +181,14 @@ async function openDescribed(
   };
   return {
     job,
-    steps: createGenerateSteps(context),
+    steps: trace.generate(observedGeneration(createGenerateSteps(observedAnswering(context, observers)), observers)),
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
       await Promise.all([open.close(), embedding?.encoder.close()]);
       await lease.release();
       await opened.discard();
+      await trace.end();
     },
   };
 }

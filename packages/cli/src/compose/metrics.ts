@@ -1,5 +1,4 @@
-import type { Steps } from "@millrace/core";
-import { createMetrics, type Metrics, meteredSteps, pushMetrics, serveMetrics } from "@millrace/workers";
+import { createMetrics, type Metrics, pushMetrics, serveMetrics } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import type { Say } from "./model.js";
@@ -49,9 +48,4 @@ export async function openMetrics(
     },
     close: async () => endpoint?.close(),
   };
-}
-
-/** The same steps, counted where somebody is to hear of it. */
-export function metered<Part extends Partial<Steps>>(steps: Part, metrics: Metrics | undefined): Part {
-  return metrics === undefined ? steps : meteredSteps(steps, metrics);
 }

@@ -1,30 +1,28 @@
 import { asMillraceError, type ErrorCode, type Job, type Steps } from "@millrace/core";
 import { jobIdOf } from "../jobs/places.js";
 import type { Stage } from "../metrics.js";
+import { type Around, aroundSteps } from "../steps/around-steps.js";
 import type { Metrics } from "./metrics.js";
 
 /** The same steps, counted and timed. Takes any part of them, as a worker's queues have. */
 export function meteredSteps<Part extends Partial<Steps>>(steps: Part, metrics: Metrics): Part {
   const counted: Partial<Steps> = {
-    ...(steps.plan && { plan: timed("plan", metrics, countPlanned(steps.plan, metrics)) }),
-    ...(steps.split && { split: timed("split", metrics, countSplit(steps.split, metrics)) }),
-    ...(steps.encode && { encode: timed("encode", metrics, countEncoded(steps.encode, metrics)) }),
-    ...(steps.write && { write: timed("write", metrics, countWritten(steps.write, metrics)) }),
-    ...(steps.commit && { commit: timed("commit", metrics, countCommitted(steps.commit, metrics)) }),
+    ...(steps.plan && { plan: countPlanned(steps.plan, metrics) }),
+    ...(steps.split && { split: countSplit(steps.split, metrics) }),
+    ...(steps.encode && { encode: countEncoded(steps.encode, metrics) }),
+    ...(steps.write && { write: countWritten(steps.write, metrics) }),
+    ...(steps.commit && { commit: countCommitted(steps.commit, metrics) }),
   };
-  return { ...steps, ...counted };
+  return aroundSteps({ ...steps, ...counted }, timing(metrics));
 }
 
-function timed<Args extends readonly unknown[], Result>(
-  stage: Stage,
-  metrics: Metrics,
-  step: (...args: Args) => Promise<Result>,
-): (...args: Args) => Promise<Result> {
-  return async (...args) => {
+function timing(metrics: Metrics): Around {
+  return async ({ step }, work) => {
     const startedAt = performance.now();
+    const stage = step as Stage;
     metrics.add("millrace_stage_running", { stage }, 1);
     try {
-      return await step(...args);
+      return (await work()).result;
     } catch (error) {
       const { code } = asMillraceError(error, "E_INTERNAL", "a step failed");
       metrics.count("millrace_errors_total", { code });

@@ -1,7 +1,7 @@
 import type { Steps } from "@millrace/core";
 import { CancelledFailure, Context } from "@temporalio/activity";
 import type { StepControl } from "../steps/context.js";
-import { countFailure, type FailureCounts, toFailure } from "./failures.js";
+import { countFailure, type FailureCounts, type Redact, toFailure } from "./failures.js";
 
 /** A sign of life this often; Temporal takes a worker that gives none for dead. */
 const heartbeatMilliseconds = 5_000;
@@ -14,11 +14,11 @@ export type ControlledSteps = (control: StepControl) => Partial<Steps>;
  * its job is cancelled: nothing more is read, written or encoded, and what the abandoned step has finished is found by whoever
  * runs the job again.
  */
-export function createActivities(stepsFor: ControlledSteps): Record<string, Step> {
+export function createActivities(stepsFor: ControlledSteps, redact?: Redact): Record<string, Step> {
   const activities = Object.keys(stepsFor({})).map((name) => {
     return [
       name,
-      (...args: unknown[]) => asActivity((control) => stepNamed(stepsFor(control), name)(...args)),
+      (...args: unknown[]) => asActivity((control) => stepNamed(stepsFor(control), name)(...args), redact),
     ] as const;
   });
   return Object.fromEntries(activities);
@@ -37,7 +37,10 @@ interface Details {
   readonly failures: FailureCounts;
 }
 
-async function asActivity<Result>(step: (control: StepControl) => Promise<Result>): Promise<Result> {
+async function asActivity<Result>(
+  step: (control: StepControl) => Promise<Result>,
+  redact: Redact | undefined,
+): Promise<Result> {
   const context = Context.current();
   let said: Details = { failures: (context.info.heartbeatDetails as Details | undefined)?.failures ?? {} };
   const say = (more: Partial<Details>) => {
@@ -52,7 +55,7 @@ async function asActivity<Result>(step: (control: StepControl) => Promise<Result
     if (error instanceof CancelledFailure) throw error;
     const failures = countFailure(said.failures, error);
     say({ failures });
-    throw toFailure(error, failures);
+    throw toFailure(error, failures, redact);
   } finally {
     clearInterval(heartbeats);
   }

@@ -9,7 +9,7 @@ import { writeAtomically } from "../blobs/atomic-file.js";
 import { encodedFailuresPath } from "./data-converter.js";
 
 export interface WorkflowsPlace {
-  /** The compiled module that names the workflows. */
+  /** The compiled module that names the workflows; `interceptors.js` beside it names what intercepts their calls. */
   readonly workflowsPath: string;
   readonly cacheDirectory: string;
   /** Failures are encoded with the payloads. */
@@ -23,6 +23,7 @@ export async function bundleWorkflows({ workflowsPath, cacheDirectory, isEncrypt
   if (existsSync(path)) return path;
   const { code } = await bundleWorkflowCode({
     workflowsPath,
+    workflowInterceptorModules: [join(dirname(workflowsPath), "interceptors.js")],
     logger: new DefaultLogger("ERROR"),
     ...(isEncrypted ? { failureConverterPath: encodedFailuresPath } : {}),
   });

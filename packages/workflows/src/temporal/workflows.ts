@@ -20,6 +20,7 @@ import { attributes } from "./attributes.js";
 import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
 import { createTemporalRuntime, currentJob } from "./runtime.js";
+import { openJobSpans } from "./trace.js";
 
 /** Takes no new work until `resume`; what is under way is finished. As a signal it needs no worker to be there now. */
 export const pauseSignal = defineSignal("pause");
@@ -53,8 +54,8 @@ export interface EmbedCorpusInput {
 
 /** The workflow `embedCorpus`: the same orchestration as in one process; long jobs continue in new histories. */
 export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
-  const { runtime, finish, rest } = openRuntime(input);
-  const outcome = await embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full));
+  const { runtime, spans, finish, rest } = openRuntime(input);
+  const outcome = await spans.over(() => embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full)));
   if ("rest" in outcome) {
     return makeContinueAsNewFunc<typeof embedCorpus>(upgrading)({ ...input, ...rest(outcome.rest) });
   }
@@ -70,12 +71,12 @@ export interface ReindexCorpusInput extends EmbedCorpusInput {
 /** The workflow `reindexCorpus`: fills a generation as `embedCorpus` does, and lets it answer once it is good enough. */
 export async function reindexCorpus(input: ReindexCorpusInput): Promise<ReindexSummary> {
   const { job, options } = input;
-  const { runtime, finish, rest } = openRuntime(input);
-  const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
+  const { runtime, spans, finish, rest } = openRuntime(input);
+  const outcome = await spans.over(() => embedCorpusFrom(runtime, job, input.from ?? beginning(job.full)));
   if ("rest" in outcome) {
     return makeContinueAsNewFunc<typeof reindexCorpus>(upgrading)({ ...input, ...rest(outcome.rest) });
   }
-  const summary = await promoteFilled(runtime, job, { options, filled: outcome.summary });
+  const summary = await spans.over(() => promoteFilled(runtime, job, { options, filled: outcome.summary }));
   finish();
   return summary;
 }
@@ -115,6 +116,7 @@ function openRuntime(input: EmbedCorpusInput) {
   setHandler(progressQuery, current);
   // Activities hear of a cancellation by themselves.
   CancellationScope.current().cancelRequested.catch((error: unknown) => void steered(() => gate.fail(error)));
+  const spans = openJobSpans();
   const runtime = createTemporalRuntime({
     encodeQueue: encodeQueue(job.model, device),
     slots,
@@ -124,12 +126,15 @@ function openRuntime(input: EmbedCorpusInput) {
       show();
     },
     inTurn,
+    spans,
   });
   return {
     runtime,
+    spans,
     finish: () => {
       progress = { ...progress, phase: "done" };
       show();
+      spans.end();
     },
     /** What the run that goes on from there is started with. */
     rest: (from: Position) => ({ batches: slots.limit, from, progress: current() }),
