@@ -32,7 +32,7 @@ export interface ReceivedSpan {
   readonly error: string;
 }
 
-/** A collector that takes OTLP over HTTP, as protobuf. */
+/** A collector that takes OTLP over HTTP, as protobuf; whatever else it is sent, such as metrics, it keeps as it is. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
   /** Bodies as they came, to be searched for what must not be in them. */
@@ -44,9 +44,9 @@ export class OtlpReceiver {
       const pieces: Buffer[] = [];
       for await (const piece of request) pieces.push(piece as Buffer);
       const body = Buffer.concat(pieces);
-      const isTraces = request.url === "/v1/traces" && request.headers["content-type"] === "application/x-protobuf";
-      if (isTraces) this.take(body);
-      response.writeHead(isTraces ? 200 : 404).end();
+      this.bodies.push(body);
+      if (request.url === "/v1/traces" && request.headers["content-type"] === "application/x-protobuf") this.take(body);
+      response.writeHead(200).end();
     });
   }
 
@@ -79,7 +79,6 @@ export class OtlpReceiver {
   }
 
   private take(body: Buffer): void {
-    this.bodies.push(body);
     const { resourceSpans } = schema.toObject(schema.decode(body), { longs: Number }) as RequestObject;
     for (const span of resourceSpans.flatMap(({ scopeSpans }) => scopeSpans).flatMap(({ spans }) => spans)) {
       this.spans.push({
