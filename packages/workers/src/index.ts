@@ -89,7 +89,7 @@ export { logging } from "./logs/logged-steps.js";
 export { createMetrics } from "./metrics/create.js";
 export { observeEngine } from "./metrics/engine-observer.js";
 export { meteredSink } from "./metrics/metered-sink.js";
-export { meteredSteps } from "./metrics/metered-steps.js";
+export { meteredReindexSteps, meteredSteps } from "./metrics/metered-steps.js";
 export type { LabelsOf, Metrics } from "./metrics/metrics.js";
 export { pushMetrics } from "./metrics/push.js";
 export { type EndpointOptions, type MetricsEndpoint, serveMetrics } from "./metrics/serve.js";
@@ -138,7 +138,13 @@ export type { SplitterDrivers } from "./splitter/drivers.js";
 export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter.js";
 export { ShardSplitter, type SplitRequest } from "./splitter/split-shard.js";
 export { type Surveying, type SurveyRequest, surveyObject } from "./splitter/survey-object.js";
-export { type Around, aroundGenerateSteps, aroundSteps, type StepCall } from "./steps/around-steps.js";
+export {
+  type Around,
+  aroundGenerateSteps,
+  aroundReindexSteps,
+  aroundSteps,
+  type StepCall,
+} from "./steps/around-steps.js";
 export { type ComparedIds, compareIds, type IdsToCompare } from "./steps/compare-ids.js";
 export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
 export { IdDraw } from "./steps/draw-ids.js";

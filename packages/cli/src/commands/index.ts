@@ -31,8 +31,14 @@ export async function run(context: CommandContext, [location]: readonly string[]
   const watching = await openMetrics(settings, say);
   const { metrics } = watching ?? {};
   const request = { settings, location: source, standardInput, say, onTokens: tally.addTokens, metrics, log };
-  const open = await openJob(request).catch(async (error: unknown) => {
+  const push = async (corpus: string) => {
+    // The job's own end counts, not whether somebody heard of it.
+    await watching?.push(corpus).catch((error: unknown) => context.warn(asKnown(error)));
     await watching?.close();
+  };
+  const open = await openJob(request).catch(async (error: unknown) => {
+    metrics?.count("millrace_errors_total", { code: asKnown(error).code });
+    await push(settings.corpus ?? source);
     throw error;
   });
   watching?.ready();
@@ -53,9 +59,7 @@ export async function run(context: CommandContext, [location]: readonly string[]
   } finally {
     await open.close();
     metrics?.set("millrace_job_running", {}, 0);
-    // The job's own end counts, not whether somebody heard of it.
-    await watching?.push(open.job.corpus).catch((error: unknown) => context.warn(asKnown(error)));
-    await watching?.close();
+    await push(open.job.corpus);
   }
 }
 

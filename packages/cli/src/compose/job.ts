@@ -1,4 +1,4 @@
-import { type Job, type Sink, type Steps, storeSchema } from "@millrace/core";
+import { type Job, type ReindexSteps, type Sink, type Steps, storeSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
@@ -11,6 +11,7 @@ import {
   type Lease,
   leaseWorkFolder,
   lockFolder,
+  type Metrics,
   openBlobs,
   openSource,
   parseStoreUri,
@@ -24,7 +25,15 @@ import type { Settings } from "../config/settings.js";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { workLimitsFor } from "./device.js";
 import { type OpenModel, openEncoder, openJobModel, openKnownVectors, type Say, storeOptions } from "./model.js";
-import { type Observers, observedEncoding, observedSink, observedSteps, openTracing, traceJob } from "./observed.js";
+import {
+  type Observers,
+  observedEncoding,
+  observedReindex,
+  observedSink,
+  observedSteps,
+  openTracing,
+  traceJob,
+} from "./observed.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
@@ -34,6 +43,8 @@ export interface OpenJob {
   readonly model: OpenModel;
   readonly steps: Steps;
   readonly encoder: LazyEncoder;
+  /** What a reindex does once the store is filled, observed as the other steps are. */
+  observe(steps: ReindexSteps): ReindexSteps;
   close(): Promise<void>;
 }
 
@@ -79,7 +90,7 @@ export async function openDescribed(
     const encoder = await openEncoder(model, settings, { say, metrics });
     const known = await openKnownVectors(model, settings);
     const limits = workLimitsFor(settings, defaultWorkLimits);
-    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits, metrics });
     const context = {
       blobs: guardedBlobs(await openBlobs(job.work), lease.check),
       source,
@@ -104,6 +115,7 @@ export async function openDescribed(
       storeOptions: storeOptions(settings),
       model,
       encoder,
+      observe: (reindex) => trace.reindex(observedReindex(reindex, observers)),
       steps: trace.embed(observedSteps(steps, observers)),
       close,
     };
@@ -145,13 +157,14 @@ export interface SplitterChoice {
   readonly say: Say;
   readonly isDryRun: boolean;
   readonly limits: WorkLimits;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** Splits in a process of its own. */
 export function openSplitter(
   job: Job,
   { compiled }: OpenModel,
-  { store, say, isDryRun, limits }: SplitterChoice,
+  { store, say, isDryRun, limits, metrics }: SplitterChoice,
 ): HostSplitter {
   return new HostSplitter({
     job,
@@ -160,6 +173,9 @@ export function openSplitter(
     hasSpecialTokens: compiled.hasSpecialTokens,
     isDryRun,
     limits,
-    onRestart: (reason) => say(`${reason}; the shard is read again`),
+    onRestart: (reason) => {
+      metrics?.count("millrace_host_restarts_total", { host: "splitter" });
+      say(`${reason}; the shard is read again`);
+    },
   });
 }

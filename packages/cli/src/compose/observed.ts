@@ -1,13 +1,15 @@
-import type { GenerateSteps, Log, Sink, Steps } from "@millrace/core";
+import type { GenerateSteps, Log, ReindexSteps, Sink, Steps } from "@millrace/core";
 import {
   type Around,
   aroundGenerateSteps,
+  aroundReindexSteps,
   aroundSteps,
   createTracing,
   type EncodeContext,
   type GenerateContext,
   logging,
   type Metrics,
+  meteredReindexSteps,
   meteredSink,
   meteredSteps,
   type StoreDriver,
@@ -39,6 +41,15 @@ export async function openTracing({ otlpEndpoint }: Settings, say: Say): Promise
 export function observedSteps<Part extends Partial<Steps>>(steps: Part, { metrics, ...others }: Observers): Part {
   const counted = metrics === undefined ? steps : meteredSteps(steps, metrics);
   return aroundsOf(others).reduce<Part>(aroundSteps, counted);
+}
+
+/** The same of the steps after a reindex' filling. */
+export function observedReindex<Part extends Partial<ReindexSteps>>(
+  steps: Part,
+  { metrics, ...others }: Observers,
+): Part {
+  const counted = metrics === undefined ? steps : meteredReindexSteps(steps, metrics);
+  return aroundsOf(others).reduce<Part>(aroundReindexSteps, counted);
 }
 
 function aroundsOf({ log, tracing }: Observers): readonly Around[] {
@@ -75,6 +86,7 @@ export function observedAnswering(context: GenerateContext, { tracing }: Observe
 export interface TracedJob {
   /** The same steps, their spans in the trace and its shards among them. */
   embed(steps: Steps): Steps;
+  reindex(steps: ReindexSteps): ReindexSteps;
   generate(steps: GenerateSteps): GenerateSteps;
   /** The job is over; what is left of its spans is sent. */
   end(): Promise<void>;
@@ -82,7 +94,7 @@ export interface TracedJob {
 
 /** Begins the trace of a job. @param job its id */
 export function traceJob(job: string, tracing: Tracing | undefined): TracedJob {
-  if (tracing === undefined) return { embed: (steps) => steps, generate: (steps) => steps, end: async () => {} };
+  if (tracing === undefined) return untraced;
   const traceId = tracing.newTraceId();
   const trace = { traceId, startedAt: Date.now(), attributes: { "millrace.job": job } };
   const spans = new JobSpans(trace, (span) => tracing.emit(span));
@@ -97,6 +109,7 @@ export function traceJob(job: string, tracing: Tracing | undefined): TracedJob {
   };
   return {
     embed: (steps) => spans.watch(aroundSteps(steps, around)),
+    reindex: (steps) => aroundReindexSteps(steps, around),
     generate: (steps) => spans.watchGeneration(aroundGenerateSteps(steps, around)),
     end: async () => {
       spans.end(failure);
@@ -104,3 +117,10 @@ export function traceJob(job: string, tracing: Tracing | undefined): TracedJob {
     },
   };
 }
+
+const untraced: TracedJob = {
+  embed: (steps) => steps,
+  reindex: (steps) => steps,
+  generate: (steps) => steps,
+  end: async () => {},
+};

@@ -94,7 +94,7 @@ export async function openReindex(request: ReindexRequest): Promise<OpenReindex 
     const blobs = await openBlobs(job.work);
     const model = { tokenizer: open.model.tokenizer, encoder: open.encoder };
     const root = await openBlobs(settings.work);
-    const steps = {
+    const steps = open.observe({
       ...createQualitySteps(async () => ({
         blobs,
         searcher,
@@ -102,7 +102,7 @@ export async function openReindex(request: ReindexRequest): Promise<OpenReindex 
         queryTokenizer: (prompt) => queryTokenizer(reindex.model, prompt),
       })),
       ...createPromotionSteps(async () => ({ root, generations })),
-    };
+    });
     return { ...reindex, open, steps, options: await reindexOptions(reindex, say), close };
   } catch (error) {
     await close();

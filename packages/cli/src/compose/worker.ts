@@ -48,7 +48,7 @@ import {
   type Say,
   storeOptions,
 } from "./model.js";
-import { type Observers, observedEncoding, observedSteps, openTracing } from "./observed.js";
+import { type Observers, observedEncoding, observedReindex, observedSteps, openTracing } from "./observed.js";
 import { temporalPlace } from "./temporal-place.js";
 
 export interface WorkerRequest {
@@ -137,7 +137,7 @@ async function openQueues({ settings, say, onBatch, observers }: QueuesRequest):
     const promotion = promotionSteps(settings);
     const stepsFor = (control: StepControl) => ({
       ...observedSteps(leasedIoSteps(pool, control), observers),
-      ...promotion,
+      ...observedReindex(promotion, observers),
     });
     queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
@@ -168,7 +168,7 @@ async function openQueues({ settings, say, onBatch, observers }: QueuesRequest):
     const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => ({
       ...observedSteps(createEncodeSteps(pool.of, control), observers),
-      ...createQualitySteps(quality.of),
+      ...observedReindex(createQualitySteps(quality.of), observers),
     });
     queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
@@ -263,7 +263,7 @@ async function openIo(
   try {
     const store = await sink.open(storeSchema(job));
     const limits = workLimitsFor(settings, fleetWorkLimits);
-    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits, metrics: observers.metrics });
     const close = async () => {
       await splitter.close();
       await sink.close();

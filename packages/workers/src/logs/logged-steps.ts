@@ -1,5 +1,6 @@
-import { asMillraceError, isTaken, type Log, type LogLevel } from "@millrace/core";
+import { isTaken, type Log, type LogLevel } from "@millrace/core";
 import type { Around, StepCall } from "../steps/around-steps.js";
+import { asStepError, isCancellation } from "../steps/step-error.js";
 
 /** Logs each step as it begins and ends: those of a whole job at `info`, those of its shards at `debug`, failures at `warn`. */
 export function logging(log: Log): Around {
@@ -13,8 +14,10 @@ export function logging(log: Log): Around {
       log.write(levelOf(call), `${call.step} done`, { ...call, milliseconds: milliseconds(), ...facts });
       return result;
     } catch (error) {
-      const { code, message } = asMillraceError(error, "E_INTERNAL", "a step failed");
-      log.write("warn", `${call.step} failed`, { ...call, milliseconds: milliseconds(), code, error: message });
+      const after = { ...call, milliseconds: milliseconds() };
+      const { code, message } = asStepError(error);
+      if (isCancellation(error)) log.write(levelOf(call), `${call.step} cancelled`, after);
+      else log.write("warn", `${call.step} failed`, { ...after, code, error: message });
       throw error;
     }
   };

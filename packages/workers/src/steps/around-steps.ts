@@ -1,9 +1,9 @@
-import type { GenerateJob, GenerateSteps, Steps } from "@millrace/core";
+import type { GenerateJob, GenerateSteps, Job, ReindexOptions, ReindexSteps, Steps } from "@millrace/core";
 import { jobIdOf, workName } from "../jobs/places.js";
 
 /** One call of a step, as whoever watches it names it. */
 export interface StepCall {
-  readonly step: keyof Steps | keyof GenerateSteps;
+  readonly step: keyof Steps | keyof GenerateSteps | keyof ReindexSteps;
   /** The job's id. */
   readonly job: string;
   readonly shard?: string;
@@ -72,6 +72,21 @@ export function aroundSteps<Part extends Partial<Steps>>(steps: Part, around: Ar
     }),
   };
   return { ...steps, ...watched };
+}
+
+/** The same of the steps on a generation that a reindex has filled. */
+export function aroundReindexSteps<Part extends Partial<ReindexSteps>>(steps: Part, around: Around): Part {
+  const { verify, judge, promote } = steps;
+  const watched = <Result>(step: keyof ReindexSteps, act: (job: Job, options: ReindexOptions) => Promise<Result>) => {
+    return (job: Job, options: ReindexOptions) =>
+      around({ step, job: jobIdOf(job) }, async () => ({ result: await act(job, options), facts: {} }));
+  };
+  return {
+    ...steps,
+    ...(verify && { verify: watched("verify", verify) }),
+    ...(judge && { judge: watched("judge", judge) }),
+    ...(promote && { promote: watched("promote", promote) }),
+  };
 }
 
 /** The same of the steps that generate. */

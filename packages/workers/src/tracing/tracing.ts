@@ -1,4 +1,4 @@
-import { asMillraceError, type BatchRef, jobSpanId, type SpanFacts, shardSpanId } from "@millrace/core";
+import { type BatchRef, jobSpanId, type SpanFacts, shardSpanId } from "@millrace/core";
 import {
   type Attributes,
   type Context,
@@ -14,6 +14,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, type IdGenerator, RandomIdGenerator, TracerProvider } from "@opentelemetry/sdk-trace";
 import type { Around, StepCall } from "../steps/around-steps.js";
+import { asStepError, isCancellation } from "../steps/step-error.js";
 
 export interface TracingOptions {
   /** Of a collector that speaks OTLP over HTTP: `http://localhost:4318`; `/v1/traces` follows where it is not there. */
@@ -114,7 +115,7 @@ export class Tracing {
     try {
       return await this.contexts.with(trace.setSpan(parent, span), () => work(span));
     } catch (error) {
-      fail(span, asMillraceError(error, "E_INTERNAL", "a step failed").code);
+      fail(span, isCancellation(error) ? "cancelled" : asStepError(error).code);
       throw error;
     } finally {
       span.end();
