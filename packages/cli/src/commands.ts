@@ -480,8 +480,8 @@ export const commands: readonly CommandFacts[] = [
   {
     name: "doctor",
     parameters: "",
-    summary: "check this machine: versions, processor, libraries, model, store",
-    settings: ["store", "qdrantTimeout", "work", "gpu", ...model, ...output],
+    summary: "check this machine and the servers that the settings name: what is there, what is missing, what to do",
+    settings: ["store", "qdrantTimeout", "work", "source", "on", ...temporal, "gpu", ...model, ...output],
     load: () => import("./commands/doctor.js"),
   },
   {

@@ -21,6 +21,7 @@ export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
+export type { ServerCheck, ServerFacts } from "./doctor/servers.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
@@ -114,6 +115,7 @@ export {
   type PromptText,
 } from "./prompts/prompt-maker.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
+export { s3Facts } from "./s3/server-facts.js";
 export {
   checkVectorPrecision,
   createGenerations,
@@ -132,6 +134,7 @@ export {
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
 export { generationName } from "./sinks/generation.js";
 export type { RetryReason } from "./sinks/qdrant/client.js";
+export { qdrantFacts } from "./sinks/qdrant/server-facts.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";
@@ -173,7 +176,16 @@ export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js";
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions, WorkerVersion } from "./temporal/worker.js";
-export { bundleWorkflows, openJobs, openSchedules, runWorkers, searchable, workflowsDigest } from "./temporal.js";
+export {
+  bundleWorkflows,
+  namedTemporalServer,
+  openJobs,
+  openSchedules,
+  runWorkers,
+  searchable,
+  temporalFacts,
+  workflowsDigest,
+} from "./temporal.js";
 export { loadDetokenizer } from "./tokenize/load-detokenizer.js";
 export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
 export { loadWindowTokenizer, type Pair, type TextWindow, type WindowTokenizer } from "./tokenize/windows.js";
