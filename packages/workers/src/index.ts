@@ -21,7 +21,7 @@ export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
-export type { ServerCheck, ServerFacts } from "./doctor/servers.js";
+export type { ServerCheck, ServerFacts } from "./doctor/server-check.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";

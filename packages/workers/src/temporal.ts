@@ -1,4 +1,4 @@
-import type { ServerFacts } from "./doctor/servers.js";
+import type { ServerFacts } from "./doctor/server-check.js";
 import type { WorkflowsPlace } from "./temporal/bundle.js";
 import type { TemporalPlace } from "./temporal/connect.js";
 import type { Jobs } from "./temporal/jobs.js";

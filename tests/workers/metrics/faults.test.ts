@@ -3,7 +3,15 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, expect, test } from "@jest/globals";
-import { type BlobStore, type ErrorCode, type Job, MillraceError, type Steps } from "@millrace/core";
+import {
+  type BlobStore,
+  type ErrorCode,
+  type Job,
+  MillraceError,
+  type ReindexOptions,
+  type ReindexSteps,
+  type Steps,
+} from "@millrace/core";
 import {
   createEncodeSteps,
   createMetrics,
@@ -192,10 +200,8 @@ test("steps that fail before they begin, are cancelled, or judge a generation ar
     metrics,
   );
   await expect(cancelled.commit?.(job)).rejects.toThrow("aborted");
-  const options = {} as Parameters<NonNullable<Parameters<typeof meteredReindexSteps>[0]["judge"]>>[1];
-  await expect(meteredReindexSteps({ judge: thrown("E_GATE") }, metrics).judge(job, options)).rejects.toThrow(
-    "made up",
-  );
+  const judging: Pick<ReindexSteps, "judge"> = meteredReindexSteps({ judge: thrown("E_GATE") }, metrics);
+  await expect(judging.judge(job, {} as ReindexOptions)).rejects.toThrow("made up");
   expect(faultsIn(await metrics.text())).toEqual({
     ...error("E_MODEL_DIGEST"),
     ...error("E_GATE"),

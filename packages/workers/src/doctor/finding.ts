@@ -1,7 +1,7 @@
 import type { StoreSchema } from "@millrace/core";
 import type { DeviceSearch } from "../gpu/prepare.js";
 import type { ModelStoreOptions } from "../models/model.js";
-import type { ServerCheck } from "./servers.js";
+import type { ServerCheck } from "./server-check.js";
 
 /** What one check found. `fix` says what to do about anything but `ok`. */
 export interface Finding {

@@ -1,5 +1,5 @@
 import { HeadBucketCommand } from "@aws-sdk/client-s3";
-import type { ServerFacts } from "../doctor/servers.js";
+import type { ServerFacts } from "../doctor/server-check.js";
 import { s3Client } from "./client.js";
 import { s3Error } from "./errors.js";
 import { parseLocation } from "./location.js";

@@ -1,4 +1,4 @@
-import type { ServerFacts } from "../doctor/servers.js";
+import type { ServerFacts } from "../doctor/server-check.js";
 import { connectTemporal, resolvePlace, type TemporalPlace } from "./connect.js";
 
 /** Whether a server is named, here or in Temporal's own configuration, and how it is called. */

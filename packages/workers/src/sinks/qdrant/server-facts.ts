@@ -1,5 +1,5 @@
 import { MillraceError } from "@millrace/core";
-import type { ServerFacts } from "../../doctor/servers.js";
+import type { ServerFacts } from "../../doctor/server-check.js";
 import { TransferError } from "../../models/retry.js";
 import { qdrantError } from "./errors.js";
 import { parseQdrantPlace, type QdrantScheme } from "./place.js";
