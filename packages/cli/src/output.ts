@@ -1,10 +1,10 @@
 import { type Log, redactor } from "@millrace/core";
-import { openLog } from "./compose.js";
 import { secretValues } from "./config/secrets.js";
 import { type Settings, settingOf } from "./config/settings.js";
 import { parseText } from "./config/values.js";
 import type { LoadedSettings } from "./config.js";
 import type { FailureOptions } from "./report/failure.js";
+import { createTextLog } from "./report/text-log.js";
 
 /** How a process writes about what it does. */
 export interface Output extends FailureOptions {
@@ -27,9 +27,16 @@ export async function openOutput(
   environment: NodeJS.ProcessEnv,
   isService: boolean,
 ): Promise<Output> {
-  const logFormat: Settings["logFormat"] = isService && origins.logFormat === "default" ? "json" : settings.logFormat;
+  const hasJsonLog = (isService && origins.logFormat === "default") || settings.logFormat === "json";
   const redact = redactor(secretValues(environment, settings));
   const { stderr } = process;
-  const log = await openLog({ ...settings, logFormat }, (line) => void stderr.write(redact(line)));
-  return { isDebug: settings.debug, isJson: settings.json, redact, log, hasJsonLog: logFormat === "json" };
+  const write = (line: string) => void stderr.write(redact(line));
+  const log = hasJsonLog ? await openJsonLog(settings, write) : createTextLog(settings.logLevel, write);
+  return { isDebug: settings.debug, isJson: settings.json, redact, log, hasJsonLog };
+}
+
+/** What makes it is loaded only here: help and short commands need none of the workers' libraries. */
+async function openJsonLog({ logLevel }: Settings, write: (line: string) => void): Promise<Log> {
+  const { createJsonLog } = await import("./compose.js");
+  return createJsonLog(logLevel ?? "info", write);
 }

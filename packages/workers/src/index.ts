@@ -85,7 +85,7 @@ export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
 export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
 export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
-export { createJsonLog, createTextLog } from "./logs/create-log.js";
+export { createJsonLog } from "./logs/create-log.js";
 export { logging } from "./logs/logged-steps.js";
 export { createMetrics } from "./metrics/create.js";
 export { observeEngine } from "./metrics/engine-observer.js";

@@ -1,6 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import type { Finding } from "./finding.js";
-import type { ServerCheck } from "./server-check.js";
+import type { ServerCheck, ServerFacts } from "./server-check.js";
 
 /** How long a server may take, whatever it does: a port may be open and silent. */
 const patienceMilliseconds = 10_000;

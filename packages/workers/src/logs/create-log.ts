@@ -1,4 +1,4 @@
-import { isTaken, type Log, type LogLevel } from "@millrace/core";
+import type { Log, LogLevel } from "@millrace/core";
 
 /** Takes one line, its line feed included. */
 type WriteLine = (line: string) => void;
@@ -16,18 +16,4 @@ export async function createJsonLog(level: LogLevel, write: WriteLine): Promise<
     { write },
   );
   return { level, write: (at, message, fields = {}) => logger[at](fields, message) };
-}
-
-/** For people: `debug encode done shard=000000 milliseconds=12`. */
-export function createTextLog(level: LogLevel | undefined, write: WriteLine): Log {
-  return {
-    level,
-    write(at, message, fields = {}) {
-      if (!isTaken(at, level)) return;
-      const shown = Object.entries(fields).flatMap(([name, value]) =>
-        value === undefined ? [] : [`${name}=${value}`],
-      );
-      write(`${[at, message, ...shown].join(" ")}\n`);
-    },
-  };
 }
