@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { type QdrantServer, startQdrant } from "../services/qdrant-server.ts";
@@ -106,6 +107,34 @@ test("neither text nor a secret gets into logs, traces, metrics or results, also
     'quarantined_rows_total{code="E_ROW_PARSE"}': 2,
   });
 }, 90_000);
+
+test("a job of prompts is one trace, down to each answer, without a word of prompts and answers", async () => {
+  const before = { spans: collector.spans.length, bodies: collector.bodies.length };
+  const prompts = [0, 1, 2].map((row) => `{"prompt":"t${row} ${canary.text} t7"}\n`);
+  await writeFiles(folder, { "prompts.jsonl": prompts.join("") });
+  const model = resolve("tests/golden/tiny-decoders/llama");
+  const args = ["generate", "prompts.jsonl", "--model", model, "--out", "out.jsonl", "--max-new-tokens", "3"];
+  const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
+  const { code, stdout, stderr } = await run([...args, ...talkative], { cwd: folder, environment });
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  const spans = collector.spans.slice(before.spans);
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  expect(spans.filter(({ name }) => name === "answer").length).toBe(prompts.length);
+  const parents = spans.map(({ name, traceId, parentId }) => {
+    return [name, spans.find((span) => span.id === parentId && span.traceId === traceId)?.name ?? "root"];
+  });
+  expect(Object.fromEntries(parents)).toEqual({
+    job: "root",
+    plan: "job",
+    commit: "job",
+    shard: "job",
+    split: "shard",
+    generate: "shard",
+    write: "shard",
+    answer: "generate",
+  });
+  expectNoCanary({ stdout, stderr, sent: collector.bodies.slice(before.bodies).join("\n") });
+}, 60_000);
 
 const isHere = serviceProgram("python") !== undefined;
 if (!isHere) process.stderr.write("skipped: no Qdrant server could be brought\n");
