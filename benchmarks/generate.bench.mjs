@@ -9,23 +9,29 @@ import { processorTime } from "./process-tree.mjs";
 import { writeReport } from "./report.mjs";
 
 /**
- * One model, prompts of made-up tokens and greedy answers of a fixed length, beside the peers on the same cores: how fast
- * prompts are read, and how fast one answer and many at once are generated. The time on the processor for a token says more
- * than the clock where other work shares the machine.
+ * One model, prompts of made-up tokens and greedy answers of a fixed length, beside the peers on the same cores: how fast one
+ * long prompt is read, and how fast one answer and many at once are generated behind short ones. Each round measures every
+ * system once, so that a machine that changes its speed meanwhile does so for all; what is reported are medians, with the
+ * median ratio to llama.cpp of the same round. Time on the processor says more than the clock where other work shares the machine.
  */
 const { values } = parseArgs({
   options: {
     model: { type: "string", default: "smollm2-135m-instruct" },
-    prompt: { type: "string", default: "128" },
-    tokens: { type: "string", default: "32" },
+    prompt: { type: "string", default: "512" },
+    tokens: { type: "string", default: "64" },
     rows: { type: "string", default: "1,32" },
-    precisions: { type: "string", default: "auto,fp32,int8" },
+    precisions: { type: "string", default: "int8,auto,fp32" },
+    rounds: { type: "string", default: "5" },
   },
 });
 
+/** Tokens before each answer: as good as none. */
+const shortPrompt = 16;
+const perToken = "µs of CPU for a token";
 const threads = availableParallelism();
 const sizes = {
   promptTokens: Number(values.prompt),
+  shortPrompt,
   newTokens: Number(values.tokens),
   rows: values.rows.split(",").map(Number),
 };
@@ -36,28 +42,34 @@ const installed = await pullModel(values.model, {
   isOffline: false,
 });
 
-const results = [];
-for (const precision of /** @type {("auto" | "fp32" | "int8")[]} */ (values.precisions.split(",")))
-  results.push(...(await measureOurs(precision)));
-results.push(...(await runGenerationPeers({ directory: installed.directory, threads, ...sizes })));
+const rounds = [];
+for (let round = 0; round < Number(values.rounds); round += 1) {
+  const results = [];
+  for (const precision of /** @type {("auto" | "fp32" | "int8")[]} */ (values.precisions.split(",")))
+    results.push(...(await measureOurs(precision)));
+  rounds.push([...results, ...(await runGenerationPeers({ directory: installed.directory, threads, ...sizes }))]);
+}
+const results = summary(rounds);
 await writeReport({ name: "generate", baseline: `llama.cpp decode ${sizes.rows.at(-1)}`, results });
 
 /** @param {"auto" | "fp32" | "int8"} precision */
 async function measureOurs(precision) {
   const cacheDirectory = join(cacheFolder(), "compiled");
   const model = await compileGeneratorInHost({ place: installed.directory, precision, cacheDirectory });
+  const name = `millrace ${precision}`;
   const measured = [];
   for (const rows of sizes.rows) {
     const pool = new GeneratorPool({ model, maximumRows: rows });
     try {
-      await timed(pool, { rows: 1, newTokens: 2, first: 1 });
       // No two prompts begin alike, so that each is read whole.
-      const read = await timed(pool, { rows, newTokens: 1, first: 100 });
-      const whole = await timed(pool, { rows, newTokens: sizes.newTokens, first: 200 });
-      const name = `millrace ${precision}`;
-      if (rows === sizes.rows[0]) measured.push(result(`${name} prefill`, rows * sizes.promptTokens, read));
-      const decoded = { seconds: whole.seconds - read.seconds, processor: whole.processor - read.processor };
+      await timed(pool, { rows, prompt: shortPrompt, newTokens: 2, first: 1 });
+      const begun = await timed(pool, { rows, prompt: shortPrompt, newTokens: 1, first: 100 });
+      const whole = await timed(pool, { rows, prompt: shortPrompt, newTokens: sizes.newTokens, first: 200 });
+      const decoded = { seconds: whole.seconds - begun.seconds, processor: whole.processor - begun.processor };
       measured.push(result(`${name} decode ${rows}`, rows * (sizes.newTokens - 1), decoded));
+      if (rows !== sizes.rows[0]) continue;
+      const read = await timed(pool, { rows: 1, prompt: sizes.promptTokens, newTokens: 1, first: 300 });
+      measured.push(result(`${name} prefill`, sizes.promptTokens, read));
     } finally {
       await pool.close();
     }
@@ -67,11 +79,11 @@ async function measureOurs(precision) {
 
 /**
  * @param {GeneratorPool} pool
- * @param {{ rows: number, newTokens: number, first: number }} shape
+ * @param {{ rows: number, prompt: number, newTokens: number, first: number }} shape
  */
-async function timed(pool, { rows, newTokens, first }) {
+async function timed(pool, { rows, prompt, newTokens, first }) {
   const requests = Array.from({ length: rows }, (_, row) => ({
-    promptIds: Int32Array.from({ length: sizes.promptTokens }, (_, index) => 1_000 + first + row * 7 + index * 3),
+    promptIds: Int32Array.from({ length: prompt }, (_, index) => 1_000 + first + row * 7 + index * 3),
     decoding: { ...greedyDecoding, maxNewTokens: newTokens },
     sequence: 0,
   }));
@@ -92,7 +104,36 @@ function result(peer, tokens, { seconds, processor }) {
     tokens,
     seconds: Number(seconds.toFixed(3)),
     tokensPerSecond: Math.round(tokens / seconds),
-    settings: { threads, promptTokens: sizes.promptTokens, newTokens: sizes.newTokens },
-    measures: { "µs of CPU for a token": Math.round(processor / tokens) },
+    settings: { threads, promptTokens: sizes.promptTokens, shortPrompt, newTokens: sizes.newTokens },
+    measures: { [perToken]: Math.round(processor / tokens) },
   };
+}
+
+/**
+ * Each system's run of median speed, with its median ratio to llama.cpp's in the same round at the same kind of work.
+ * @param {readonly (readonly import("./report.mjs").BenchmarkResult[])[]} rounds
+ */
+function summary(rounds) {
+  return [...Map.groupBy(rounds.flat(), ({ peer }) => peer).entries()].map(([peer, runs]) => {
+    const run = /** @type {import("./report.mjs").BenchmarkResult} */ (
+      middle(runs, ({ tokensPerSecond }) => tokensPerSecond)
+    );
+    const work = /(?:prefill|decode \d+)$/.exec(peer)?.[0];
+    const ratios = rounds.flatMap((results) => {
+      const own = results.find((other) => other.peer === peer);
+      const baseline = results.find((other) => other.peer === `llama.cpp ${work}`);
+      return own && baseline ? [own.tokensPerSecond / baseline.tokensPerSecond] : [];
+    });
+    const ratio = middle(ratios, (value) => value);
+    return {
+      ...run,
+      settings: { ...run.settings, rounds: rounds.length },
+      measures: { ...run.measures, ...(ratio !== undefined && { "against llama.cpp at this": ratio.toFixed(2) }) },
+    };
+  });
+}
+
+/** @template Item @param {readonly Item[]} items @param {(item: Item) => number} sizeOf */
+function middle(items, sizeOf) {
+  return [...items].sort((left, right) => sizeOf(left) - sizeOf(right))[items.length >> 1];
 }

@@ -9,7 +9,8 @@ import { python } from "./places.mjs";
  * @typedef {object} GenerationRun
  * @property {string} directory With a GGUF file.
  * @property {number} threads
- * @property {number} promptTokens
+ * @property {number} promptTokens Of the prompt that reading is measured with.
+ * @property {number} shortPrompt Tokens before each answer.
  * @property {number} newTokens
  * @property {readonly number[]} rows
  */
@@ -27,15 +28,17 @@ const peers = [
  * Measures every peer that can be imported; one that cannot, or fails, is skipped with a line on standard error.
  * @param {GenerationRun} generationRun
  */
-export async function runGenerationPeers({ directory, threads, promptTokens, newTokens, rows }) {
+export async function runGenerationPeers({ directory, threads, rows, ...lengths }) {
   const file = readdirSync(directory).find((name) => name.endsWith(".gguf"));
   const results = [];
   for (const { name, script } of peers) {
     try {
       if (file === undefined || !existsSync(python))
         throw new Error("no GGUF file, or the Python peers are not installed");
-      const sizes = ["--prompt", promptTokens, "--tokens", newTokens, "--rows", rows.join(",")].map(String);
-      const args = [join(here, script), "--model", join(directory, file), "--threads", String(threads), ...sizes];
+      const { promptTokens, shortPrompt, newTokens } = lengths;
+      const sizes = ["--prompt", promptTokens, "--short-prompt", shortPrompt, "--tokens", newTokens, "--rows", rows];
+      const settings = ["--model", join(directory, file), "--threads", threads, ...sizes].map(String);
+      const args = [join(here, script), ...settings];
       const env = {
         ...process.env,
         OMP_NUM_THREADS: String(threads),

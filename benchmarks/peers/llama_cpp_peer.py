@@ -11,7 +11,8 @@ most = max(arguments.rows)
 llama_cpp.llama_backend_init()
 model = llama_cpp.llama_model_load_from_file(arguments.model.encode(), llama_cpp.llama_model_default_params())
 settings = llama_cpp.llama_context_default_params()
-settings.n_ctx = most * (arguments.prompt + arguments.tokens + 8)
+settings.n_ctx = max(most * (arguments.short_prompt + arguments.tokens), arguments.prompt) + 64
+settings.kv_unified = True
 settings.n_batch = settings.n_ubatch = 512
 settings.n_seq_max = most
 settings.n_threads = settings.n_threads_batch = arguments.threads

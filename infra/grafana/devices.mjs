@@ -71,6 +71,47 @@ export const devices = newDashboard({
       queries: [{ expr: rate(`millrace_engine_runs_total{${here}}`, "outcome"), legend: "{{outcome}}" }],
     }),
   )
+  .withPanel(
+    lines({
+      title: "GPUs' memory",
+      description: "As the driver tells: what all processes take of what there is.",
+      unit: "percentunit",
+      maximum: 1,
+      queries: [
+        {
+          expr: `sum by (instance, device) (millrace_gpu_memory_bytes{kind="used",${here}}) / sum by (instance, device) (millrace_gpu_memory_bytes{kind="total",${here}}) or vector(0)`,
+          legend: "{{instance}} {{device}}",
+        },
+      ],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "GPUs at work, as the driver sees them",
+      description: "Share of the time in which a kernel ran, whosever.",
+      unit: "percentunit",
+      maximum: 1,
+      queries: [
+        {
+          expr: `max by (instance, device) (millrace_gpu_utilization_ratio{${here}}) or vector(0)`,
+          legend: "{{instance}} {{device}}",
+        },
+      ],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "GPUs' power",
+      description: "What they draw.",
+      unit: "watt",
+      queries: [
+        {
+          expr: `max by (instance, device) (millrace_gpu_power_watts{${here}}) or vector(0)`,
+          legend: "{{instance}} {{device}}",
+        },
+      ],
+    }),
+  )
   .withRow(row("Processes"))
   .withPanel(
     list({

@@ -49,6 +49,14 @@ export const throughput = newDashboard({
   )
   .withPanel(
     number({
+      title: "Time left",
+      description: "To jobs that a command works off by itself, by the slower of their paces.",
+      unit: "s",
+      queries: [{ expr: `max(millrace_job_remaining_seconds{${here}})` }],
+    }),
+  )
+  .withPanel(
+    number({
       title: "In quarantine",
       description: "Rows, chunks and objects that could not be read or encoded in the time that is shown.",
       unit: "short",
@@ -105,6 +113,72 @@ export const throughput = newDashboard({
           legend: "{{stage}}",
         },
       ],
+    }),
+  )
+  .withRow(row("Generation"))
+  .withPanel(
+    lines({
+      title: "Tokens of prompts and answers",
+      description:
+        "What is read is less than the prompts have where they begin alike: their common beginning is read once.",
+      unit: "short",
+      queries: [{ expr: rate(`millrace_generator_tokens_total{${here}}`, "kind"), legend: "{{kind}}" }],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "Prompts done with",
+      description: "Answered, or put into the output with the reason why not.",
+      unit: "short",
+      queries: [{ expr: rate(`millrace_prompts_total{${here}}`, "outcome"), legend: "{{outcome}}" }],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "Answers by how they end",
+      description: "Many that end at the longest that is allowed may be cut short: raise --max-new-tokens.",
+      unit: "short",
+      queries: [{ expr: rate(`millrace_answers_total{${here}}`, "outcome"), legend: "{{outcome}}" }],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "Rows in a run, answers asked for",
+      description: "Runs with few rows while many are asked for are short of memory, see below, or of --batch-rows.",
+      unit: "short",
+      queries: [
+        { expr: `sum(millrace_generator_rows{${here}})`, legend: "rows in a run" },
+        { expr: `sum(millrace_generator_requests{${here}})`, legend: "asked for" },
+      ],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "Memory of keys and values",
+      description: "What answers under way take, and what --kv-memory or half of what was free lets them take.",
+      unit: "bytes",
+      queries: [{ expr: `sum by (kind) (millrace_generator_cache_bytes{${here}})`, legend: "{{kind}}" }],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "Time of a run, p95",
+      description: "`decode` gives each row a token, `prefill` reads a piece of a prompt and makes the others wait.",
+      unit: "s",
+      queries: [
+        {
+          expr: `histogram_quantile(0.95, ${rate(`millrace_generator_run_duration_seconds_bucket{${here}}`, "le, kind")})`,
+          legend: "{{kind}}",
+        },
+      ],
+    }),
+  )
+  .withPanel(
+    lines({
+      title: "Time of an answer",
+      description: "From asking for it, waiting for a place among the rows included.",
+      unit: "s",
+      queries: quantiles("millrace_answer_duration_seconds", here),
     }),
   )
   .withRow(row("Store"))

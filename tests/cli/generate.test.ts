@@ -95,6 +95,19 @@ describe("a file of prompts", () => {
   });
 });
 
+test("the example job takes its settings from its file", async () => {
+  const places = ["--out", join(folder, "functions.jsonl"), "--work", join(folder, "functions")];
+  const args = ["generate", "prompts.jsonl", "--model", model, "--json", ...places];
+  const { code, result } = await run(args, { cwd: resolve("examples/code-generation") });
+  expect([code, result.rows, result.failed]).toEqual([0, 10, 0]);
+  const got = await answers("functions.jsonl");
+  expect(got.slice(0, 2).map(({ id }) => id)).toEqual(["is_prime", "fibonacci"]);
+  expect(Number(result.promptTokens)).toBeGreaterThan(100);
+  const again = [...args, "--temperature", "0", "--out", join(folder, "greedy.jsonl")];
+  expect((await run(again, { cwd: resolve("examples/code-generation") })).code).toBe(0);
+  expect(await answers("greedy.jsonl")).not.toEqual(got);
+});
+
 test("one prompt is answered on standard output, the same for the same seed", async () => {
   const args = ["generate", "--prompt", "t1 t2", "--model", model, "--max-new-tokens", "8", "--temperature", "1"];
   const [first, again, other] = await Promise.all(
@@ -124,11 +137,8 @@ describe("what cannot be done is said in one line", () => {
       2,
       /^error E_CONFIG: the template .* cannot be read/,
     ],
-    [
-      ["mixed.jsonl", "--out", "x.jsonl", "--on", "temporal"],
-      2,
-      /^error E_USAGE: text is generated in this process only/,
-    ],
+    [["-", "--out", "x.jsonl", "--on", "temporal"], 2, /^error E_USAGE: standard input cannot be answered on temporal/],
+    [["mixed.jsonl", "--out", "."], 2, /^error E_CONFIG: .* is a folder/],
   ])("%j", async (args, code, line) => {
     const { stderr, ...finished } = await run(["generate", ...args, "--model", model], { cwd: folder });
     expect(finished.code).toBe(code);

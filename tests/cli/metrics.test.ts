@@ -7,11 +7,11 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Prometheus, prometheusProgram, startPrometheus } from "../services/prometheus-server.ts";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
-import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
-import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
+import { run, start, temporaryFolder, tinyGenerator, tinyModel } from "../support/command-line.ts";
+import { madeUpMarkdown, madeUpPrompts, writeFiles } from "../support/corpus.ts";
 import { dashboardQueries, type PanelQuery, resolved } from "../support/dashboards.ts";
 import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
-import { OtlpReceiver } from "../support/otlp-receiver.ts";
+import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { until } from "../support/processes.ts";
 
 const prometheus = prometheusProgram("prometheus");
@@ -29,24 +29,11 @@ const secrets = {
   AWS_REGION: "us-east-1",
 };
 
-/** Spans and what each stands below. */
-const parentage = [
-  ["job", "root"],
-  ["plan", "job"],
-  ["commit", "job"],
-  ["shard", "job"],
-  ["split", "shard"],
-  ["encode", "shard"],
-  ["write", "shard"],
-  ["batch", "encode"],
-  ["engine run", "batch"],
-  ["upsert", "write"],
-] as const;
-
 (isHere ? describe : describe.skip)("metrics, as a real Prometheus sees them", () => {
   let folder: string;
   let temporal: TemporalServer;
   let worker: FleetWorker;
+  let generator: FleetWorker;
   let scraper: Prometheus;
   let collector: OtlpReceiver;
   let refusing: RefusingS3;
@@ -69,12 +56,14 @@ const parentage = [
     worker.child.stderr?.on("data", (text) => {
       said += text;
     });
-    const target = new URL(worker.metricsUrl ?? "").host;
-    scraper = await startPrometheus(prometheus as string, { folder, targets: [target] });
+    const generating = ["--model", tinyGenerator, "--queues", "generate", "--metrics-port", "0"];
+    generator = await startFleetWorker({ cwd: folder, environment: traced, arguments: generating });
+    const targets = [worker, generator].map(({ metricsUrl }) => new URL(metricsUrl ?? "").host);
+    scraper = await startPrometheus(prometheus as string, { folder, targets });
   }, 120_000);
 
   afterAll(async () => {
-    worker?.child.kill("SIGKILL");
+    for (const each of [worker, generator]) each?.child.kill("SIGKILL");
     await Promise.all([collector?.stop(), refusing?.stop()]);
     await scraper?.server.kill();
     await temporal?.server.kill();
@@ -90,11 +79,11 @@ const parentage = [
     const isOver = "count(millrace_job_last_success_timestamp_seconds) and sum(millrace_stage_running) == 0";
     await until(async () => (await scraper.query(isOver)).length > 0, "the scrape after the job", 30_000);
     expect({
-      objects: await seriesValue('millrace_objects_total{outcome="new"}'),
-      documents: await seriesValue('millrace_documents_total{outcome="changed"}'),
-      points: await seriesValue('millrace_sink_points_total{operation="upsert"}'),
+      objects: await seriesValue('sum(millrace_objects_total{outcome="new"})'),
+      documents: await seriesValue('sum(millrace_documents_total{outcome="changed"})'),
+      points: await seriesValue('sum(millrace_sink_points_total{operation="upsert"})'),
       chunks: await seriesValue('sum(millrace_chunks_total{outcome=~"encoded|reused"})'),
-      quarantined: await seriesValue('millrace_quarantined_rows_total{code="E_ROW_PARSE"}'),
+      quarantined: await seriesValue('sum(millrace_quarantined_rows_total{code="E_ROW_PARSE"})'),
       quarantinedInAll: await seriesValue("sum(millrace_quarantined_rows_total)"),
       committed: await seriesValue("count(millrace_job_last_success_timestamp_seconds)"),
       failed: await seriesValue("sum(millrace_errors_total)"),
@@ -112,20 +101,63 @@ const parentage = [
     });
     const lanes = "sum(millrace_device_busy_seconds_total) + sum(millrace_device_idle_seconds_total)";
     expect(await seriesValue(lanes)).toBeGreaterThan(0);
-    expect((await scraper.query("millrace_model_info"))[0]?.labels).toMatchObject({ precision: "fp32", device: "cpu" });
+    expect((await scraper.query('millrace_model_info{dimensions!=""}'))[0]?.labels).toMatchObject({
+      precision: "fp32",
+      device: "cpu",
+    });
   }, 60_000);
 
-  test("the job is one trace over all its activities, whoever did them", async () => {
-    await until(async () => collector.named("job").length > 0, "the job's span", 10_000);
-    expect(new Set(collector.spans.map(({ traceId }) => traceId)).size).toBe(1);
-    expect(Object.fromEntries(parentage.map(([name]) => [name, collector.parentsOf(name)]))).toEqual(
-      Object.fromEntries(parentage.map(([name, parent]) => [name, [parent]])),
-    );
-    const [job] = collector.named("job");
-    const shards = collector.named("shard");
-    expect(job?.attributes).toEqual({ "temporal.workflow_id": expect.stringMatching(/^millrace\/[0-9a-f]{16}$/) });
-    expect(shards.length).toBe(collector.named("write").length);
-    for (const { milliseconds } of shards) expect(milliseconds).toBeLessThanOrEqual(job?.milliseconds ?? 0);
+  test("so are those of a job that answers prompts", async () => {
+    await writeFiles(folder, { "prompts.jsonl": madeUpPrompts(100) });
+    const places = ["--out", "answers.jsonl", "--work", "fleet/work", "--max-quarantined", "2"];
+    const args = ["generate", "prompts.jsonl", "--model", tinyGenerator, "--max-new-tokens", "9", "--json", ...places];
+    const { code, result } = await run([...args, "--on", "temporal"], { cwd: folder, environment });
+    expect([code, result.failed]).toEqual([0, 2]);
+    const generated = 'millrace_generator_tokens_total{kind="generated"}';
+    const tokens = Number(result.generatedTokens);
+    const isTold = `sum(${generated}) >= ${tokens} and sum(millrace_generator_rows) == 0`;
+    await until(async () => (await scraper.query(isTold)).length > 0, "the scrape after the job", 30_000);
+    // A token that ends an answer is computed, and no part of it.
+    expect(Number(await seriesValue(`sum(${generated})`))).toBeLessThanOrEqual(tokens + 98);
+    expect({
+      answered: await seriesValue('sum(millrace_prompts_total{outcome="answered"})'),
+      failed: await seriesValue('sum(millrace_prompts_total{outcome="failed"})'),
+      written: await seriesValue('sum(millrace_stage_rows_total{stage="generate"})'),
+      ended: await seriesValue('sum(millrace_answers_total{outcome=~"stop|length"})'),
+      prompts: await seriesValue('sum(millrace_generator_tokens_total{kind="prompt"})'),
+      waiting: await seriesValue("sum(millrace_generator_requests)"),
+    }).toEqual({ answered: 98, failed: 2, written: 100, ended: 98, prompts: result.promptTokens, waiting: 0 });
+    const read = Number(await seriesValue('sum(millrace_generator_tokens_total{kind="read"})'));
+    expect([read > 0, read <= Number(result.promptTokens)]).toEqual([true, true]);
+    const runs = await seriesValue("sum(millrace_generator_run_duration_seconds_count)");
+    expect(Number(runs)).toBeGreaterThan(9);
+    expect(Number(await seriesValue('sum(millrace_generator_cache_bytes{kind="planned"})'))).toBeGreaterThan(0);
+  }, 60_000);
+
+  test("each job is one trace over all its activities, whoever did them", async () => {
+    const parents = (spans: readonly ReceivedSpan[]) =>
+      Object.fromEntries(
+        spans.map((span) => [span.name, spans.find(({ id }) => id === span.parentId)?.name ?? "root"]),
+      );
+    const isOver = () => collector.named("job").length === 2 && collector.named("answer").length === 98;
+    await until(isOver, "the spans of both jobs", 10_000);
+    const traces = [...Map.groupBy(collector.spans, ({ traceId }) => traceId).values()];
+    expect(traces.length).toBe(2);
+    const generating = traces.findIndex((spans) => spans.some(({ name }) => name === "answer"));
+    const steps = { job: "root", plan: "job", commit: "job", shard: "job", split: "shard", write: "shard" };
+    expect(parents(traces[1 - generating] ?? [])).toEqual({
+      ...steps,
+      encode: "shard",
+      batch: "encode",
+      "engine run": "batch",
+      upsert: "write",
+    });
+    expect(parents(traces[generating] ?? [])).toEqual({ ...steps, generate: "shard", answer: "generate" });
+    for (const { attributes, milliseconds, traceId } of collector.named("job")) {
+      expect(attributes).toEqual({ "temporal.workflow_id": expect.stringMatching(/^millrace\//) });
+      for (const shard of collector.named("shard").filter((span) => span.traceId === traceId))
+        expect(shard.milliseconds).toBeLessThanOrEqual(milliseconds);
+    }
   }, 20_000);
 
   test("every query of every dashboard returns data", async () => {
@@ -191,7 +223,7 @@ const parentage = [
             : await fetch(url)
                 .then((response) => response.text())
                 .catch(() => "");
-        isSeen ||= text.includes("millrace_job_running 1");
+        isSeen ||= text.includes("millrace_job_running 1") && text.includes("millrace_job_remaining_seconds");
         return child.exitCode !== null;
       },
       "the end of the run",

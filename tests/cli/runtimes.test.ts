@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describeRuntimes, type RuntimeUnderTest } from "../conformance/runtime.ts";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal } from "../services/temporal-server.ts";
-import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
+import { run, start, temporaryFolder, tinyGenerator, tinyModel } from "../support/command-line.ts";
 import { startFleetWorker } from "../support/fleet.ts";
 
 const isHere = serviceProgram("temporal") !== undefined;
@@ -26,6 +26,12 @@ if (isHere)
     const temporal = await startTemporal(folder);
     const options = { cwd: folder, environment: { TEMPORAL_ADDRESS: temporal.address } };
     const worker = await startFleetWorker({ ...options, arguments: ["--token-budget", "64", "--concurrency", "2"] });
+    const generating = ["--model", tinyGenerator, "--queues", "generate"];
+    const answerer = await startFleetWorker({ ...options, arguments: generating });
+    const generate = (name: string, more: readonly string[]) => {
+      const places = ["--out", `${name}/answers.jsonl`, "--work", `${name}/work`];
+      return run(["generate", "prompts.jsonl", "--model", tinyGenerator, "--json", ...places, ...more], options);
+    };
     const index = (name: string, more: readonly string[]) => [
       ...["index", "docs", "--corpus", "handbook", "--model", tinyModel, "--json"],
       ...["--store", `${name}/store`, "--work", `${name}/work`, ...more],
@@ -33,6 +39,7 @@ if (isHere)
     const embedded: RuntimeUnderTest = {
       name: "embedded",
       index: (...more) => run(index("embedded", more), options),
+      generate: (...more) => generate("embedded", more),
       async interrupt(...more) {
         const { child, finished } = await start(index("embedded", more), options);
         await encoding(join(folder, "embedded/work"));
@@ -43,6 +50,7 @@ if (isHere)
     const onTemporal: RuntimeUnderTest = {
       name: "temporal",
       index: (...more) => run(index("temporal", ["--on", "temporal", ...more]), options),
+      generate: (...more) => generate("temporal", ["--on", "temporal", ...more]),
       async interrupt(...more) {
         const { stdout } = await run(index("temporal", ["--on", "temporal", "--detach", ...more]), options);
         const { job } = JSON.parse(stdout.split("\n")[0] ?? "{}") as { job: string };
@@ -55,7 +63,7 @@ if (isHere)
       folder,
       runtimes: [embedded, onTemporal],
       async close() {
-        worker.child.kill("SIGKILL");
+        for (const { child } of [worker, answerer]) child.kill("SIGKILL");
         await temporal.server.kill();
       },
     };

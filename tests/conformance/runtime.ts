@@ -3,14 +3,16 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { Finished } from "../support/command-line.ts";
-import { madeUpMarkdown, pointsOf, writeFiles } from "../support/corpus.ts";
+import { madeUpMarkdown, madeUpPrompts, pointsOf, writeFiles } from "../support/corpus.ts";
 
 /** A way to have an index job run. */
 export interface RuntimeUnderTest {
   readonly name: string;
   /** Indexes `docs` of the folder into `<name>/store`, with its work in `<name>/work`. */
   index(...more: readonly string[]): Promise<Finished>;
-  /** Begins the same and ends it when the job has begun to encode. What is done is kept. */
+  /** Answers `prompts.jsonl` of the folder into `<name>/answers.jsonl`, with its work in `<name>/work`. */
+  generate(...more: readonly string[]): Promise<Finished>;
+  /** Begins to index and ends it when the job has begun to encode. What is done is kept. */
   interrupt(...more: readonly string[]): Promise<void>;
 }
 
@@ -106,6 +108,22 @@ export function describeRuntimes(title: string, open: () => Promise<OpenRuntimes
       const { codes, summary } = await same();
       expect([codes, summary.documents]).toEqual([[0, 0], files + 400]);
     }, 400_000);
+
+    test("prompts, some of which are none, in more batches than are under way", async () => {
+      await writeFiles(opened.folder, { "prompts.jsonl": madeUpPrompts(600) });
+      const options = ["--id-field", "id", "--temperature", "0.9", "--max-new-tokens", "8", "--max-quarantined", "12"];
+      const [reference, other] = opened.runtimes;
+      const answersOf = ({ name }: RuntimeUnderTest) => readFile(join(opened.folder, name, "answers.jsonl"), "utf8");
+      const runs = [await reference.generate(...options), await other.generate(...options)];
+      for (const { code, result } of runs) {
+        const { rows, failed, generatedTokens } = result;
+        expect([code, rows, failed, Number(generatedTokens) > 2_000]).toEqual([0, 600, 12, true]);
+      }
+      expect(runs[1]?.result.promptTokens).toBe(runs[0]?.result.promptTokens);
+      expect(await answersOf(other)).toBe(await answersOf(reference));
+      const again = await other.generate(...options);
+      expect([again.code, again.result.isUnchanged]).toEqual([0, true]);
+    }, 120_000);
 
     test("an object that changes while the job runs", async () => {
       const large = Array.from({ length: 6_000 }, (_, row) => JSON.stringify({ text: `row ${row} of a long table` }));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "@jest/globals";
 import { Runtime } from "@millrace/native";
-import { diagnose } from "@millrace/workers";
+import { createMetrics, diagnose, watchGpus } from "@millrace/workers";
 import { temporaryFolder } from "../support/command-line.ts";
 import { describeNative } from "./support.ts";
 
@@ -43,6 +43,14 @@ describeNative("telemetry", () => {
     const telemetry = await Runtime.telemetry({ library });
     expect(telemetry).toEqual({ gpus: [h100, { index: 1, name: "GRID" }] });
     expect(await Promise.all([1, 2, 3].map(() => Runtime.telemetry({ library })))).toEqual(Array(3).fill(telemetry));
+    const metrics = await createMetrics();
+    watchGpus(metrics, { cacheDirectory: folder, folders: [folder], python: "python3" });
+    expect((await metrics.text()).split("\n").filter((line) => line.startsWith("millrace_gpu"))).toEqual([
+      'millrace_gpu_memory_bytes{device="cuda:0",kind="used"} 42949672960',
+      'millrace_gpu_memory_bytes{device="cuda:0",kind="total"} 85520809984',
+      'millrace_gpu_utilization_ratio{device="cuda:0"} 0.87',
+      'millrace_gpu_power_watts{device="cuda:0"} 412.5',
+    ]);
     const modelStore = {
       modelsDirectory: folder,
       hubEndpoint: "http://127.0.0.1:9",

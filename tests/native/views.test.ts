@@ -135,6 +135,12 @@ describeNative("views of one memory", () => {
     await expect(longs.copy(buffer as never)).rejects.toEqual(invalid);
     await expect(buffer.copy(buffer, { offset: 1, length: 6 })).rejects.toEqual(invalid);
     await expect(buffer.copy(buffer, { offset: 1, length: 2 })).rejects.toMatchObject({ code: "NATIVE_BUSY" });
+    const apart = { sourceOffset: 3, offset: 0, length: 2 };
+    const twice = buffer.copy(buffer, [apart, { sourceOffset: 3, offset: 5, length: 1 }]);
+    await expect(twice).rejects.toMatchObject({ code: "NATIVE_BUSY" });
+    expect(buffer.read()).toEqual(Int16Array.of(0, 0, 0, 1, 2, 0));
+    await buffer.copy(buffer, [apart, { sourceOffset: 5, offset: 2, length: 1 }]);
+    expect(buffer.read()).toEqual(Int16Array.of(1, 2, 0, 1, 2, 0));
     const rest = buffer.view(0, [6]);
     buffer.close();
     expect(() => rest.read()).toThrow("closed");

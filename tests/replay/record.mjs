@@ -6,15 +6,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MillraceError } from "@millrace/core";
 import { bundleWorkflows, jobWorkflowId, openJobs, runWorkers } from "@millrace/workers";
-import { attributes, encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import { attributes, encodeQueue, generateQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import { cacheFolder } from "../../packages/cli/bin/node-version.mjs";
 import { serviceProgram } from "../services/server.ts";
 import { startTemporal } from "../services/temporal-server.ts";
+import { madeUpAnswers, madeUpGeneration } from "../support/made-up-answers.ts";
 import { madeUpInput, madeUpModel, madeUpReindex, madeUpSteps } from "../support/made-up-steps.ts";
 
 /**
  * Records the histories that `replay.test.ts` replays, on a real Temporal server with the workflows as they are built; only
- * what the steps do is made up. `node tests/replay/record.mjs` after a change that running jobs are not to survive.
+ * what the steps do is made up. `node tests/replay/record.mjs` after a change that running jobs are not to survive;
+ * with names behind it, only those are recorded.
  */
 const folder = fileURLToPath(new URL("histories", import.meta.url));
 const temporary = await mkdtemp(join(tmpdir(), "millrace-record-"));
@@ -24,6 +26,7 @@ const corpus = { pages: [2, 1], partsPerShard: 2, batchesPerPart: 5 };
  * @typedef {object} Scenario
  * @property {string} name
  * @property {import("../support/made-up-steps.ts").MadeUpCorpus} corpus
+ * @property {import("../support/made-up-answers.ts").MadeUpPrompts} [prompts]
  * @property {string} [workflow]
  * @property {object} [input]
  * @property {readonly string[]} [server] Settings of the server's dynamic configuration.
@@ -76,6 +79,21 @@ const scenarios = [
     workflow: "reindexCorpus",
     input: madeUpReindex,
   },
+  // Answers prompts, pauses, is scaled, and rests.
+  {
+    name: "generated",
+    corpus,
+    prompts: { pages: [2, 1], partsPerObject: 2, batchesPerPart: 4 },
+    workflow: "generateCorpus",
+    input: madeUpGeneration,
+    server: ["limit.historyCount.suggestContinueAsNew=120"],
+    async steer(jobs, id) {
+      await jobs.update(id, "pause");
+      await jobs.update(id, "scale", 4);
+      await delay(500);
+      await jobs.update(id, "resume");
+    },
+  },
   {
     name: "failed",
     corpus: { ...corpus, onStep: (name, _corpus, earlier) => fail("E_STORE", name === "write" && earlier === 1) },
@@ -105,12 +123,17 @@ async function until(jobs, id, isThere) {
 }
 
 /** @param {string} bundlePath @param {Scenario} scenario */
-async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpus", server = [], steer, ...given }) {
+async function record(bundlePath, scenario) {
+  const { name, corpus: madeUp, prompts, workflow = "embedCorpus", server = [], steer, ...given } = scenario;
   const temporal = await startTemporal(await mkdtemp(join(temporary, name)), server);
   const stop = new AbortController();
   try {
     const { encode, verify, judge, ...others } = madeUpSteps(madeUp);
-    const io = () => others;
+    const { answerPrompts, ...prompted } = madeUpAnswers(
+      prompts ?? { pages: [], partsPerObject: 0, batchesPerPart: 0 },
+    );
+    const io = () => ({ ...others, ...prompted });
+    const generating = generateQueue(madeUpGeneration.job.model.graph, "cpu");
     /** @type {PromiseWithResolvers<void>} */
     const ready = Promise.withResolvers();
     const working = runWorkers({
@@ -118,6 +141,7 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
       queues: [
         { queue: orchestrateQueue, bundlePath },
         { queue: ioQueue, stepsFor: io, atOnce: 4 },
+        { queue: generating, stepsFor: () => ({ answerPrompts }), atOnce: 4 },
         { queue: encodeQueue(madeUpModel, "cpu"), stepsFor: () => ({ encode, verify, judge }), atOnce: 4 },
       ],
       stop: stop.signal,
@@ -127,7 +151,7 @@ async function record(bundlePath, { name, corpus: madeUp, workflow = "embedCorpu
     await Promise.race([ready.promise, working]);
     const jobs = await openJobs({ address: temporal.address });
     const isSearchable = await jobs.register(Object.values(attributes));
-    const searched = { ...madeUpInput, ...given.input, isSearchable };
+    const searched = { ...(given.input ?? madeUpInput), isSearchable };
     const wanted = { id: name, workflow, queue: orchestrateQueue, input: searched, needs: [] };
     while (!(await isStarted(jobs, wanted))) await delay(50);
     await steer?.(jobs, name);
@@ -196,14 +220,16 @@ async function save(name, histories) {
 }
 
 try {
-  await rm(folder, { recursive: true, force: true });
+  const names = process.argv.slice(2);
+  if (names.length === 0) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const bundlePath = await bundleWorkflows({
     workflowsPath: fileURLToPath(import.meta.resolve("@millrace/workflows/temporal")),
     cacheDirectory: cacheFolder(),
     isEncrypted: false,
   });
-  for (const scenario of scenarios) await record(bundlePath, scenario);
+  const wanted = scenarios.filter(({ name }) => names.length === 0 || names.includes(name));
+  for (const scenario of wanted) await record(bundlePath, scenario);
 } finally {
   await rm(temporary, { recursive: true, force: true });
 }

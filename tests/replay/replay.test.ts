@@ -76,7 +76,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     what: "a timer before each piece of work",
-    find: /checkpoint,(\s+)(wantsRest: \(\) => \(0,\s*([\w$]+)\.)/,
+    find: /checkpoint,(\s+)(wantsRest: \(\) => \(0,\s*([\w$]+)\.)/g,
     put: "checkpoint: () => (0, $3.sleep)(10),$1$2",
     shows: "plain",
   },
@@ -130,7 +130,7 @@ const mutants: readonly Mutant[] = [
   },
   {
     what: "no new history is begun",
-    find: /wantsRest: \(\) => /,
+    find: /wantsRest: \(\) => /g,
     put: "$&false && ",
     shows: "resting-first",
   },
@@ -139,6 +139,18 @@ const mutants: readonly Mutant[] = [
     find: /input\.from \?\?/,
     put: "",
     shows: "resting-last",
+  },
+  {
+    what: "a new history of prompts begins at the beginning",
+    find: /, job, input\.from\)\);/,
+    put: ", job));",
+    shows: "generated-last",
+  },
+  {
+    what: "answers are written before they are given",
+    find: /const texts = await steps\.generate\(job, batch\);/,
+    put: "await steps.write(job, batch); $&",
+    shows: "generated-first",
   },
   {
     what: "the job of a schedule has another id",

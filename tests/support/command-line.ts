@@ -13,6 +13,8 @@ afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true,
 export const tinyModel = resolve("tests/golden/tiny-bert/mean-normalized");
 /** The same dimensions as `tinyModel`, other weights. */
 export const otherTinyModel = resolve("tests/golden/tiny-bert/cls-large-epsilon");
+/** Generates words `t0` to `t95` that mean nothing. */
+export const tinyGenerator = resolve("tests/golden/tiny-decoders/llama");
 
 export interface Finished {
   readonly code: number | null;

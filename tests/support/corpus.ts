@@ -48,3 +48,12 @@ export async function pointsOf(store: string): Promise<ReadonlyMap<string, strin
     await searcher.close();
   }
 }
+
+/** Prompts of words that the tiny generators know, as JSON lines; one in fifty is none. */
+export function madeUpPrompts(rows: number): string {
+  const lines = Array.from({ length: rows }, (_, index) => {
+    const words = Array.from({ length: 1 + (index % 20) }, (_, word) => `t${(index * 13 + word * word) % 96}`);
+    return JSON.stringify({ id: String(index), prompt: index % 50 === 7 ? "" : words.join(" ") });
+  });
+  return `${lines.join("\n")}\n`;
+}

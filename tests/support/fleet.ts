@@ -14,7 +14,7 @@ export interface FleetWorkerOptions {
   readonly arguments?: readonly string[];
 }
 
-/** Starts a worker of the tiny model and waits until it takes work. */
+/** Starts a worker of the tiny model, or of another that is named, and waits until it takes work. */
 export async function startFleetWorker(options: FleetWorkerOptions): Promise<FleetWorker> {
   const more = options.arguments ?? [];
   const running = await start(["worker", "--model", tinyModel, "--hosts", "1", "--json", ...more], options);

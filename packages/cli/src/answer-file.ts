@@ -1,23 +1,31 @@
 import { type GenerateSummary, MillraceError } from "@millrace/core";
 import { generateCorpus, Interrupted } from "@millrace/workflows";
+import { answerOnTemporal } from "./answer-on-temporal.js";
 import type { CommandContext } from "./command.js";
 import { type GenerationRequest, type OpenGeneration, openGeneration } from "./compose.js";
 import { endDone, endInterrupted, goOnLine, quarantineError } from "./ending.js";
 import { createGenerateTally, type GenerateTally } from "./generate-tally.js";
 import { formatCount, formatCountOf, formatDuration } from "./report/format.js";
+import { type WatchedJob, watchedJob } from "./watched-job.js";
 
 /** Answers a file of prompts or requests and says what came of it. @returns the process's exit code */
 export async function answerFile(
   context: CommandContext,
   { location, format }: Pick<GenerationRequest, "location" | "format">,
 ): Promise<number> {
+  if (context.settings.on === "temporal") return answerOnTemporal(context, { location, format });
+  return watchedJob(context, (watched) => answerHere(context, { location, format, watched }));
+}
+
+async function answerHere(
+  context: CommandContext,
+  { location, format, watched }: Pick<GenerationRequest, "location" | "format"> & { readonly watched: WatchedJob },
+): Promise<number> {
   const { settings, loaded, say, log, standardInput } = context;
-  if (settings.on === "temporal") {
-    throw new MillraceError("E_USAGE", "text is generated in this process only", { fix: "Leave --on temporal out." });
-  }
+  const { metrics } = watched;
   const startedAt = performance.now();
   const stop = interruptible(context.stop);
-  const tally = createGenerateTally((state) => context.reporter.update(state));
+  const tally = createGenerateTally(watched.show);
   const { takeTokens: onTokens, takeAnswer: onAnswer } = tally;
   const hasModel = loaded.origins.model !== "default";
   const open = await openGeneration({
@@ -31,7 +39,9 @@ export async function answerFile(
     onTokens,
     onAnswer,
     log,
+    metrics,
   });
+  watched.begin(open.job.source.location);
   try {
     const summary = open.finished ?? (await answer(open, { tally, stop }));
     context.reporter.finish();
@@ -58,8 +68,16 @@ interface Answering {
 }
 
 function answer({ job, steps }: OpenGeneration, { tally, stop }: Answering): Promise<GenerateSummary> {
-  const runtime = { steps, batches: 2, checkpoint: async () => stop.throwIfAborted(), report: tally.take };
-  return generateCorpus(runtime, job);
+  return generateCorpus(
+    {
+      steps,
+      window: { limit: 2 },
+      checkpoint: async () => stop.throwIfAborted(),
+      wantsRest: () => false,
+      report: tally.take,
+    },
+    job,
+  );
 }
 
 /** A signal whose reason is that the job was interrupted. */

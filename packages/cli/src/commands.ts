@@ -71,6 +71,7 @@ const generator = [
   "python",
   "offline",
 ] as const satisfies readonly SettingKey[];
+const ofGenerator = "must be given, of type llama, mistral, qwen2, qwen3, gpt2, t5, mt5, bart or marian";
 /** How answers are generated. */
 const decoding = [
   "maxNewTokens",
@@ -91,9 +92,22 @@ const decoding = [
   "batchTokens",
   "kvMemory",
 ] as const satisfies readonly SettingKey[];
+/** Of commands that answer a file, beside what that file is. */
+const answering = [
+  "out",
+  "work",
+  "maxRowBytes",
+  "maxQuarantined",
+  ...decoding,
+  ...generator,
+  ...fleet,
+  ...watching,
+  ...output,
+] as const satisfies readonly SettingKey[];
 
 /** What is read to be labelled, and where the lines go. */
 const labelled = [
+  ...watching,
   "out",
   "include",
   "exclude",
@@ -178,7 +192,7 @@ export const commands: readonly CommandFacts[] = [
       ...generator,
       ...output,
     ],
-    defaults: { model: "must be given" },
+    defaults: { model: ofGenerator },
     load: () => import("./commands/ask.js"),
   },
   {
@@ -187,8 +201,6 @@ export const commands: readonly CommandFacts[] = [
     summary: "answer a file of prompts, each once however often it is interrupted, or one prompt",
     settings: [
       "prompt",
-      "out",
-      "work",
       "include",
       "exclude",
       "idField",
@@ -196,38 +208,22 @@ export const commands: readonly CommandFacts[] = [
       "template",
       "chat",
       "system",
-      "maxRowBytes",
       "maxObjectBytes",
-      "maxQuarantined",
       "numReturnSequences",
-      ...decoding,
-      ...generator,
-      "on",
-      "otlpEndpoint",
-      ...output,
+      "numBeams",
+      "lengthPenalty",
+      "earlyStopping",
+      ...answering,
     ],
-    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
+    defaults: { model: ofGenerator },
     load: () => import("./commands/generate.js"),
   },
   {
     name: "batch",
     parameters: "<requests>",
     summary: "answer a file of requests as OpenAI's batch API takes them: chat completions, completions, embeddings",
-    settings: [
-      "out",
-      "errors",
-      "embeddingModel",
-      "dimensions",
-      "work",
-      "maxRowBytes",
-      "maxQuarantined",
-      ...decoding,
-      ...generator,
-      "on",
-      "otlpEndpoint",
-      ...output,
-    ],
-    defaults: { model: "must be given", work: "a folder of this machine; default .millrace/work" },
+    settings: ["errors", "embeddingModel", "dimensions", ...answering],
+    defaults: { model: ofGenerator },
     load: () => import("./commands/batch.js"),
   },
   {
@@ -276,7 +272,7 @@ export const commands: readonly CommandFacts[] = [
     name: "retry",
     parameters: "[job]",
     summary: "do again what is in a job's quarantine, and nothing else; whatever else changed is left to index",
-    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, "otlpEndpoint", ...output],
+    settings: ["store", "qdrantTimeout", "work", "maxQuarantined", ...model, ...encoding, ...watching, ...output],
     defaults: ofJob,
     load: () => import("./commands/retry.js"),
   },
@@ -303,7 +299,7 @@ export const commands: readonly CommandFacts[] = [
       "sample",
       "keepGenerations",
       ...fleet,
-      "otlpEndpoint",
+      ...watching,
       ...output,
     ],
     defaults: ofReindex,
@@ -345,6 +341,9 @@ export const commands: readonly CommandFacts[] = [
       ...temporal,
       ...model,
       ...encoding,
+      "batchRows",
+      "batchTokens",
+      "kvMemory",
       ...watching,
       ...output,
     ],
@@ -399,7 +398,7 @@ export const commands: readonly CommandFacts[] = [
   {
     name: "jobs cancel",
     parameters: "<job>",
-    summary: "end a job; what is done is kept, and the same index command goes on from there",
+    summary: "end a job; what is done is kept, and the same command goes on from there",
     settings: [...temporal, ...output],
     load: () => import("./commands/jobs-cancel.js"),
   },

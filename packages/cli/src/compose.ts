@@ -18,6 +18,7 @@ export {
   submitReindex,
 } from "./compose/fleet.js";
 export { type GenerationRequest, type OpenGeneration, openGeneration, promptSpecOf } from "./compose/generate.js";
+export { type SubmittedGeneration, submitGeneration } from "./compose/generate-on-temporal.js";
 export { type OpenGenerator, openGenerator } from "./compose/generator.js";
 export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";

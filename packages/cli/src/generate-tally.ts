@@ -21,24 +21,7 @@ export function createGenerateTally(
   let isRead = false;
   let firstAt: number | undefined;
   let lastAt = 0;
-  /** Until all is read, as many as there are if what was not read is like what was. */
-  const rowsTotal = () => {
-    if (isRead) return sum.rows;
-    return sum.bytes === 0 ? 0 : Math.max(sum.rows, Math.round((sum.rows * sum.bytesTotal) / sum.bytes));
-  };
-  const update = () =>
-    show({
-      phase,
-      noun: "prompt",
-      documents: sum.answered,
-      ...(rowsTotal() > 0 && { documentsTotal: rowsTotal() }),
-      chunks: 0,
-      tokens: sum.generated,
-      unchanged: 0,
-      quarantined: sum.failed,
-      bytesDone: 0,
-      bytesTotal: 0,
-    });
+  const update = () => show(answeringState({ ...sum, phase, isRead }));
   return {
     take(progress) {
       if (progress.kind === "planned") sum.bytesTotal = progress.bytes;
@@ -69,4 +52,42 @@ export function createGenerateTally(
       seconds: (lastAt - (firstAt ?? lastAt)) / 1000,
     }),
   };
+}
+
+/** What is known of a generation job under way. */
+export interface Answering {
+  readonly phase: string;
+  /** Stored bytes of the source that were read, and all of them. */
+  readonly bytes: number;
+  readonly bytesTotal: number;
+  /** Prompts that were read, and whether these are all. */
+  readonly rows: number;
+  readonly isRead: boolean;
+  readonly answered: number;
+  readonly failed: number;
+  /** Tokens. */
+  readonly generated: number;
+}
+
+/** As its progress line shows it. */
+export function answeringState(known: Answering): ProgressState {
+  const total = rowsTotal(known);
+  return {
+    phase: known.phase,
+    noun: "prompt",
+    documents: known.answered,
+    ...(total > 0 && { documentsTotal: total }),
+    chunks: 0,
+    tokens: known.generated,
+    unchanged: 0,
+    quarantined: known.failed,
+    bytesDone: 0,
+    bytesTotal: 0,
+  };
+}
+
+/** Until all is read, as many as there are if what was not read is like what was. */
+function rowsTotal({ isRead, rows, bytes, bytesTotal }: Answering): number {
+  if (isRead) return rows;
+  return bytes === 0 ? 0 : Math.max(rows, Math.round((rows * bytesTotal) / bytes));
 }

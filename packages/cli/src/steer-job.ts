@@ -1,17 +1,17 @@
 import { MillraceError } from "@millrace/core";
 import type { Jobs } from "@millrace/workers";
-import type { JobProgress } from "@millrace/workflows";
+import type { SteeredProgress } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
 import { openFleet } from "./compose.js";
 
 /** What is asked of a running job. */
 export interface Steering {
   /** Asks it and waits for the answer. */
-  readonly ask: (jobs: Jobs) => Promise<JobProgress>;
+  readonly ask: (jobs: Jobs) => Promise<SteeredProgress>;
   /** Leaves word where no worker takes up the job just now; without it, that is an error. */
   readonly leave?: (jobs: Jobs) => Promise<void>;
   /** What is said when the job has it. */
-  readonly done: (progress: JobProgress) => string;
+  readonly done: (progress: SteeredProgress) => string;
 }
 
 /** Asks something of a running job. @returns the exit code @throws E_JOB_MISSING, E_JOB_ENDED, E_WORKER_MISSING */

@@ -9,8 +9,6 @@ export interface Tally {
   addTokens(tokens: number): void;
   totals(): { readonly objects: PlanCounts; readonly counts: SplitCounts; readonly encoded: Encoded };
   quarantined(): number;
-  /** Of the tokens there are to encode, as far as can be told, those that are: 0 to 1. */
-  share(): number;
   /** Tokens per second from the first engine run to the last; undefined where too little was encoded to tell. */
   rate(): number | undefined;
 }
@@ -89,10 +87,6 @@ export function createTally(show: (state: ProgressState) => void, now = () => pe
     },
     totals: () => ({ objects, counts, encoded }),
     quarantined: () => counts.quarantined + poisoned,
-    share() {
-      const { tokens, tokensTotal } = state();
-      return tokensTotal === undefined || tokensTotal === 0 ? 0 : tokens / tokensTotal;
-    },
     rate() {
       const seconds = (lastRunAt - (firstRunAt ?? lastRunAt)) / 1000;
       return runTokens < leastTokensForRate || seconds <= 0 ? undefined : runTokens / seconds;

@@ -1,16 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { MillraceError, type Summary } from "@millrace/core";
+import { type GenerateSummary, MillraceError, type Summary } from "@millrace/core";
 import type { Jobs } from "@millrace/workers";
-import type { JobProgress, ReindexSummary } from "@millrace/workflows";
+import type { GenerateJobProgress, JobProgress, ReindexSummary } from "@millrace/workflows";
 import type { CommandContext } from "./command.js";
 import type { Settings } from "./config/settings.js";
 import { endDone, endInterrupted, quarantineError } from "./ending.js";
+import { answeringState } from "./generate-tally.js";
 import { formatCountOf } from "./report/format.js";
+import { showGenerated } from "./report/generated.js";
 import type { ProgressState } from "./report/progress.js";
 import { reindexLines } from "./report/reindex.js";
 import { formatFed, formatStarved } from "./report/starved-queues.js";
 
 const pollMilliseconds = 1_000;
+
+type AnySummary = Summary | ReindexSummary | GenerateSummary;
 
 /** Whether a job that was started is left to itself. @throws E_USAGE where it is to be followed as well */
 export function isDetached({ watch, detach }: Settings): boolean {
@@ -33,7 +37,7 @@ export async function followJob(context: CommandContext, jobs: Jobs, id: string)
 /** Shows a job's progress until it ends, then what it did. Ctrl-C ends the watching, not the job. */
 export async function watchJob(context: CommandContext, jobs: Jobs, id: string): Promise<number> {
   const { reporter, stop } = context;
-  const end = jobs.result<Summary | ReindexSummary>(id).then(
+  const end = jobs.result<AnySummary>(id).then(
     (summary) => ({ summary }),
     (error: unknown) => ({ error }),
   );
@@ -62,13 +66,28 @@ interface Watched {
   readonly stop: AbortSignal;
 }
 
-/** Says once of each queue that nobody takes the job's work from it, and once that somebody does again. */
-async function watchQueues({ warn, say, reporter }: CommandContext, { jobs, id, stop }: Watched): Promise<void> {
+/** A server that says nothing for this long is taken for gone. */
+const silenceMilliseconds = 10_000;
+
+/**
+ * Says once of each queue that nobody takes the job's work from it, and once that somebody does again; the same of a server that
+ * does not answer, which is waited for.
+ */
+async function watchQueues(context: CommandContext, { jobs, id, stop }: Watched): Promise<void> {
+  const { warn, say, reporter } = context;
   let known: readonly string[] = [];
+  let isServerGone = false;
   while (!stop.aborted) {
-    // What cannot be known now is no news.
-    const starved = await jobs.starvedQueues(id).catch(() => known);
+    const heard = await Promise.race([askQueues(jobs, id), pause(stop, silenceMilliseconds)]);
     if (stop.aborted) return;
+    if ((heard === undefined) !== isServerGone) {
+      isServerGone = heard === undefined;
+      if (isServerGone) warn("the Temporal server does not answer; the job goes on once it does");
+      else say("the Temporal server answers again");
+      reporter.event(isServerGone ? "unreachable" : "reachable", {});
+    }
+    // What cannot be known now is no news.
+    const starved = heard ?? known;
     for (const queue of starved.filter((queue) => !known.includes(queue))) {
       warn(formatStarved(queue));
       reporter.event("waiting", { queue });
@@ -82,12 +101,19 @@ async function watchQueues({ warn, say, reporter }: CommandContext, { jobs, id, 
   }
 }
 
-/** A query needs a worker that orchestrates; while there is none, nothing is known. */
-async function currentProgress(jobs: Jobs, id: string): Promise<JobProgress | undefined> {
-  return jobs.query<JobProgress>(id, "progress").catch(() => undefined);
+/** Undefined where the server does not answer; a job that is not there is not this one's to tell. */
+async function askQueues(jobs: Jobs, id: string): Promise<readonly string[] | undefined> {
+  return jobs.starvedQueues(id).catch((error: unknown) => (error instanceof MillraceError ? [] : undefined));
 }
 
-function stateOf({ phase, isPaused, planned, split, chunks, tokens, quarantined }: JobProgress): ProgressState {
+/** A query needs a worker that orchestrates; while there is none, nothing is known. */
+async function currentProgress(jobs: Jobs, id: string): Promise<JobProgress | GenerateJobProgress | undefined> {
+  return jobs.query<JobProgress | GenerateJobProgress>(id, "progress").catch(() => undefined);
+}
+
+function stateOf(progress: JobProgress | GenerateJobProgress): ProgressState {
+  if ("prompts" in progress) return generatingState(progress);
+  const { phase, isPaused, planned, split, chunks, tokens, quarantined } = progress;
   return {
     phase: isPaused ? "paused" : phase === "working" ? "encoding" : phase,
     documents: split.documents,
@@ -100,9 +126,20 @@ function stateOf({ phase, isPaused, planned, split, chunks, tokens, quarantined 
   };
 }
 
+function generatingState({ phase, isPaused, bytes, prompts, ...sum }: GenerateJobProgress): ProgressState {
+  return answeringState({
+    ...sum,
+    phase: isPaused ? "paused" : phase === "working" ? "generating" : phase,
+    rows: prompts,
+    bytes: bytes.read,
+    bytesTotal: bytes.all,
+    generated: sum.generatedTokens,
+  });
+}
+
 interface End {
   readonly jobs: Jobs;
-  readonly outcome: { readonly summary: Summary | ReindexSummary } | { readonly error: unknown };
+  readonly outcome: { readonly summary: AnySummary } | { readonly error: unknown };
 }
 
 async function showEnd(context: CommandContext, id: string, { outcome, jobs }: End): Promise<number> {
@@ -115,6 +152,7 @@ async function showEnd(context: CommandContext, id: string, { outcome, jobs }: E
     reporter.event("result", { ok: true, exitCode: 0, job: id, ...summary });
     return 0;
   }
+  if ("generatedTokens" in summary) return showGenerated(context, { id, summary });
   const { worked } = summary;
   say(`documents  ${formatCountOf(worked.documents, "document")} read, ${formatCountOf(worked.chunks, "chunk")}`);
   if (worked.quarantined > 0) say(`quarantine ${formatCountOf(worked.quarantined, "row")}`);
@@ -139,6 +177,6 @@ async function endError(error: unknown, jobs: Jobs, id: string): Promise<unknown
   );
   if (status !== "CANCELLED" && status !== "TERMINATED") return error;
   return new MillraceError("E_JOB_ENDED", `the job ${id} was ${status.toLowerCase()}`, {
-    fix: "What is done is kept: the same index command goes on from there.",
+    fix: "What is done is kept: the same command goes on from there.",
   });
 }

@@ -1,5 +1,14 @@
 import { dirname, join, resolve } from "node:path";
-import { ensureEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
+import { MillraceError } from "@millrace/core";
+import {
+  type CacheEntry,
+  ensureEntry,
+  findEntry,
+  placedBeside,
+  type StoredFile,
+  type WeightsPlace,
+  writeEntry,
+} from "./cache.js";
 import { thenCheck } from "./compile.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
 import { buildDecoder, buildEncoder } from "./decoders/graph.js";
@@ -10,7 +19,7 @@ import { readGeneratorSource } from "./generators/read-source.js";
 import type { Graph, GraphNode } from "./graph/builder.js";
 import { encodeGraph } from "./graph/encode.js";
 import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
-import { digestModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
 import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
 /**
@@ -98,7 +107,7 @@ export interface CompileGeneratorOptions {
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes or what is stored beside it. */
-const generatorVersion = "1";
+const generatorVersion = "2";
 
 /**
  * Compiles a generator to an ONNX graph, or finds the graph an earlier call wrote. `place` is a directory as transformers
@@ -112,12 +121,38 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
   const { precision, graphBytes = graphBytesLimit } = options;
   const stamp = await stampOf(source);
   const files = await digestModelFiles(cacheDirectory, source, stamp);
-  const key = digestOf(["generator", generatorVersion, precision, graphBytes, files]);
+  const key = keyOf(files, options);
   const entry = await ensureEntry(cacheDirectory, key, () =>
     compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes }),
   );
-  const { weights, others, ...facts } = entry.model as StoredGenerator;
-  const folder = dirname(entry.graphPath);
+  return placed(entry, source, plan);
+}
+
+/**
+ * What `compileGenerator` would return, where an earlier call has compiled it and the model's files are untouched since; reads
+ * neither weights nor graph. @throws E_MODEL_MISSING, E_MODEL_INVALID, E_MODEL_UNSUPPORTED
+ */
+export async function findCompiledGenerator(
+  place: string,
+  options: CompileGeneratorOptions,
+): Promise<CompiledGenerator | undefined> {
+  const source = await readGeneratorSource(place);
+  const plan = planDecoder(source.config);
+  const cacheDirectory = resolve(options.cacheDirectory);
+  const files = await knownModelFiles(cacheDirectory, await stampOf(source));
+  const entry = files && (await findEntry(cacheDirectory, keyOf(files, options)));
+  return entry && placed(entry, source, plan);
+}
+
+function keyOf(files: readonly ModelFile[], options: CompileGeneratorOptions): string {
+  const { precision, graphBytes = graphBytesLimit } = options;
+  return digestOf(["generator", generatorVersion, precision, graphBytes, files]);
+}
+
+/** An entry with the places it has on this machine. */
+function placed({ graphPath, model }: CacheEntry, source: GeneratorSource, plan: DecoderPlan): CompiledGenerator {
+  const { weights, others, ...facts } = model as StoredGenerator;
+  const folder = dirname(graphPath);
   const encoder = others.find(({ name }) => name === encoderName);
   return {
     ...facts,
@@ -129,8 +164,8 @@ export async function compileGenerator(place: string, options: CompileGeneratorO
           sourceLength: plan.sourceLength,
         },
       }),
-    graphPath: entry.graphPath,
-    weights: placedBeside(entry.graphPath, weights),
+    graphPath,
+    weights: placedBeside(graphPath, weights),
     tokenizerPath: "path" in source.tokenizer ? source.tokenizer.path : join(folder, tokenizerName),
   };
 }
@@ -161,7 +196,7 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
   try {
     const read = inPrecision(checkpoint, precision);
     const graph = buildDecoder(architecture, plan, read);
-    const encoder = isSequencePlan(plan) ? buildEncoder(architecture, plan, read) : undefined;
+    const encoder = isSequencePlan(plan) ? inOneFile(buildEncoder(architecture, plan, read)) : undefined;
     const apart = planWeightFiles(graph, graphBytes);
     await writeEntry(cacheDirectory, {
       key,
@@ -208,6 +243,16 @@ function factsOf({ tokens, defaults, chatTemplate, specialTokens }: GeneratorSou
     specialTokens,
     cacheBytesPerToken: 2 * layers * keyHeads * headWidth * Float32Array.BYTES_PER_ELEMENT,
   };
+}
+
+/** @throws E_MODEL_UNSUPPORTED for an encoder of more weights than one file holds */
+function inOneFile(encoder: Graph): Graph {
+  const bytes = bytesOfWeights(encoder);
+  if (bytes <= graphBytesLimit) return encoder;
+  throw new MillraceError("E_MODEL_UNSUPPORTED", "the model's encoder is too large", {
+    why: `its weights take ${(bytes / 1e9).toFixed(2)} GB, and at most ${(graphBytesLimit / 1e9).toFixed(2)} GB are run`,
+    fix: "Choose a smaller model.",
+  });
 }
 
 function bytesOfWeights({ constants }: Graph): number {

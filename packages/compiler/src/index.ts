@@ -18,7 +18,9 @@ export {
   type CompiledGenerator,
   type CompileGeneratorOptions,
   compileGenerator,
+  findCompiledGenerator,
 } from "./compile-generator.js";
+export { sourceStep } from "./decoders/sources.js";
 export type { TokenIds } from "./generators/generator-source.js";
 export type { GraphValue } from "./graph/builder.js";
 export { printGraph } from "./graph/print.js";

@@ -1,6 +1,21 @@
 /** How many ids of the likeliest tokens a log-probability may come with. */
 export const mostTopLogprobs = 20;
 
+/** When a beam search ends that has as many finished beams as it keeps: at once, when no beam is likely to get better, or can. */
+export const earlyStoppings = [true, false, "never"] as const;
+export type EarlyStopping = (typeof earlyStoppings)[number];
+
+/** Beam search: the likeliest beginnings of an answer are continued side by side. */
+export interface BeamOptions {
+  /** Beginnings that are continued, at least 2. */
+  readonly count: number;
+  /** Answers that are returned, best first; at most `count`. */
+  readonly returned: number;
+  /** An answer's score is its log-probability divided by its tokens to this power: more than 0 favours long answers. */
+  readonly lengthPenalty: number;
+  readonly earlyStopping: EarlyStopping;
+}
+
 /**
  * How tokens are chosen; each field means what transformers' `GenerationConfig` means by it, and OpenAI's API by the two
  * penalties it does not know. What is neutral changes nothing.
@@ -36,6 +51,14 @@ export interface DecodingOptions {
   readonly seed: number;
   /** Return the log-probability the model gives each token, with those of so many of the likeliest; undefined for none. */
   readonly topLogprobs?: number;
+  /** Searches with beams, in which nothing is drawn; undefined takes one token after another. */
+  readonly beams?: BeamOptions | undefined;
+  /** Token that every answer begins with. */
+  readonly forcedFirstId?: number;
+  /** Token that takes the last place of an answer as long as may be. */
+  readonly forcedLastId?: number;
+  /** Whether beams are scored by probabilities that add up to 1 again after options have changed them. */
+  readonly renormalizes?: boolean;
 }
 
 /** Options of a greedy answer that no other option changes. */

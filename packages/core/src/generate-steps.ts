@@ -1,7 +1,7 @@
 import type { BlobRef } from "./batch.js";
 import type { CorpusObject } from "./corpus.js";
 import type { DecodingOptions } from "./decoding.js";
-import type { SizeLimits, SourceSpec } from "./job.js";
+import type { GeneratorPrecisionChoice, SizeLimits, SourceSpec } from "./job.js";
 
 /** How a document becomes a prompt. */
 export interface PromptSpec {
@@ -29,6 +29,8 @@ export interface GenerateJob {
   readonly model: {
     /** What it is brought by. */
     readonly reference: string;
+    /** What it is compiled in. */
+    readonly precision: GeneratorPrecisionChoice;
     /** sha256 of the compiled graph. */
     readonly graph: string;
   };
@@ -38,11 +40,11 @@ export interface GenerateJob {
   /** Answers to each prompt. */
   readonly sequences: number;
   readonly limits: SizeLimits;
-  /** File that the answers go to, as JSON lines in the prompts' order. */
+  /** File or `s3://bucket/key` that the answers go to, as JSON lines in the prompts' order. */
   readonly out: string;
-  /** File that failures go to, where they do not stand among the answers. */
+  /** The same for failures, where they do not stand among the answers. */
   readonly errors?: string;
-  /** Local folder of the job: batches, the journal of what is answered, answers. */
+  /** The job's own folder or `s3://bucket/prefix`: plan, batches, the journal of what is answered, answers. */
   readonly work: string;
 }
 
@@ -87,10 +89,13 @@ export interface TextsRef extends BlobRef {
   readonly generatedTokens: number;
 }
 
+/** A page of a plan: it travels, and a corpus may have more objects than one message holds. */
 export interface GeneratePlan {
   readonly shards: readonly PromptShard[];
-  /** Stored bytes of all objects. */
+  /** Stored bytes of all objects, those of other pages included. */
   readonly bytes: number;
+  /** The next page, where there is one. */
+  readonly next?: number;
 }
 
 /** What a job did, those of its runs that were interrupted included. */
@@ -108,8 +113,11 @@ export interface GenerateSummary {
  * returned, in `generate` down to the single answer.
  */
 export interface GenerateSteps {
-  /** Lists the source. What it lists is what the job was made for: a changed source makes another job. */
-  plan(job: GenerateJob): Promise<GeneratePlan>;
+  /**
+   * Lists the source. What it lists is what the job was made for: a changed source makes another job.
+   * @throws E_STORE_READ_ONLY and its kin where the output could not be written in the end
+   */
+  plan(job: GenerateJob, page: number): Promise<GeneratePlan>;
   /** Reads rows, makes prompts of them, tokenizes. */
   split(job: GenerateJob, shard: PromptShard): Promise<PromptSplit>;
   /** Answers those prompts of a batch that are not answered. */

@@ -4,7 +4,7 @@ import type { CancelSignal } from "./engine.js";
 
 /** One answer that is asked for. */
 export interface GenerateRequest {
-  /** Special tokens included; at least one. */
+  /** Special tokens included; at least one. A decoder beside an encoder answers it, else goes on from it. */
   readonly promptIds: Int32Array;
   readonly decoding: DecodingOptions;
   /** Number among the answers to one prompt, from 0: each draws other tokens. */
@@ -30,11 +30,15 @@ export interface GeneratedRow {
   readonly text: string;
   readonly finishReason: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of a beam search: the log-probability of all tokens, the stop id included, by the length penalty. */
+  readonly score?: number;
+  /** The next best answers of a beam search, best first, where several are wanted. */
+  readonly alternatives?: readonly GeneratedRow[];
 }
 
 /** Turns prompts into answers. */
 export interface Generator {
-  /** Tokens that prompt and answer may have together. */
+  /** Tokens that prompt and answer may have together; of an answer alone, where an encoder reads the prompt. */
   readonly contextLength: number;
   readonly engine: EngineFacts;
   /**

@@ -66,7 +66,14 @@ export {
 
 export type { CancelSignal, Encoder, TokenBatch } from "./engine.js";
 
-export { type DecodingOptions, greedyDecoding, mostTopLogprobs } from "./decoding.js";
+export {
+  type BeamOptions,
+  type DecodingOptions,
+  type EarlyStopping,
+  earlyStoppings,
+  greedyDecoding,
+  mostTopLogprobs,
+} from "./decoding.js";
 
 export type {
   Detokenizer,
@@ -141,6 +148,7 @@ export {
   type Job,
   type ModelSpec,
   type Precision,
+  type GeneratorPrecisionChoice,
   type PrecisionChoice,
   precisionChoices,
   precisions,

@@ -21,6 +21,9 @@ export type Precision = (typeof precisions)[number];
 export const precisionChoices = [...precisions, "auto"] as const;
 export type PrecisionChoice = (typeof precisionChoices)[number];
 
+/** What weights of a generator may be kept in: `auto` leaves them as its files hold them, where a graph can. */
+export type GeneratorPrecisionChoice = PrecisionChoice | "int4";
+
 export interface ModelSpec {
   /** What another machine brings the model by: a hub id, a known name, or a directory's absolute path. */
   readonly reference: string;

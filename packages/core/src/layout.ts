@@ -42,9 +42,12 @@ export const layout = {
 
 /** Where everything lies in the work folder of a generation job, beside what `layout` says of plans and batches. */
 export const generateLayout = {
-  plan: "plan/plan.json",
+  /** The first page is written last: where it is, all are. */
+  plan: layout.planPage,
   /** What is answered of a batch that is being worked on; a line for each answer. */
   journal: (shard: string, index: number) => `journal/${shard}-${padded(index)}.jsonl`,
+  /** The same where nothing can be appended to: each part is a blob of such lines. */
+  journalParts: (shard: string, index: number) => `journal/${shard}-${padded(index)}/`,
   texts: (shard: string, index: number) => `texts/${shard}/${padded(index)}.arrow`,
   textsIndex: (shard: string, index: number) => `texts/${shard}/${padded(index)}.json`,
   /** A batch's answers as they will stand in the output. */

@@ -103,18 +103,27 @@ impl NativeBuffer {
         promised(env, |promise| self.lanes.submit(None, promise, move |_, _| Ok(Uint8Array::new(used.read()?))))
     }
 
-    /// Copies bytes of another buffer into this one on a lane, after the runs that wait there.
+    /// Copies pieces of another buffer into this one on a lane, one after another, after the runs that wait there. Of each
+    /// piece: its offset in the source, that in this buffer, and its bytes.
     #[napi(ts_return_type = "Promise<void>")]
     pub fn copy<'env>(
         &self,
         env: &'env Env,
         source: &NativeBuffer,
-        source_offset: i64,
-        offset: i64,
-        bytes: i64,
+        pieces: Vec<i64>,
     ) -> napi::Result<Object<'env>, String> {
-        let (target, source) = (self.begin_copy(offset, bytes)?, source.begin_copy(source_offset, bytes)?);
-        promised(env, |promise| self.lanes.submit(None, promise, move |_, _| target.copy(&source)))
+        let begin = |piece: &[i64]| match *piece {
+            [source_offset, offset, bytes] => {
+                Ok((self.begin_copy(offset, bytes)?, source.begin_copy(source_offset, bytes)?))
+            }
+            _ => Err(Failure::invalid("a piece is two offsets and a length")),
+        };
+        let uses: Vec<(Use, Use)> = pieces.chunks(3).map(begin).collect::<Result<_>>()?;
+        promised(env, |promise| {
+            self.lanes.submit(None, promise, move |_, _| {
+                uses.iter().try_for_each(|(target, source)| target.copy(source))
+            })
+        })
     }
 
     /// Gives the memory back; of a part of another's memory, only the right to use it.

@@ -16,8 +16,11 @@ get address(): bigint
  read(offset: number, bytes: number): Uint8Array
 /** Copies bytes out of the buffer on a lane, after the runs that wait there. */
  readAsync(offset: number, bytes: number): Promise<Uint8Array<ArrayBuffer>>
-/** Copies bytes of another buffer into this one on a lane, after the runs that wait there. */
- copy(source: NativeBuffer, sourceOffset: number, offset: number, bytes: number): Promise<void>
+/**
+ * Copies pieces of another buffer into this one on a lane, one after another, after the runs that wait there. Of each
+ * piece: its offset in the source, that in this buffer, and its bytes.
+ */
+ copy(source: NativeBuffer, pieces: Array<number>): Promise<void>
 /** Gives the memory back; of a part of another's memory, only the right to use it. */
  close(): void
 }

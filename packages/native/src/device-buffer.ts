@@ -64,16 +64,20 @@ export class DeviceBuffer<Type extends TensorType = TensorType> {
 
   /**
    * Copies from another buffer of the same type, of whichever session and device, past JavaScript; on a thread of this
-   * buffer's session, after the runs that were asked for before. Until it resolves both parts are in use.
+   * buffer's session, after the runs that were asked for before. Several pieces are one piece of work for that thread.
+   * Until it resolves all parts are in use.
    * @throws NATIVE_BUSY while a run or another copy uses one of them, or where they overlap.
    */
-  async copy(
-    source: DeviceBuffer<Type>,
-    { sourceOffset = 0, offset = 0, length = source.length - sourceOffset }: CopyOptions = {},
-  ): Promise<void> {
+  async copy(source: DeviceBuffer<Type>, options: CopyOptions | readonly CopyOptions[] = {}): Promise<void> {
     if (source.type !== this.type) throw invalid(`a buffer of ${this.type} does not hold ${source.type}`);
-    const [from, to, bytes] = [source.bytesTo(sourceOffset), this.bytesTo(offset), source.bytesTo(length)];
-    await this.native.copy(source.native, from, to, bytes);
+    const pieces = [options]
+      .flat()
+      .map(({ sourceOffset = 0, offset = 0, length = source.length - sourceOffset }) => [
+        source.bytesTo(sourceOffset),
+        this.bytesTo(offset),
+        source.bytesTo(length),
+      ]);
+    await this.native.copy(source.native, pieces.flat());
   }
 
   /** Elements. */

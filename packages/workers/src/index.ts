@@ -25,9 +25,10 @@ export type { ServerCheck, ServerFacts } from "./doctor/server-check.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
+export { advanceSearch, type BeamRules, type BeamSearch, beginSearch, candidatesOf } from "./engines/decoding/beams.js";
 export { checkDecoding, decodingProblem } from "./engines/decoding/check.js";
 export { argMax, drawToken, keptTokens, likeliest, logprobOf } from "./engines/decoding/choose.js";
-export { modelDecoding } from "./engines/decoding/model-defaults.js";
+export { modelBeams, modelDecoding } from "./engines/decoding/model-defaults.js";
 export { type History, isPlainGreedy, processLogits } from "./engines/decoding/processors.js";
 export { philox, uniform } from "./engines/decoding/random.js";
 export { type Operation, type ScheduledRow, Scheduler, type SchedulerLimits } from "./engines/decoding/scheduler.js";
@@ -42,7 +43,7 @@ export {
 } from "./engines/encoder-pool.js";
 export { compileGeneratorInHost } from "./engines/generator/compile.js";
 export type { Arena, Decoder, RunScores, Wanted } from "./engines/generator/decoder.js";
-export type { GeneratorNote } from "./engines/generator/generator-host.js";
+export { decoderFacts } from "./engines/generator/decoder-facts.js";
 export { defaultMaximumRows, GeneratorPool, type GeneratorPoolOptions } from "./engines/generator/generator-pool.js";
 export { GeneratorLoop, type LoopOptions } from "./engines/generator/loop.js";
 export { madeUpDecoder } from "./engines/generator/made-up-decoder.js";
@@ -53,6 +54,7 @@ export {
   decoderBindings,
   openDecoder,
 } from "./engines/generator/open-decoder.js";
+export type { GeneratorNote } from "./engines/generator/teller.js";
 export { checkGolden } from "./engines/golden.js";
 export { createLazyEncoder, type LazyEncoder } from "./engines/lazy-encoder.js";
 export { requireNode22 } from "./engines/onnx-runtime.js";
@@ -62,14 +64,27 @@ export { type StepMeasurement, vectorStep } from "./engines/vector-step.js";
 export { knownExtensions } from "./formats/extensions.js";
 export type { ParseLimits } from "./formats/limits.js";
 export { formatFor, type ParseSettings, parseObject } from "./formats/parse-object.js";
+export { blobJournals } from "./generate/blob-journal.js";
 export { finishedSummary } from "./generate/commit.js";
 export {
+  type AnswerContext,
   type AnswerNote,
   defaultGenerateLimits,
+  fleetGenerateLimits,
   type GenerateContext,
   type GenerateLimits,
+  type PromptContext,
 } from "./generate/context.js";
-export { createGenerateSteps } from "./generate-steps.js";
+export { fileJournals } from "./generate/file-journal.js";
+export type { Journal, JournalEntry, OpenJournal } from "./generate/journal.js";
+export { type Output, openOutput } from "./generate/output.js";
+export {
+  type AnswerSteps,
+  createAnswerSteps,
+  createGenerateSteps,
+  createPromptSteps,
+  type PromptSteps,
+} from "./generate-steps.js";
 export type { LibrarySearch } from "./gpu/find-libraries.js";
 export { installProvider, type ProviderInstallation } from "./gpu/install.js";
 export { type CudaLibrary, cudaLibraries } from "./gpu/libraries.js";
@@ -89,6 +104,9 @@ export { createJsonLog } from "./logs/create-log.js";
 export { logging } from "./logs/logged-steps.js";
 export { createMetrics } from "./metrics/create.js";
 export { observeEngine } from "./metrics/engine-observer.js";
+export { watchGpus } from "./metrics/gpus.js";
+export { meteredGenerateSteps } from "./metrics/metered-generate-steps.js";
+export { GeneratorMeter } from "./metrics/metered-generator.js";
 export { meteredSink } from "./metrics/metered-sink.js";
 export { meteredReindexSteps, meteredSteps } from "./metrics/metered-steps.js";
 export type { LabelsOf, Metrics } from "./metrics/metrics.js";

@@ -15,7 +15,7 @@ export interface MetricFacts {
   readonly buckets?: readonly number[];
 }
 
-const stages = ["plan", "split", "encode", "write", "commit", "verify", "judge", "promote"] as const;
+const stages = ["plan", "split", "encode", "generate", "write", "commit", "verify", "judge", "promote"] as const;
 export type Stage = (typeof stages)[number];
 const errorCodes = Object.keys(errorTable) as readonly ErrorCode[];
 /** True for what costs a row, a chunk or an object, and not the job. */
@@ -73,8 +73,8 @@ export const metricTable = {
   },
   millrace_stage_rows_total: {
     type: "counter",
-    help: "Objects planned, chunks split, encoded and written: the stage with the lowest rate is the bottleneck.",
-    labels: { stage: ["plan", "split", "encode", "write"] },
+    help: "Objects planned; chunks split, encoded and written, or prompts split, answered and written: the stage with the lowest rate is the bottleneck.",
+    labels: { stage: ["plan", "split", "encode", "generate", "write"] },
   },
   millrace_stage_duration_seconds: {
     type: "histogram",
@@ -139,10 +139,56 @@ export const metricTable = {
     help: "Time that a device's lanes had none, summed over them, since nothing was to be encoded or their host was starting.",
     labels: { device: "any", reason: ["no_input", "starting"] },
   },
+  millrace_gpu_memory_bytes: {
+    type: "gauge",
+    help: "Memory of a GPU that all processes and the driver take, and what there is.",
+    labels: { device: "any", kind: ["used", "total"] },
+  },
+  millrace_gpu_utilization_ratio: {
+    type: "gauge",
+    help: "Share of the last moments in which a GPU ran a kernel.",
+    labels: { device: "any" },
+  },
+  millrace_gpu_power_watts: { type: "gauge", help: "What a GPU draws.", labels: { device: "any" } },
   millrace_host_restarts_total: {
     type: "counter",
     help: "Host processes that ended unasked and were replaced.",
-    labels: { host: ["encoder", "splitter"] },
+    labels: { host: ["encoder", "generator", "splitter"] },
+  },
+
+  millrace_prompts_total: {
+    type: "counter",
+    help: "Prompts of batches that are done, by whether they have an answer or the reason why there is none.",
+    labels: { outcome: ["answered", "failed"] },
+  },
+  millrace_answers_total: {
+    type: "counter",
+    help: "Answers that were asked of generators, by how they ended: at a stop, at the longest that was allowed, or without one.",
+    labels: { outcome: ["stop", "length", "refused", "failed", "cancelled"] },
+  },
+  millrace_answer_duration_seconds: {
+    type: "histogram",
+    help: "Time from asking a generator to its answer, waiting for a place among the rows included.",
+    labels: {},
+    buckets: seconds,
+  },
+  millrace_generator_tokens_total: {
+    type: "counter",
+    help: "Tokens of prompts that were answered, those of prompts that were read, which are fewer where prompts begin alike, and those that were generated.",
+    labels: { kind: ["prompt", "read", "generated"] },
+  },
+  millrace_generator_requests: { type: "gauge", help: "Answers that are asked for and not given.", labels: {} },
+  millrace_generator_rows: { type: "gauge", help: "Answers that get a token in each run.", labels: {} },
+  millrace_generator_cache_bytes: {
+    type: "gauge",
+    help: "Memory that keys and values of answers under way take, and what they may take.",
+    labels: { kind: ["used", "planned"] },
+  },
+  millrace_generator_run_duration_seconds: {
+    type: "histogram",
+    help: "Time of one run: of a piece of a prompt, or of a token for each row.",
+    labels: { kind: ["prefill", "decode"] },
+    buckets: seconds,
   },
 
   millrace_sink_calls_total: {
@@ -170,7 +216,12 @@ export const metricTable = {
   millrace_job_running: { type: "gauge", help: "Jobs that this process works off by itself.", labels: {} },
   millrace_job_progress_ratio: {
     type: "gauge",
-    help: "Share of the tokens of this process' own job that are encoded, estimated until all is read.",
+    help: "Share of this process' own job that is done, in tokens or prompts, estimated until all is read.",
+    labels: {},
+  },
+  millrace_job_remaining_seconds: {
+    type: "gauge",
+    help: "Time that is left to this process' own job, by the slower of its paces since the beginning and lately; 0 where it cannot be said.",
     labels: {},
   },
   millrace_job_last_success_timestamp_seconds: {

@@ -7,6 +7,7 @@ import {
   keptTokens,
   likeliest,
   logprobOf,
+  modelBeams,
   modelDecoding,
   philox,
   uniform,
@@ -129,14 +130,40 @@ describe("decoding options", () => {
 describe("what a model asks for", () => {
   test("is taken as transformers takes it: without do_sample its temperature says nothing", () => {
     const config = { temperature: 0.6, top_p: 0.9, top_k: 40, repetition_penalty: 1.1, max_new_tokens: 99 };
-    const greedy = modelDecoding(config, [2, 3]);
+    const decoder = (defaults: object, ...end: number[]) =>
+      modelDecoding({ kind: "decoder", defaults: { ...defaults }, tokens: { end } });
+    const greedy = decoder(config, 2, 3);
     expect(greedy).toMatchObject({ temperature: 0, repetitionPenalty: 1.1, maxNewTokens: 99, stopIds: [2, 3] });
-    const sampled = modelDecoding({ ...config, do_sample: true }, [2]);
+    const sampled = decoder({ ...config, do_sample: true }, 2);
     expect(sampled).toMatchObject({ temperature: 0.6, topP: 0.9, topK: 40 });
-    expect(modelDecoding({ do_sample: true }, []).temperature).toBe(1);
+    expect(decoder({ do_sample: true }).temperature).toBe(1);
   });
 
   test("is neutral where it says nothing, or says it with anything but a number", () => {
-    expect(modelDecoding({ top_k: null, top_p: "much", eos_token_id: 7 }, [])).toEqual(greedyDecoding);
+    const defaults = { top_k: null, top_p: "much", eos_token_id: 7, max_length: 90, forced_bos_token_id: 3 };
+    expect(modelDecoding({ kind: "decoder", defaults, tokens: { end: [] } })).toEqual(greedyDecoding);
+    expect(modelBeams({ defaults: { num_beams: null, early_stopping: "soon" } })).toEqual({
+      count: 1,
+      lengthPenalty: 1,
+      earlyStopping: false,
+    });
+  });
+
+  test("beside an encoder holds lengths with the token that begins, forced tokens, words and beams", () => {
+    const defaults = {
+      max_length: 142,
+      min_length: 56,
+      num_beams: 4,
+      length_penalty: 2,
+      early_stopping: true,
+      forced_bos_token_id: 0,
+      forced_eos_token_id: 2,
+      bad_words_ids: [[7], [2], [3, 2]],
+      renormalize_logits: true,
+    };
+    const options = modelDecoding({ kind: "encoder-decoder", defaults, tokens: { end: [2] } });
+    expect(options).toMatchObject({ maxNewTokens: 141, minNewTokens: 55, forcedFirstId: 0, forcedLastId: 2 });
+    expect([options.badWords, options.renormalizes]).toEqual([[[7], [3, 2]], true]);
+    expect(modelBeams({ defaults })).toEqual({ count: 4, lengthPenalty: 2, earlyStopping: true });
   });
 });

@@ -11,10 +11,12 @@ const detokenizer: Detokenizer = {
 };
 const limits: ArenaLimits = {
   bytesPerToken: 1,
+  bytesPerSource: 0,
   memoryBytes: 10_000,
   maximumRows: 6,
   leastRows: 1,
   contextLength: 2_000,
+  sourceLength: 0,
 };
 
 const loops: GeneratorLoop[] = [];
@@ -22,12 +24,13 @@ afterEach(async () => {
   await Promise.all(loops.splice(0).map((loop) => loop.close()));
 });
 
-function open(options: Partial<ArenaLimits> = {}, chunkTokens = 8): GeneratorLoop {
+function open(options: Partial<ArenaLimits> & { readonly start?: number } = {}): GeneratorLoop {
+  const { start, ...own } = options;
   const loop = new GeneratorLoop({
-    decoder: madeUpDecoder(vocabulary),
+    decoder: madeUpDecoder(vocabulary, start),
     detokenizer,
-    limits: { ...limits, ...options },
-    chunkTokens,
+    limits: { ...limits, ...(start !== undefined && { bytesPerSource: 1, sourceLength: 64 }), ...own },
+    chunkTokens: 8,
     stepTokens: 24,
   });
   loops.push(loop);
@@ -48,24 +51,29 @@ function mixed(count: number, seed: number): readonly GenerateRequest[] {
   const upTo = (limit: number) => Math.floor(random() * limit);
   return Array.from({ length: count }, (_, index) => {
     const prompt = Array.from({ length: 1 + upTo(40) }, (_, place) => (place < 12 ? 7 : upTo(vocabulary)));
+    const beams = { count: 2 + upTo(4), returned: 2, lengthPenalty: upTo(3) - 1, earlyStopping: index % 8 === 0 };
     const sampled = { temperature: 0.8, topK: upTo(30), topP: 0.95, seed: upTo(1_000) };
     return request(prompt, {
       maxNewTokens: 1 + upTo(30),
       stopIds: [upTo(vocabulary)],
-      ...(index % 3 === 0 ? sampled : {}),
-      ...(index % 5 === 0 ? { repetitionPenalty: 1.2, topLogprobs: 2 } : {}),
-      ...(index % 7 === 0 ? { stopTexts: ["ab", "q"] } : {}),
+      ...(index % 4 === 0 ? { beams, repetitionPenalty: 1.1, noRepeatNgramSize: upTo(4) } : {}),
+      ...(index % 4 === 1 ? sampled : {}),
+      ...(index % 4 === 2 ? { repetitionPenalty: 1.2, topLogprobs: 2 } : {}),
+      ...(index % 6 === 3 ? { stopTexts: ["ab", "q"] } : {}),
     });
   });
 }
 
 describe("answers", () => {
-  test("are the same alone and among others, to the bit", async () => {
+  test.each([
+    ["go on from their prompts", {}],
+    ["begin beside them", { start: 3 }],
+  ])("that %s are the same alone and among others, to the bit", async (_, options) => {
     const requests = mixed(120, 5);
-    const loop = open();
+    const loop = open(options);
     const together = await Promise.all(requests.map((each) => loop.generate(each)));
     for (const [index, each] of requests.entries()) {
-      const alone = await open({ maximumRows: 1 }).generate(each);
+      const alone = await open({ ...options, maximumRows: 1 }).generate(each);
       expect({ index, ...together[index] }).toEqual({ index, ...alone });
     }
   });
@@ -143,22 +151,32 @@ describe("memory", () => {
   test("never exceeds its limit, and holds a row wherever one fits", () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 9_000 }),
+        fc.record({
+          tokens: fc.integer({ min: 1, max: 9_000 }),
+          sources: fc.integer({ min: 0, max: 2_000 }),
+          width: fc.integer({ min: 1, max: 6 }),
+        }),
         fc.record({
           bytesPerToken: fc.integer({ min: 1, max: 1_000 }),
+          bytesPerSource: fc.integer({ min: 0, max: 1_000 }),
           memoryBytes: fc.integer({ min: 1, max: 5_000_000 }),
           maximumRows: fc.integer({ min: 2, max: 64 }),
           leastRows: fc.integer({ min: 1, max: 2 }),
           contextLength: fc.integer({ min: 9_000, max: 20_000 }),
+          sourceLength: fc.integer({ min: 2_000, max: 4_000 }),
         }),
-        (tokens, arenaLimits) => {
-          const shape = planArena(tokens, arenaLimits);
-          const least = arenaBytes({ slots: arenaLimits.leastRows, capacity: tokens }, arenaLimits.bytesPerToken);
+        ({ tokens, sources, width }, arenaLimits) => {
+          const shape = planArena({ tokens, sources, width }, arenaLimits);
+          const slots = Math.max(arenaLimits.leastRows, width);
+          const filled = Math.ceil(sources / 16) * 16;
+          const least = arenaBytes({ slots, capacity: tokens, sources: filled }, arenaLimits);
           expect(shape !== undefined).toBe(least <= arenaLimits.memoryBytes);
           if (shape === undefined) return;
-          expect(arenaBytes(shape, arenaLimits.bytesPerToken)).toBeLessThanOrEqual(arenaLimits.memoryBytes);
+          expect(arenaBytes(shape, arenaLimits)).toBeLessThanOrEqual(arenaLimits.memoryBytes);
           expect(shape.capacity).toBeGreaterThanOrEqual(tokens);
-          expect(shape.slots).toBeLessThanOrEqual(arenaLimits.maximumRows);
+          expect(shape.sources).toBeGreaterThanOrEqual(filled);
+          expect(shape.slots).toBeGreaterThanOrEqual(width);
+          expect(shape.slots).toBeLessThanOrEqual(Math.max(arenaLimits.maximumRows, width));
         },
       ),
     );

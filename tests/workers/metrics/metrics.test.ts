@@ -16,7 +16,7 @@ const table: readonly [string, MetricFacts][] = Object.entries(metricTable);
 
 /** Labels whose values are known at run time only; each metric that has one says how many those can be. */
 const openLabels = ["version", "node", "model", "precision", "device", "provider", "dimensions", "job_id"];
-const units = /_(seconds|bytes|tokens|ratio|lanes|points|depth|running|info)$/;
+const units = /_(seconds|bytes|tokens|ratio|watts|lanes|points|requests|rows|depth|running|info)$/;
 
 test.each(table)("%s has a name that Prometheus' conventions allow", (name, { type, help, labels, buckets }) => {
   expect(name).toMatch(/^millrace_[a-z]+(_[a-z]+)*$/);

@@ -11,10 +11,12 @@ export async function runPrompt(
   const open = await openGenerator({ settings, say, spec: await promptSpecOf(settings) });
   try {
     const [promptIds = new Int32Array()] = await open.prompts.encode([open.prompts.ofText(text)]);
-    const sequences = Array.from({ length: settings.numReturnSequences }, (_, sequence) => sequence);
-    const rows = await Promise.all(
-      sequences.map((sequence) => open.generator.generate({ promptIds, decoding: open.decoding, sequence }, stop)),
+    const { generator, decoding } = open;
+    const length = decoding.beams === undefined ? settings.numReturnSequences : 1;
+    const answers = Array.from({ length }, (_, sequence) =>
+      generator.generate({ promptIds, decoding, sequence }, stop),
     );
+    const rows = (await Promise.all(answers)).flatMap((row) => [row, ...(row.alternatives ?? [])]);
     for (const [sequence, row] of rows.entries()) reporter.event("answer", describe(row, sequence));
     reporter.event("result", {
       ok: true,
@@ -30,6 +32,7 @@ export async function runPrompt(
   }
 }
 
-function describe({ text, ids, finishReason, logprobs }: GeneratedRow, sequence: number) {
-  return { sequence, text, finishReason, generatedTokens: ids.length, ...(logprobs && { logprobs }) };
+function describe({ text, ids, finishReason, logprobs, score }: GeneratedRow, sequence: number) {
+  const sure = { ...(logprobs && { logprobs }), ...(score !== undefined && { score }) };
+  return { sequence, text, finishReason, generatedTokens: ids.length, ...sure };
 }

@@ -2,19 +2,19 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { MillraceError, type Summary } from "@millrace/core";
 import { Interrupted } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
-import { type OpenJob, openJob, openMetrics } from "../compose.js";
+import { type OpenJob, openJob } from "../compose.js";
 import { embedJob } from "../embed-job.js";
 import { endDone, endInterrupted, goOnLine, quarantineError } from "../ending.js";
 import { recordRate } from "../rates.js";
-import { asKnown } from "../report/errors.js";
 import { formatAge, formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { ageSeconds } from "../report/freshness.js";
 import { createTally, type Tally } from "../tally.js";
+import { type WatchedJob, watchedJob } from "../watched-job.js";
 import { runOnTemporal } from "./index-on-temporal.js";
 
 /** `millrace index`: brings a store up to date with a source. */
 export async function run(context: CommandContext, [location]: readonly string[]): Promise<number> {
-  const { settings, say, stop } = context;
+  const { settings } = context;
   const source = location ?? settings.source;
   if (source === undefined) {
     throw new MillraceError("E_USAGE", "there is nothing to index", {
@@ -22,28 +22,19 @@ export async function run(context: CommandContext, [location]: readonly string[]
     });
   }
   if (settings.on === "temporal") return runOnTemporal(context, source);
+  return watchedJob(context, (watched) => indexHere(context, source, watched));
+}
+
+async function indexHere(context: CommandContext, location: string, watched: WatchedJob): Promise<number> {
+  const { settings, say, stop, standardInput, log } = context;
+  const { metrics } = watched;
   const startedAt = performance.now();
   const startedAtDate = Date.now();
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();
-  const tally = createTally((state) => context.reporter.update(state));
-  const { standardInput, log } = context;
-  const watching = await openMetrics(settings, say);
-  const { metrics } = watching ?? {};
-  const request = { settings, location: source, standardInput, say, onTokens: tally.addTokens, metrics, log };
-  const push = async (corpus: string) => {
-    // The job's own end counts, not whether somebody heard of it.
-    await watching?.push(corpus).catch((error: unknown) => context.warn(asKnown(error)));
-    await watching?.close();
-  };
-  const open = await openJob(request).catch(async (error: unknown) => {
-    metrics?.count("millrace_errors_total", { code: asKnown(error).code });
-    await push(settings.corpus ?? source);
-    throw error;
-  });
-  watching?.ready();
-  metrics?.set("millrace_job_running", {}, 1);
-  metrics?.beforeRead(() => metrics.set("millrace_job_progress_ratio", {}, tally.share()));
+  const tally = createTally(watched.show);
+  const open = await openJob({ settings, location, standardInput, say, onTokens: tally.addTokens, metrics, log });
+  watched.begin(open.job.corpus);
   try {
     const summary = await embedJob(open, { settings, tally, stop });
     delays.disable();
@@ -58,8 +49,6 @@ export async function run(context: CommandContext, [location]: readonly string[]
     return endInterrupted(context, goOnLine(context));
   } finally {
     await open.close();
-    metrics?.set("millrace_job_running", {}, 0);
-    await push(open.job.corpus);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { JobProgress } from "@millrace/workflows";
+import type { GenerateJobProgress, JobProgress } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
 import { openFleet } from "../compose.js";
 import { formatCount } from "../report/format.js";
@@ -13,7 +13,7 @@ export async function run(context: CommandContext, [id = ""]: readonly string[])
     const job = await jobs.describe(id);
     const starved = await jobs.starvedQueues(id);
     for (const queue of starved) warn(formatStarved(queue));
-    const progress = await jobs.query<JobProgress>(id, "progress");
+    const progress = await jobs.query<JobProgress | GenerateJobProgress>(id, "progress");
     reporter.event("result", { ok: true, exitCode: 0, job, progress, starved });
     if (settings.json) return 0;
     print(`job        ${job.id}\n`);
@@ -21,14 +21,28 @@ export async function run(context: CommandContext, [id = ""]: readonly string[])
     const { underWay, limit } = progress.batches;
     if (job.status === "RUNNING")
       print(`phase      ${progress.phase}, ${formatCount(underWay)} of ${formatCount(limit)} batches under way\n`);
-    print(`read       ${formatCount(progress.split.documents)} documents\n`);
-    print(`encoded    ${formatCount(progress.chunks)} chunks, ${formatCount(progress.tokens)} tokens\n`);
-    print(`written    ${formatCount(progress.points)} points\n`);
-    const oldest = formatFreshness(progress.planned.oldestChange, Date.now());
-    if (oldest !== undefined && progress.phase !== "done") print(`freshness  ${oldest}\n`);
-    print(`quarantine ${formatCount(progress.quarantined)} rows\n`);
+    for (const line of "prompts" in progress ? generatedLines(progress) : encodedLines(progress)) print(`${line}\n`);
     return 0;
   } finally {
     await jobs.close();
   }
+}
+
+function encodedLines({ split, chunks, tokens, points, planned, phase, quarantined }: JobProgress): readonly string[] {
+  const oldest = phase === "done" ? undefined : formatFreshness(planned.oldestChange, Date.now());
+  return [
+    `read       ${formatCount(split.documents)} documents`,
+    `encoded    ${formatCount(chunks)} chunks, ${formatCount(tokens)} tokens`,
+    `written    ${formatCount(points)} points`,
+    ...(oldest === undefined ? [] : [`freshness  ${oldest}`]),
+    `quarantine ${formatCount(quarantined)} rows`,
+  ];
+}
+
+function generatedLines({ prompts, isRead, answered, failed, ...tokens }: GenerateJobProgress): readonly string[] {
+  return [
+    `read       ${formatCount(prompts)} prompts${isRead ? ", all of them" : ""}`,
+    `answered   ${formatCount(answered)}, of which ${formatCount(failed)} without an answer`,
+    `generated  ${formatCount(tokens.generatedTokens)} tokens to prompts of ${formatCount(tokens.promptTokens)}`,
+  ];
 }

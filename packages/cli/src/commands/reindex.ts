@@ -8,18 +8,23 @@ import { formatDuration } from "../report/format.js";
 import { reindexLines } from "../report/reindex.js";
 import { createTally } from "../tally.js";
 import { followJob, isDetached } from "../watch-job.js";
+import { type WatchedJob, watchedJob } from "../watched-job.js";
 
 /** `millrace reindex`: exchanges what a store answers from, once what replaces it is whole and good enough. */
 export async function run(context: CommandContext, [name]: readonly string[]): Promise<number> {
-  return context.settings.on === "temporal" ? runOnTemporal(context, name) : runHere(context, name);
+  if (context.settings.on === "temporal") return runOnTemporal(context, name);
+  return watchedJob(context, (watched) => runHere(context, name, watched));
 }
 
-async function runHere(context: CommandContext, name: string | undefined): Promise<number> {
+async function runHere(context: CommandContext, name: string | undefined, watched: WatchedJob): Promise<number> {
   const { loaded, say, stop, reporter, log } = context;
+  const { metrics } = watched;
   const startedAt = performance.now();
-  const tally = createTally((state) => reporter.update(state));
-  const reindex = await openReindex({ loaded, say, log, onTokens: tally.addTokens, query: jobQuery(context, name) });
+  const tally = createTally(watched.show);
+  const query = jobQuery(context, name);
+  const reindex = await openReindex({ loaded, say, log, onTokens: tally.addTokens, metrics, query });
   if (!("open" in reindex)) return endIdle(context, reindex);
+  watched.begin(reindex.job.corpus);
   const { id, job, live, open, steps, options, settings } = reindex;
   sayBeginning(context, reindex);
   try {

@@ -7,14 +7,22 @@ import { endDone, endInterrupted, goOnLine, quarantineError } from "../ending.js
 import { jobQuery, modelReference } from "../job-query.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
 import { createTally, type Tally } from "../tally.js";
+import { type WatchedJob, watchedJob } from "../watched-job.js";
 
 /** `millrace retry`: does again what is in quarantine, and nothing else. */
 export async function run(context: CommandContext, [name]: readonly string[]): Promise<number> {
+  return watchedJob(context, (watched) => retryJob(context, name, watched));
+}
+
+async function retryJob(context: CommandContext, name: string | undefined, watched: WatchedJob): Promise<number> {
   const { settings, say, stop, reporter, log } = context;
+  const { metrics } = watched;
   const startedAt = performance.now();
-  const tally = createTally((state) => reporter.update(state));
+  const tally = createTally(watched.show);
   const [query, reference] = [jobQuery(context, name), modelReference(context)];
-  const { id, open, waiting } = await openRetry({ settings, say, log, onTokens: tally.addTokens, query, reference });
+  const request = { settings, say, log, onTokens: tally.addTokens, metrics, query, reference };
+  const { id, open, waiting } = await openRetry(request);
+  watched.begin(open.job.corpus);
   try {
     say(`job        ${id}: ${open.job.corpus} → ${open.job.store}`);
     const before = await waiting();

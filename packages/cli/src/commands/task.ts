@@ -5,13 +5,22 @@ import type { CommandContext, CommandModule } from "../command.js";
 import { type OpenTask, openTask } from "../compose.js";
 import { endDone, endInterrupted, quarantineError } from "../ending.js";
 import { formatCount, formatCountOf, formatDuration } from "../report/format.js";
+import { type WatchedJob, watchedJob } from "../watched-job.js";
 
 /** `millrace task classify|ner|answer`: does one task with each row of a source. */
 export function taskCommand(name: TaskName): CommandModule {
-  return { run: (context, [location = ""]) => runTask(context, name, location) };
+  return {
+    run: (context, [location = ""]) => watchedJob(context, (watched) => runTask(context, { name, location, watched })),
+  };
 }
 
-async function runTask(context: CommandContext, name: TaskName, location: string): Promise<number> {
+interface WantedTask {
+  readonly name: TaskName;
+  readonly location: string;
+  readonly watched: WatchedJob;
+}
+
+async function runTask(context: CommandContext, { name, location, watched }: WantedTask): Promise<number> {
   const { settings, loaded, say, standardInput, reporter } = context;
   if (loaded.origins.model === "default") {
     throw new MillraceError("E_USAGE", "there is no model with a head for the task", {
@@ -24,10 +33,11 @@ async function runTask(context: CommandContext, name: TaskName, location: string
   context.stop.addEventListener("abort", interrupt);
   if (context.stop.aborted) interrupt();
   const { origins } = loaded;
-  const request = { name, settings, origins, location, standardInput, say, stop: stop.signal };
-  const open = await openTask(request);
+  const { metrics } = watched;
+  const open = await openTask({ name, settings, origins, location, standardInput, say, stop: stop.signal, metrics });
+  watched.begin(`task ${name}`);
   try {
-    const summary = await open.run((sum) => reporter.update(progressOf(sum)));
+    const summary = await open.run((sum) => watched.show(progressOf(sum)));
     reporter.finish();
     return showResult(context, { open, summary, seconds: (performance.now() - startedAt) / 1000 });
   } catch (error) {

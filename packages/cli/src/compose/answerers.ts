@@ -2,6 +2,7 @@ import {
   type DecodingOptions,
   type Encoder,
   type Generator,
+  type GeneratorPrecisionChoice,
   greedyDecoding,
   MillraceError,
   type Tokenizer,
@@ -17,7 +18,7 @@ export interface Answerer {
   readonly reference: string;
   /** sha256 of its compiled graph. */
   readonly graph: string;
-  readonly precision: string;
+  readonly precision: GeneratorPrecisionChoice;
   readonly generator: Generator;
   readonly prompts: PromptMaker;
   readonly decoding: DecodingOptions;
@@ -32,7 +33,7 @@ export function answererOf({ compiled, ...open }: OpenGenerator): Answerer {
 export interface OpenEmbedding {
   readonly reference: string;
   readonly graph: string;
-  readonly precision: string;
+  readonly precision: GeneratorPrecisionChoice;
   readonly tokenizer: Tokenizer;
   readonly encoder: Encoder;
 }

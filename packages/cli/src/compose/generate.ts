@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join, parse, resolve } from "node:path";
+import { join, parse } from "node:path";
 import {
   type GenerateFormat,
   type GenerateJob,
@@ -11,13 +11,17 @@ import {
 } from "@millrace/core";
 import {
   type AnswerNote,
+  blobJournals,
   canonicalJson,
   createGenerateSteps,
+  fileJournals,
   finishedSummary,
+  guardedBlobs,
   leaseWorkFolder,
   openBlobs,
   sha256,
   workName,
+  workPlace,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { type Answerer, answererOf, noAnswerer, type OpenEmbedding, openEmbedding } from "./answerers.js";
@@ -71,22 +75,29 @@ async function templateText(path: string): Promise<string> {
   }
 }
 
-/** Opens source, model and work folder, in the order in which they can fail without leaving anything behind. */
-export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+/** A job of settings, with what it reads and what answers, opened. */
+export interface DescribedGeneration {
+  readonly job: GenerateJob;
+  readonly opened: OpenLocation;
+  readonly open: Answerer;
+  readonly embedding: OpenEmbedding | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens source and model, in the order in which they can fail without leaving anything behind. */
+export async function describeGeneration(request: GenerationRequest): Promise<DescribedGeneration> {
   const { settings } = request;
   const out = outOf(settings);
-  if (settings.work.startsWith("s3://")) {
-    throw new MillraceError("E_CONFIG", "answers are kept in a local folder until all are there", {
-      fix: "Name a folder with --work.",
-    });
-  }
   const opened = await openLocation({ ...request, onTokens: () => {} }, settings.work);
   try {
     const spec = await promptSpecOf(settings);
     const { open, embedding } = await openAnswerers(request, spec);
+    const close = async () => {
+      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await opened.discard();
+    };
     try {
-      const job = await describe(request, { opened, spec, open, embedding, out });
-      return await openDescribed(request, { opened, open, embedding, job });
+      return { job: await describe(request, { opened, spec, open, embedding, out }), opened, open, embedding, close };
     } catch (error) {
       await Promise.all([open.close(), embedding?.encoder.close()]);
       throw error;
@@ -97,15 +108,27 @@ export async function openGeneration(request: GenerationRequest): Promise<OpenGe
   }
 }
 
+/** Opens all that answering in this process needs, the work folder last. */
+export async function openGeneration(request: GenerationRequest): Promise<OpenGeneration> {
+  const described = await describeGeneration(request);
+  try {
+    return await openDescribed(request, described);
+  } catch (error) {
+    await described.close();
+    throw error;
+  }
+}
+
 /** The model that answers, and the one that makes vectors where requests may want some. */
 async function openAnswerers(
   request: GenerationRequest,
   spec: PromptSpec,
 ): Promise<{ readonly open: Answerer; readonly embedding: OpenEmbedding | undefined }> {
   const embedding = request.format === "openai" ? await openEmbedding(request.settings, request.say) : undefined;
-  const isWithout = embedding !== undefined && !request.hasModel;
-  const open = isWithout ? noAnswerer(embedding) : answererOf(await openGenerator({ ...request, spec }));
-  return { open, embedding };
+  if (embedding !== undefined && !request.hasModel) return { open: noAnswerer(embedding), embedding };
+  // OpenAI's requests know no beams: a model's own are not theirs.
+  const settings = request.format === "openai" ? { ...request.settings, numBeams: 1 } : request.settings;
+  return { open: answererOf(await openGenerator({ ...request, settings, spec })), embedding };
 }
 
 function outOf({ out }: Settings): string {
@@ -136,7 +159,7 @@ async function describe(
     format,
     source: opened.spec,
     prompts: spec,
-    model: { reference: open.reference, graph: open.graph },
+    model: { reference: open.reference, precision: open.precision, graph: open.graph },
     ...(embedding && { embedding: { reference: embedding.reference, graph: embedding.graph } }),
     decoding: open.decoding,
     sequences: settings.numReturnSequences,
@@ -146,7 +169,7 @@ async function describe(
   };
   const { source: _, ...decisive } = job;
   const id = sha256(canonicalJson([opened.uri, await listingDigest(opened.source), decisive])).slice(0, 16);
-  return { ...job, work: resolve(settings.work, `generate-${id}`) };
+  return { ...job, work: workPlace(settings.work, `generate-${id}`) };
 }
 
 async function listingDigest(source: Source): Promise<string> {
@@ -159,20 +182,20 @@ async function listingDigest(source: Source): Promise<string> {
 }
 
 async function openDescribed(
-  { settings, say, log, stop, onAnswer }: GenerationRequest,
-  { opened, open, embedding, job }: Pick<Described, "opened" | "open" | "embedding"> & { readonly job: GenerateJob },
+  { settings, say, log, metrics, stop, onAnswer }: GenerationRequest,
+  { opened, open, embedding, job, close }: DescribedGeneration,
 ): Promise<OpenGeneration> {
-  const lease = await leaseWorkFolder(job.work);
-  const blobs = await openBlobs(job.work);
-  const { source } = opened;
+  const { work } = job;
+  const lease = await leaseWorkFolder(work);
+  const blobs = guardedBlobs(await openBlobs(work), lease.check);
   const { prompts, generator } = open;
   const tracing = await openTracing(settings, say);
-  const observers = { log, tracing };
+  const observers = { log, metrics, tracing };
   const trace = traceJob(workName(job.work), tracing);
   const context = {
     blobs,
-    folder: job.work,
-    source,
+    openJournal: work.startsWith("s3://") ? blobJournals(blobs) : fileJournals(work),
+    source: opened.source,
     prompts,
     generator,
     stop,
@@ -185,9 +208,8 @@ async function openDescribed(
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
-      await Promise.all([open.close(), embedding?.encoder.close()]);
+      await close();
       await lease.release();
-      await opened.discard();
       await trace.end();
     },
   };

@@ -1,6 +1,7 @@
-import { createMetrics, type Metrics, pushMetrics, serveMetrics } from "@millrace/workers";
+import { createMetrics, type Metrics, pushMetrics, serveMetrics, watchGpus } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
+import { deviceKind, deviceSearch } from "./device.js";
 import type { Say } from "./model.js";
 
 /** The metrics of this process, and whoever is told of them. */
@@ -16,13 +17,12 @@ export interface OpenMetrics {
 }
 
 /** Serves or pushes metrics as the settings say; undefined where nobody is to hear of them. @throws E_CONFIG */
-export async function openMetrics(
-  { metricsPort, metricsHost, metricsPush }: Settings,
-  say: Say,
-): Promise<OpenMetrics | undefined> {
+export async function openMetrics(settings: Settings, say: Say): Promise<OpenMetrics | undefined> {
+  const { metricsPort, metricsHost, metricsPush } = settings;
   if (metricsPort === undefined && metricsPush === undefined) return undefined;
   const metrics = await createMetrics();
   metrics.set("millrace_build_info", { version, node: process.versions.node }, 1);
+  if (deviceKind(settings) === "cuda") watchGpus(metrics, deviceSearch(settings));
   let isReady = false;
   let others = async () => "";
   const endpoint =

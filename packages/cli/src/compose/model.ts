@@ -32,7 +32,7 @@ import { checkPrecision, precisionOf, readyDevice } from "./device.js";
 export type Say = (line: string) => void;
 
 /** Where models are kept and brought from. */
-export function modelStore(settings: Settings, say: Say): ModelStoreOptions {
+export function modelStore(settings: Omit<Settings, "precision">, say: Say): ModelStoreOptions {
   return {
     modelsDirectory: settings.modelsDirectory ?? resolve(settings.cacheDirectory, "models"),
     hubEndpoint: settings.hubEndpoint,

@@ -9,6 +9,7 @@ import {
   type GenerateContext,
   logging,
   type Metrics,
+  meteredGenerateSteps,
   meteredReindexSteps,
   meteredSink,
   meteredSteps,
@@ -73,12 +74,19 @@ export function observedEncoding<Context extends EncodeContext>(context: Context
 }
 
 /** The same of steps that generate. */
-export function observedGeneration(steps: GenerateSteps, observers: Observers): GenerateSteps {
-  return aroundsOf(observers).reduce(aroundGenerateSteps, steps);
+export function observedGeneration<Part extends Partial<GenerateSteps>>(
+  steps: Part,
+  { metrics, ...others }: Observers,
+): Part {
+  const counted = metrics === undefined ? steps : meteredGenerateSteps(steps, metrics);
+  return aroundsOf(others).reduce<Part>(aroundGenerateSteps, counted);
 }
 
 /** What `generate` works with, its answers traced. */
-export function observedAnswering(context: GenerateContext, { tracing }: Observers): GenerateContext {
+export function observedAnswering<Context extends Pick<GenerateContext, "generator">>(
+  context: Context,
+  { tracing }: Observers,
+): Context {
   return tracing === undefined ? context : { ...context, generator: tracedGenerator(context.generator, tracing) };
 }
 

@@ -78,11 +78,11 @@ export interface OpenReindex extends DescribedReindex {
  * @returns what it found alone, where the live generation is the one that would be filled: then there is nothing to do
  */
 export async function openReindex(request: ReindexRequest): Promise<OpenReindex | DescribedReindex> {
-  const { say, onTokens, log } = request;
+  const { say, onTokens, metrics, log } = request;
   const reindex = await describeReindex(request);
   const { settings, job, generation, live } = reindex;
   if (generation === live.generation) return reindex;
-  const open = await openDescribed({ settings, say, onTokens, log }, reindex);
+  const open = await openDescribed({ settings, say, onTokens, metrics, log }, reindex);
   const options = storeOptions(settings);
   const searcher = createSearcher(job.store, options);
   const generations = createGenerations(job.store, options);

@@ -5,6 +5,8 @@ import {
   createEncoderPool,
   createTask,
   loadWindowTokenizer,
+  type Metrics,
+  observeEngine,
   pullModel,
   type TaskContext,
   type TaskName,
@@ -27,6 +29,8 @@ export interface TaskRequest {
   readonly say: Say;
   /** When it fires, the work ends with its reason. */
   readonly stop: AbortSignal;
+  /** Counts what is done, where somebody is to hear of it. */
+  readonly metrics: Metrics | undefined;
 }
 
 /** A task with all it needs, opened. */
@@ -111,9 +115,10 @@ function fieldsOf({ idField, textField, payloadFields }: Settings, { readsText }
     : { ...id, text: [], isTextOptional: true, payload: ["*"] };
 }
 
-function openPool(model: CompiledClassifier, { settings, say }: TaskRequest) {
+function openPool(model: CompiledClassifier, { settings, say, metrics }: TaskRequest) {
   return createEncoderPool({
     model: { ...model, dimensions: model.labels.length, isRowIndependent: true },
+    ...(metrics && { observer: observeEngine(metrics, { device: settings.device }) }),
     hosts: settings.hosts,
     tokenBudget: settings.tokenBudget,
     onRestart: (reason) => say(`an encoder host ended (${reason}); its work is done again`),

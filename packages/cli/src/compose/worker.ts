@@ -31,7 +31,7 @@ import {
   workflowsDigest,
   workRoot,
 } from "@millrace/workers";
-import { encodeQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
+import { encodeQueue, generateQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import { deviceKind, workLimitsFor } from "./device.js";
@@ -50,6 +50,7 @@ import {
 } from "./model.js";
 import { type Observers, observedEncoding, observedReindex, observedSteps, openTracing } from "./observed.js";
 import { temporalPlace } from "./temporal-place.js";
+import { openAnswerSteps, openPromptSteps } from "./worker-generate.js";
 
 export interface WorkerRequest {
   readonly settings: Settings;
@@ -135,9 +136,12 @@ async function openQueues({ settings, say, onBatch, observers }: QueuesRequest):
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
     const promotion = promotionSteps(settings);
+    const prompts = openPromptSteps({ settings, say, observers, idleMilliseconds });
+    closers.push(prompts.close);
     const stepsFor = (control: StepControl) => ({
       ...observedSteps(leasedIoSteps(pool, control), observers),
       ...observedReindex(promotion, observers),
+      ...prompts.stepsFor(control),
     });
     queues.push({ queue: ioQueue, stepsFor, atOnce });
   }
@@ -171,6 +175,11 @@ async function openQueues({ settings, say, onBatch, observers }: QueuesRequest):
       ...observedReindex(createQualitySteps(quality.of), observers),
     });
     queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
+  }
+  if (settings.queues.includes("generate")) {
+    const { graph, stepsFor, close } = await openAnswerSteps({ settings, say, observers, idleMilliseconds });
+    closers.push(close);
+    queues.push({ queue: generateQueue(graph, deviceKind(settings)), stepsFor, atOnce });
   }
   return {
     queues,

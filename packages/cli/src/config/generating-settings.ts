@@ -1,4 +1,4 @@
-import { mostTopLogprobs } from "@millrace/core";
+import { earlyStoppings, mostTopLogprobs } from "@millrace/core";
 import { z } from "zod";
 import { setting } from "./setting.js";
 import { byteCount } from "./values.js";
@@ -6,6 +6,11 @@ import { byteCount } from "./values.js";
 const text = z.string().min(1);
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
+/** In a file `true` and `false` need no quotes. */
+const earlyStopping = z.preprocess(
+  (value) => (typeof value === "boolean" ? String(value) : value),
+  z.enum(earlyStoppings.map(String)),
+);
 const byDefaultTheModels = "by default what the model says, else none";
 
 /** Options of commands that generate text. */
@@ -22,7 +27,7 @@ export const generatingSettings = {
   }),
   out: setting({
     group: "generating",
-    doc: "File for the results, JSON lines in the order of what was read",
+    doc: "File or s3:// object for the results, JSON lines in the order of what was read",
     schema: text.optional(),
     default: undefined,
     path: "generating.out",
@@ -199,9 +204,39 @@ export const generatingSettings = {
     flag: "--stop <text>",
     env: ["MILLRACE_STOP"],
   }),
+  numBeams: setting({
+    group: "generating",
+    doc: "Beams of a beam search, which goes on from the likeliest beginnings side by side; 1 searches none; by default what the model says, else 1",
+    schema: positive.optional(),
+    default: undefined,
+    path: "generating.numBeams",
+    example: 4,
+    flag: "--num-beams <n>",
+    env: ["MILLRACE_NUM_BEAMS"],
+  }),
+  lengthPenalty: setting({
+    group: "generating",
+    doc: "Power of its length that a beam's log-probability is divided by, more than 0 for long answers; by default what the model says, else 1",
+    schema: z.number().optional(),
+    default: undefined,
+    path: "generating.lengthPenalty",
+    example: 2,
+    flag: "--length-penalty <n>",
+    env: ["MILLRACE_LENGTH_PENALTY"],
+  }),
+  earlyStopping: setting({
+    group: "generating",
+    doc: "When a search with as many answers as beams ends: true at once, false when better ones are unlikely, never when there can be none; by default what the model says, else false",
+    schema: earlyStopping.optional(),
+    default: undefined,
+    path: "generating.earlyStopping",
+    example: "true",
+    flag: "--early-stopping <when>",
+    env: ["MILLRACE_EARLY_STOPPING"],
+  }),
   numReturnSequences: setting({
     group: "generating",
-    doc: "Answers to each prompt",
+    doc: "Answers to each prompt; of a beam search at most as many as beams",
     schema: positive,
     default: 1,
     path: "generating.numReturnSequences",

@@ -409,7 +409,7 @@ export const settings = {
   }),
   batchSize: setting({
     group: "running",
-    doc: "Most chunks in a batch: what is encoded again where a process is killed; by default 1024, on a GPU 8192",
+    doc: "Most chunks in a batch: what is encoded again where a process is killed; by default 1024, on a GPU 8192. Of a worker that reads prompts, most prompts: by default 256",
     schema: positive.optional(),
     default: undefined,
     example: 1_024,
@@ -565,8 +565,8 @@ export const settings = {
   }),
   queues: setting({
     group: "running",
-    doc: "What a worker does: orchestrate jobs, io (read, split, write), encode",
-    schema: z.array(z.enum(["orchestrate", "io", "encode"])).min(1),
+    doc: "What a worker does: orchestrate jobs, io (read, split, write), encode, or generate with a model that does",
+    schema: z.array(z.enum(["orchestrate", "io", "encode", "generate"])).min(1),
     default: ["orchestrate", "io", "encode"],
     flag: "--queues <names>",
     hasCommas: true,

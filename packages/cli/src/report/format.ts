@@ -5,7 +5,7 @@ export function formatCount(count: number): string {
 
 /** `1 document`, `2 documents`. */
 export function formatCountOf(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${Math.round(count) === 1 ? "" : "s"}`;
+  return `${formatCount(count)} ${noun}${Math.round(count) === 1 ? "" : /ch$/.test(noun) ? "es" : "s"}`;
 }
 
 /** The two largest units that matter: `0.4 s`, `12 s`, `2 min 3 s`, `1 h 5 min`, `3 d 2 h`. */

@@ -107,6 +107,12 @@ function measureOf(state: ProgressState): { measure: (state: ProgressState) => n
   return { measure: ({ bytesDone }) => bytesDone, total: bytesTotal };
 }
 
+/** What is done of what there is to do, as far as can be told: 0 to 1. */
+export function shareOf(state: ProgressState): number {
+  const { measure, total } = measureOf(state);
+  return total > 0 ? Math.min(1, measure(state) / total) : 0;
+}
+
 export type ProgressStyle = "plain" | "phase" | "warning";
 
 export interface ProgressLook {

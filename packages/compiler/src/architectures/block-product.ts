@@ -23,7 +23,7 @@ export interface BlockProductSpec {
 
 /**
  * x · weightᵀ with the weight as it is stored. The kernel takes no minimums but such as undo its speed: they are added by
- * a product of the blocks' sums with the minimums, which is exact.
+ * a product of the blocks' means with as many times the minimums as a block has values, which is exact.
  */
 export function addBlockProduct(graph: GraphBuilder, output: string, spec: BlockProductSpec): string {
   const { input, weight } = spec;
@@ -48,26 +48,31 @@ export function addBlockProduct(graph: GraphBuilder, output: string, spec: Block
     name: `${weight.name}.offsets`,
     type: "float32",
     shape: [across, outputs],
-    load: async () => bytesOf(offsetsOf(await blocks.load(), blocks.bits, outputs)),
+    load: async () => bytesOf(offsetsOf(await blocks.load(), blocks, outputs)),
   });
-  const shift = graph.node(`${output}.offset`, "MatMul", { inputs: [addBlockSums(graph, spec), offsets] });
+  const shift = graph.node(`${output}.offset`, "MatMul", { inputs: [addBlockMeans(graph, spec), offsets] });
   return graph.node(output, "Add", { inputs: [product, shift] });
 }
 
 /** The kernel's names for how it multiplies. */
 const accuracyLevels = { floats: 0, integers: 4 } as const;
 
-/** Sums of an input's blocks, made once for all that multiply it: [.., inputs] → [.., inputs / size]. */
-function addBlockSums(graph: GraphBuilder, { input, rank = 3, weight }: BlockProductSpec): string {
+/** Means of an input's blocks, made once for all that multiply it: [.., inputs] → [.., inputs / size]. */
+function addBlockMeans(graph: GraphBuilder, { input, rank = 3, weight }: BlockProductSpec): string {
   const { size } = weight.blocks;
-  const name = `${input}.sums.${size}`;
+  const name = `${input}.means.${size}`;
   if (graph.has(name)) return name;
+  // To pooling, three axes are those of images, channels and pixels.
+  if (rank === 3) {
+    const attributes = { kernel_shape: { ints: [size] }, strides: { ints: [size] } };
+    return graph.node(name, "AveragePool", { inputs: [input], attributes });
+  }
   const shape = [...new Array(rank - 1).fill(0), (weight.shape[1] ?? 0) / size, size];
   const apart = graph.node(`${input}.blocks.${size}`, "Reshape", {
     inputs: [input, graph.integers(`shape.${shape.join("x")}`, shape)],
   });
   const inputs = [apart, graph.integers("last-axis", [-1])];
-  return graph.node(name, "ReduceSum", { inputs, attributes: { keepdims: { int: 0 } } });
+  return graph.node(name, "ReduceMean", { inputs, attributes: { keepdims: { int: 0 } } });
 }
 
 /** Rows of a table [rows, width] in blocks, without what follows from them in a product: ids [..] → [.., width]. */

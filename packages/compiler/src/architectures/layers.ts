@@ -79,6 +79,35 @@ export function addLinear(graph: GraphBuilder, name: string, { bias, ...spec }: 
   return graph.node(name, "Add", { inputs: [product, addWeight(graph, `${name}.bias`, bias)] });
 }
 
+export interface JointSpec {
+  readonly input: string;
+  /** What is multiplied with it, by the last part of its name. */
+  readonly parts: Readonly<Record<string, Linear>>;
+}
+
+/**
+ * Several linear layers of one input as one product that is cut apart, where their weights are coded alike: a decoder's
+ * products for one token are so small that what each costs besides counts.
+ * @returns their outputs, named after the parts, in the parts' order
+ */
+export function addJointLinears(graph: GraphBuilder, name: string, { input, parts }: JointSpec): readonly string[] {
+  const layers = Object.values(parts);
+  const outputs = Object.keys(parts).map((part) => `${name}.${part}`);
+  const weight = concatenated(layers.map((layer) => layer.weight));
+  if (weight.blocks === undefined && layers.some((layer) => layer.weight.blocks !== undefined))
+    return layers.map((layer, index) => addLinear(graph, outputs[index] as string, { input, ...layer }));
+  const biases = layers.flatMap(({ bias }) => bias ?? []);
+  const joint = addLinear(graph, `${name}.joint`, {
+    input,
+    weight,
+    ...(biases.length > 0 && { bias: concatenated(biases) }),
+  });
+  const sizes = layers.map((layer) => layer.weight.shape[0] ?? 0);
+  const inputs = [joint, graph.integers(`sizes.${sizes.join("+")}`, sizes)];
+  graph.node(`${name}.parts`, "Split", { inputs, outputs, attributes: { axis: { int: -1 } } });
+  return outputs;
+}
+
 export interface ResidualSpec extends Affine {
   readonly input: string;
   readonly residual: string;
@@ -123,20 +152,46 @@ export function addRootMeanSquareNorm(graph: GraphBuilder, name: string, spec: O
   return graph.node(name, "RMSNormalization", { inputs, attributes });
 }
 
+export interface SkipNormSpec extends Omit<NormSpec, "bias"> {
+  readonly residual: string;
+}
+
+/**
+ * The sum of input and residual, and its root mean square norm, in one operator: faster than two where few tokens are
+ * computed at once.
+ */
+export function addSkipNorm(
+  graph: GraphBuilder,
+  name: string,
+  { input, residual, weight, epsilon }: SkipNormSpec,
+): { readonly sum: string; readonly normed: string } {
+  const sum = `${name}.sum`;
+  const normed = graph.node(name, "SkipSimplifiedLayerNormalization", {
+    domain: microsoft,
+    inputs: [input, residual, addWeight(graph, `${name}.weight`, weight)],
+    outputs: [name, "", "", sum],
+    attributes: { epsilon: { float: epsilon } },
+  });
+  return { sum, normed };
+}
+
 export interface GatedSpec {
   readonly input: string;
   readonly gate: Linear;
   readonly inner: Linear;
   readonly outer: Linear;
   readonly activation: string;
+  /** Whether gate and inner become one product. */
+  readonly isJoint?: boolean;
 }
 
 /** outer(activation(gate(input)) × inner(input)). */
 export function addGatedFeedForward(graph: GraphBuilder, name: string, spec: GatedSpec): string {
-  const { input, gate, inner, outer, activation } = spec;
-  const gated = addLinear(graph, `${name}.gate`, { input, ...gate });
+  const { input, gate, inner, outer, activation, isJoint = false } = spec;
+  const joint = isJoint ? addJointLinears(graph, name, { input, parts: { gate, inner } }) : [];
+  const gated = joint[0] ?? addLinear(graph, `${name}.gate`, { input, ...gate });
   const activated = addActivation(graph, `${name}.activation`, { input: gated, activation });
-  const widened = addLinear(graph, `${name}.inner`, { input, ...inner });
+  const widened = joint[1] ?? addLinear(graph, `${name}.inner`, { input, ...inner });
   const product = graph.node(`${name}.gated`, "Mul", { inputs: [activated, widened] });
   return addLinear(graph, `${name}.outer`, { input: product, ...outer });
 }

@@ -1,9 +1,10 @@
 import { MillraceError } from "@millrace/core";
 import {
   addGatedFeedForward,
+  addJointLinears,
   addLinear,
   addRootMeanSquareNorm,
-  addSum,
+  addSkipNorm,
   type LayerKind,
   type Linear,
   readLayerKinds,
@@ -114,10 +115,10 @@ interface Build {
 function buildLlama(build: Build): DecoderStates {
   const { graph, config, inputs } = build;
   const words = findWords(build);
-  let states = addWords(graph, inputs.ids, words);
+  let states: States = { residual: addWords(graph, inputs.ids, words) };
   for (const [layer, kind] of config.layers.entries()) states = addLayer(build, states, { layer, kind });
   return {
-    states: norm(build, "states", states, "norm"),
+    states: addNormed(build, "states", { states, source: "norm" }).normed,
     addHead: (name, wanted) => addWordHead(graph, name, wanted, words),
   };
 }
@@ -130,54 +131,67 @@ function findWords({ weights, config: { vocabulary, hidden, isTied } }: Build): 
   };
 }
 
+/** States before the last addition, which the next norm makes. */
+interface States {
+  readonly residual: string;
+  readonly addend?: string;
+}
+
 interface Layer {
   readonly layer: number;
   readonly kind: LayerKind;
 }
 
-function addLayer(build: Build, states: string, { layer, kind }: Layer): string {
+function addLayer(build: Build, states: States, { layer, kind }: Layer): States {
   const { graph, config } = build;
   const { hidden, heads, width, intermediate, activation, hasOutputBias, hasInnerBias } = config;
   const [source, name] = [`layers.${layer}`, `layer.${layer}`];
-  const input = norm(build, `${name}.attention.norm`, states, `${source}.input_layernorm`);
-  const mixed = addAttention(build, input, { layer, kind });
+  const before = addNormed(build, `${name}.attention.norm`, { states, source: `${source}.input_layernorm` });
   const output = linear(build, `${source}.self_attn.o_proj`, {
     shape: [hidden, heads * width],
     hasBias: hasOutputBias,
   });
-  const attention = addLinear(graph, `${name}.attention.output`, { input: mixed, ...output });
-  const attended = addSum(graph, `${name}.attention`, states, attention);
+  const attention = addLinear(graph, `${name}.attention.output`, {
+    input: addAttention(build, before.normed, { layer, kind }),
+    ...output,
+  });
+  const { sum, normed } = addNormed(build, `${name}.feed-forward.norm`, {
+    states: { residual: before.sum, addend: attention },
+    source: `${source}.post_attention_layernorm`,
+  });
   const inner = (part: string, shape: readonly [number, number]) =>
     linear(build, `${source}.mlp.${part}`, { shape, hasBias: hasInnerBias });
   const narrowed = addGatedFeedForward(graph, `${name}.feed-forward`, {
-    input: norm(build, `${name}.feed-forward.norm`, attended, `${source}.post_attention_layernorm`),
+    input: normed,
     gate: inner("gate_proj", [intermediate, hidden]),
     inner: inner("up_proj", [intermediate, hidden]),
     outer: inner("down_proj", [hidden, intermediate]),
     activation,
+    isJoint: true,
   });
-  return addSum(graph, name, attended, narrowed);
+  return { residual: sum, addend: narrowed };
 }
 
 function addAttention(build: Build, input: string, { layer, kind }: Layer): string {
   const { graph, weights, config, inputs } = build;
   const { hidden, heads, keyHeads, width, hasInputBias, hasHeadNorms, epsilon, positions } = config;
   const [source, name] = [`layers.${layer}.self_attn`, `layer.${layer}.attention.heads`];
-  const project = (part: "query" | "key" | "value", count: number) => {
-    const from = `${source}.${part[0]}`;
-    const spec = linear(build, `${from}_proj`, { shape: [count * width, hidden], hasBias: hasInputBias });
-    const projected = addLinear(graph, `${name}.${part}`, { input, ...spec });
-    if (!hasHeadNorms || part === "value") return projected;
-    const weight = weights.tensor(`${from}_norm.weight`, [width]);
-    return addHeadNorm(graph, `${name}.${part}.norm`, projected, { weight, epsilon, heads: count, width });
+  const project = (letter: "q" | "k" | "v", count: number) =>
+    linear(build, `${source}.${letter}_proj`, { shape: [count * width, hidden], hasBias: hasInputBias });
+  const parts = { query: project("q", heads), key: project("k", keyHeads), value: project("v", keyHeads) };
+  const [query = "", key = "", value = ""] = addJointLinears(graph, name, { input, parts });
+  const normed = (letter: "q" | "k", projected: string, count: number) => {
+    if (!hasHeadNorms) return projected;
+    const weight = weights.tensor(`${source}.${letter}_norm.weight`, [width]);
+    return addHeadNorm(graph, `${projected}.norm`, projected, { weight, epsilon, heads: count, width });
   };
   const divisors = weights.shapeOf(divisorsName) && weights.tensor(divisorsName, [width / 2]);
   const tables = addRotaryTables(graph, { ...config.rotary, table: "rotary", width, positions, divisors });
   return addCachedAttention(graph, name, {
     layer,
-    query: project("query", heads),
-    key: project("key", keyHeads),
-    value: project("value", keyHeads),
+    query: normed("q", query, heads),
+    key: normed("k", key, keyHeads),
+    value,
     heads,
     keyHeads,
     width,
@@ -201,7 +215,14 @@ function linear({ weights }: Build, name: string, { shape, hasBias }: LinearShap
   return { weight, ...(hasBias && { bias: weights.tensor(`${name}.bias`, [shape[0]]) }) };
 }
 
-function norm({ graph, weights, config }: Build, name: string, input: string, source: string): string {
-  const weight = weights.tensor(`${source}.weight`, [config.hidden]);
-  return addRootMeanSquareNorm(graph, name, { input, weight, epsilon: config.epsilon });
+/** The states, summed up, and their norm. */
+function addNormed(
+  { graph, weights, config }: Build,
+  name: string,
+  { states, source }: { readonly states: States; readonly source: string },
+): { readonly sum: string; readonly normed: string } {
+  const spec = { weight: weights.tensor(`${source}.weight`, [config.hidden]), epsilon: config.epsilon };
+  const { residual, addend } = states;
+  if (addend !== undefined) return addSkipNorm(graph, name, { input: addend, residual, ...spec });
+  return { sum: residual, normed: addRootMeanSquareNorm(graph, name, { input: residual, ...spec }) };
 }

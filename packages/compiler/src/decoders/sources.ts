@@ -23,7 +23,7 @@ export function addSources(graph: GraphBuilder, plan: SequencePlan): void {
  * Sources are filled up to multiples of this: the kernels' vectors are no longer, so that a row's bits do not depend on how
  * much longer other sources are.
  */
-const sourceStep = 16;
+export const sourceStep = 16;
 
 /** Makes keys and values for every layer of a decoder of its encoder's states [rows, sources, hidden]. */
 export function addSourceParts(

@@ -26,6 +26,36 @@ export type Coding = Pick<LazyBlocks, "bits" | "size" | "hasMinimums">;
 
 export type BlockBits = 4 | 8;
 
+/** Matrices of equally many columns one below the other, where all are coded alike and read by the same arithmetic. */
+export function stackedBlocks(matrices: readonly (LazyBlocks | undefined)[]): LazyBlocks | undefined {
+  const [first] = matrices;
+  const present = matrices.filter((blocks) => blocks !== undefined);
+  if (first === undefined || present.length < matrices.length) return undefined;
+  const { load: _, ...coding } = first;
+  const aspects = Object.keys(coding) as (keyof typeof coding)[];
+  if (present.some((blocks) => aspects.some((aspect) => blocks[aspect] !== first[aspect]))) return undefined;
+  const load = async (): Promise<Blocks> => {
+    const parts: Blocks[] = [];
+    for (const blocks of present) parts.push(await blocks.load());
+    return {
+      codes: Buffer.concat(parts.map(({ codes }) => codes)),
+      scales: joinedFloats(parts.map(({ scales }) => scales)),
+      ...(first.hasMinimums && { minimums: joinedFloats(parts.flatMap(({ minimums }) => minimums ?? [])) }),
+    };
+  };
+  return { ...coding, load };
+}
+
+export function joinedFloats(parts: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
 /** Of codes that stand for 0 where there are no minimums. */
 export function middleOf(bits: BlockBits): number {
   return 2 ** (bits - 1);
@@ -52,13 +82,16 @@ export function packedCodes(codes: Uint8Array, bits: BlockBits): Uint8Array {
   return packed;
 }
 
-/** Adds to what codes mean without minimums what they mean with them: minimum + middle · scale, [blocks of a row, rows]. */
-export function offsetsOf({ scales, minimums }: Blocks, bits: BlockBits, rows: number): Float32Array {
+/**
+ * Adds to what codes mean without minimums what they mean with them, minimum + middle · scale, for all values of a block
+ * together: [blocks of a row, rows].
+ */
+export function offsetsOf({ scales, minimums }: Blocks, { bits, size }: Coding, rows: number): Float32Array {
   const offsets = new Float32Array(scales.length);
   const across = scales.length / rows;
   for (let block = 0; block < scales.length; block += 1) {
     const place = (block % across) * rows + Math.floor(block / across);
-    offsets[place] = (minimums?.[block] ?? 0) + middleOf(bits) * (scales[block] as number);
+    offsets[place] = size * ((minimums?.[block] ?? 0) + middleOf(bits) * (scales[block] as number));
   }
   return offsets;
 }

@@ -1,4 +1,5 @@
 import { MillraceError } from "@millrace/core";
+import { joinedFloats, stackedBlocks } from "./blocks.js";
 import type { LazyIntegers, LazyTensor } from "./checkpoint.js";
 
 /** [rows, columns] → [columns, rows]. */
@@ -8,21 +9,16 @@ export function transposed(tensor: LazyTensor): LazyTensor {
   return { shape: [columns, rows], load };
 }
 
-/** Tensors one after another along their first axis; the other axes are equal. */
+/** Tensors one after another along their first axis; the other axes are equal. Blocks remain where all are coded alike. */
 export function concatenated(tensors: readonly LazyTensor[]): LazyTensor {
   const rows = tensors.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
   const load = async () => {
     const parts: Float32Array[] = [];
     for (const tensor of tensors) parts.push(await tensor.load());
-    const joined = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of parts) {
-      joined.set(part, offset);
-      offset += part.length;
-    }
-    return joined;
+    return joinedFloats(parts);
   };
-  return { shape: [rows, ...(tensors[0]?.shape.slice(1) ?? [])], load };
+  const blocks = stackedBlocks(tensors.map((tensor) => tensor.blocks));
+  return { shape: [rows, ...(tensors[0]?.shape.slice(1) ?? [])], load, blocks };
 }
 
 /** Adds the first row of `addend` [any, columns] to every row of `table` [rows, columns]. */

@@ -14,6 +14,8 @@ export interface TextRow {
   /** Absent where there is no answer. */
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of a beam search. */
+  readonly score?: number;
   readonly payload: Payload;
   /** What was asked for, where a batch file says it. */
   readonly endpoint?: string;
@@ -31,6 +33,7 @@ export function encodeTextsFile(rows: readonly TextRow[]): Uint8Array {
     text: utf8Column(rows.map(({ text }) => text)),
     finish_reason: utf8Column(rows.map(({ finishReason }) => finishReason ?? "")),
     logprobs: utf8Column(rows.map(({ logprobs }) => json(logprobs))),
+    score: utf8Column(rows.map(({ score }) => json(score))),
     payload: utf8Column(rows.map(({ payload }) => json(payload))),
     endpoint: utf8Column(rows.map(({ endpoint }) => endpoint ?? "")),
     error: utf8Column(rows.map(({ error }) => json(error))),
@@ -45,7 +48,7 @@ export function openTextsFile(bytes: Uint8Array): readonly TextRow[] {
   const numbers = (name: string) => [...(table.getChild(name) as Iterable<number>)];
   const [promptTokens, generatedTokens, sequence] = ["prompt_tokens", "generated_tokens", "sequence"].map(numbers);
   const columns = Object.fromEntries(
-    ["text", "finish_reason", "logprobs", "payload", "endpoint", "error"].map((name) => [name, texts(name)]),
+    ["text", "finish_reason", "logprobs", "score", "payload", "endpoint", "error"].map((name) => [name, texts(name)]),
   );
   return texts("id").map((id, index) => {
     const at = (name: string) => columns[name]?.[index] ?? "";
@@ -58,6 +61,7 @@ export function openTextsFile(bytes: Uint8Array): readonly TextRow[] {
       payload: JSON.parse(at("payload")) as Payload,
       ...(at("finish_reason") === "" ? {} : { finishReason: at("finish_reason") as FinishReason }),
       ...(at("logprobs") === "" ? {} : { logprobs: JSON.parse(at("logprobs")) as readonly TokenLogprob[] }),
+      ...(at("score") === "" ? {} : { score: JSON.parse(at("score")) as number }),
       ...(at("endpoint") === "" ? {} : { endpoint: at("endpoint") }),
       ...(at("error") === "" ? {} : { error: JSON.parse(at("error")) as PlainError }),
     };

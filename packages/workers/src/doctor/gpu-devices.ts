@@ -2,10 +2,9 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { type Gpu, Runtime } from "@millrace/native";
 import { findLibraries } from "../gpu/find-libraries.js";
+import { managementLibrary } from "../gpu/libraries.js";
 import type { DeviceSearch } from "../gpu/prepare.js";
 import type { Finding } from "./finding.js";
-
-const managementLibrary = "libnvidia-ml.so.1";
 
 /** Lists the GPUs by the driver's management library, or by its program where there is no binding to ask the library with. */
 export async function findGpuDevices(search: DeviceSearch): Promise<Finding> {

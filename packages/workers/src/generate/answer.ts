@@ -1,8 +1,7 @@
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import {
   asMillraceError,
   type DecodingOptions,
+  type GeneratedRow,
   type GenerateJob,
   generateLayout,
   MillraceError,
@@ -12,39 +11,38 @@ import {
 import { openPromptFile, type PromptRow } from "../arrow/prompt-file.js";
 import { encodeTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob, putBlob, readJson, writeJson } from "../blobs/json.js";
-import { toPlainError } from "../hosts/messages.js";
+import { type PlainError, toPlainError } from "../hosts/messages.js";
 import { sha256 } from "../identity/digest.js";
-import type { GenerateContext } from "./context.js";
+import type { AnswerContext } from "./context.js";
 import { embedded } from "./embed.js";
-import { Journal, type JournalEntry } from "./journal.js";
+import type { JournalEntry } from "./journal.js";
 
 /** Answers a batch's prompts, but for those that the journal has; what it then holds becomes the batch's answers. */
-export async function answerBatch(
-  context: GenerateContext,
-  job: GenerateJob,
-  batch: PromptBatchRef,
-): Promise<TextsRef> {
-  const { blobs, folder } = context;
+export async function answerBatch(context: AnswerContext, job: GenerateJob, batch: PromptBatchRef): Promise<TextsRef> {
+  const { blobs } = context;
   const { shard, index } = batch;
   const indexKey = generateLayout.textsIndex(shard, index);
   const known = await readJson<TextsRef>(blobs, indexKey);
   if (known !== undefined) return known;
   const prompts = openPromptFile(await getBlob(blobs, batch));
-  const path = join(folder, generateLayout.journal(shard, index));
-  const journal = await Journal.open(path);
+  const journal = await context.openJournal(batch);
   const entries = new Map<string, JournalEntry>();
   for (const entry of journal.entries) {
     entries.set(nameOf(entry), entry);
     context.onAnswer?.({ ...entry, isNew: false });
   }
+  const kept: Promise<void>[] = [];
   try {
     const wanted = wantedOf(prompts, job).filter((each) => !entries.has(nameOf(each)));
     const outcomes = await Promise.allSettled(
-      wanted.map(async (each) => {
-        const entry = await answer(context, job, each);
-        await journal.add(entry);
-        entries.set(nameOf(entry), entry);
-        context.onAnswer?.({ ...entry, isNew: true });
+      askedTogether(wanted, job).map(async (together) => {
+        const found = await answer(context, job, together);
+        for (const entry of found) entries.set(nameOf(entry), entry);
+        const isKept = journal.add(found).then(() => {
+          for (const entry of found) context.onAnswer?.({ ...entry, isNew: true });
+        });
+        isKept.catch(() => {});
+        kept.push(isKept);
       }),
     );
     const failure = outcomes.find((outcome) => outcome.status === "rejected");
@@ -52,13 +50,14 @@ export async function answerBatch(
   } finally {
     await journal.close();
   }
+  await Promise.all(kept);
   const rows = wantedOf(prompts, job).map((each) => textRow(each.prompt, entries.get(nameOf(each)) as JournalEntry));
   const blob = await putBlob(blobs, generateLayout.texts(shard, index), encodeTextsFile(rows));
   const failed = new Set([...entries.values()].flatMap(({ place, error }) => (error === undefined ? [] : [place])))
     .size;
   const texts = { ...blob, shard, index, rows: prompts.length, failed, ...tokensOf(rows) };
   await writeJson(blobs, indexKey, texts);
-  await rm(path, { force: true });
+  await journal.remove();
   return texts;
 }
 
@@ -77,31 +76,53 @@ function wantedOf(prompts: readonly PromptRow[], job: GenerateJob): readonly Wan
   });
 }
 
+type AskedTogether = readonly [Wanted, ...Wanted[]];
+
+/** The answers that a beam search gives to one prompt are found together; any other alone. */
+function askedTogether(wanted: readonly Wanted[], { decoding }: GenerateJob): readonly AskedTogether[] {
+  const isSearched = ({ prompt }: Wanted) => ({ ...decoding, ...prompt.wishes?.decoding }).beams !== undefined;
+  const searched = Map.groupBy(wanted.filter(isSearched), ({ place }) => place);
+  const together = [...searched.values()].map(([first, ...others]) => [first as Wanted, ...others] as const);
+  return [...together, ...wanted.filter((each) => !isSearched(each)).map((each) => [each] as const)];
+}
+
 function nameOf({ place, sequence }: Pick<JournalEntry, "place" | "sequence">): string {
   return `${place}.${sequence}`;
 }
 
 async function answer(
-  context: GenerateContext,
+  context: AnswerContext,
   { decoding }: GenerateJob,
-  { prompt, place, sequence }: Wanted,
-): Promise<JournalEntry> {
+  together: AskedTogether,
+): Promise<readonly JournalEntry[]> {
   const { generator, stop } = context;
-  const base = { place, sequence };
-  const none = { ...base, text: "", generatedTokens: 0 };
-  if (prompt.error !== undefined) return { ...none, error: prompt.error };
+  const [{ prompt, sequence }] = together;
+  const nothing = ({ place, sequence: own }: Wanted) => ({ place, sequence: own, text: "", generatedTokens: 0 });
+  const failed = (error: PlainError) => together.map((each) => ({ ...nothing(each), error }));
+  if (prompt.error !== undefined) return failed(prompt.error);
   try {
-    if (prompt.wishes?.endpoint === "/v1/embeddings")
-      return { ...none, finishReason: "stop", ...(await embedded(context, prompt)) };
+    if (prompt.wishes?.endpoint === "/v1/embeddings") {
+      const vectors = await embedded(context, prompt);
+      return together.map((each) => ({ ...nothing(each), finishReason: "stop", ...vectors }));
+    }
     const request = { promptIds: prompt.tokenIds, decoding: ofRow(decoding, prompt), sequence };
-    const { text, ids, finishReason, logprobs } = await generator.generate(request, stop);
-    return { ...base, text, generatedTokens: ids.length, finishReason, ...(logprobs && { logprobs }) };
+    const row = await generator.generate(request, stop);
+    const found = [row, ...(row.alternatives ?? [])];
+    return together.map((each) => ({
+      ...nothing(each),
+      ...entryOf(found[request.decoding.beams === undefined ? 0 : each.sequence] ?? row),
+    }));
   } catch (cause) {
     stop?.throwIfAborted();
     const error = asMillraceError(cause, "E_INTERNAL", "the generator failed");
     if (!(error instanceof MillraceError) || error.facts.scope !== "row") throw error;
-    return { ...none, error: toPlainError(error) };
+    return failed(toPlainError(error));
   }
+}
+
+function entryOf({ text, ids, finishReason, logprobs, score }: GeneratedRow) {
+  const sure = { ...(logprobs && { logprobs }), ...(score !== undefined && { score }) };
+  return { text, generatedTokens: ids.length, finishReason, ...sure };
 }
 
 /** Rows of equal prompts draw other tokens, and each the same in every run; a seed that a row names is taken as it is. */

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import {
   type BlobStore,
   type GenerateJob,
@@ -8,10 +6,9 @@ import {
   MillraceError,
   type TextsRef,
 } from "@millrace/core";
-import { writeAtomically } from "../blobs/atomic-file.js";
-import { fileError } from "../blobs/file-errors.js";
 import { deletePrefix, readJson, writeJson } from "../blobs/json.js";
-import type { GenerateContext } from "./context.js";
+import type { PromptContext } from "./context.js";
+import { openOutput } from "./output.js";
 
 /** What a job left behind. */
 interface DoneMark extends Omit<GenerateSummary, "isUnchanged"> {
@@ -22,52 +19,24 @@ interface DoneMark extends Omit<GenerateSummary, "isUnchanged"> {
 /** What the job did when it was done and its output is still what it wrote; undefined where it is to be done. */
 export async function finishedSummary(blobs: BlobStore, { out }: GenerateJob): Promise<GenerateSummary | undefined> {
   const mark = await readJson<DoneMark>(blobs, generateLayout.done);
-  if (mark === undefined || (await digestOf(out)) !== mark.sha256) return undefined;
+  if (mark === undefined || (await openOutput(out).digest()) !== mark.sha256) return undefined;
   const { sha256: _, ...summary } = mark;
   return { ...summary, isUnchanged: true };
 }
 
-async function digestOf(path: string): Promise<string | undefined> {
-  try {
-    const hash = createHash("sha256");
-    for await (const piece of createReadStream(path)) hash.update(piece as Uint8Array);
-    return hash.digest("hex");
-  } catch {
-    return undefined;
-  }
-}
-
 /** Joins the answers of all batches in the output, which is there whole or not at all, and lets go of what led to it. */
-export async function commitAnswers(
-  { blobs }: GenerateContext,
-  { out, errors }: GenerateJob,
-): Promise<GenerateSummary> {
+export async function commitAnswers({ blobs }: PromptContext, job: GenerateJob): Promise<GenerateSummary> {
+  // Whoever did this before may have died, or its answer been lost, when all was done.
+  const finished = await finishedSummary(blobs, job);
+  if (finished !== undefined) return { ...finished, isUnchanged: false };
+  const { out, errors } = job;
   const sum = { rows: 0, failed: 0, promptTokens: 0, generatedTokens: 0 };
-  if (errors !== undefined) await joinInto(errors, blobsUnder(blobs, generateLayout.failuresPrefix));
-  const sha256 = await joinInto(out, answersOf(blobs, sum));
+  if (errors !== undefined) await openOutput(errors).write(blobsUnder(blobs, generateLayout.failuresPrefix));
+  const sha256 = await openOutput(out).write(answersOf(blobs, sum));
   const mark: DoneMark = { ...sum, sha256 };
   await writeJson(blobs, generateLayout.done, mark);
   for (const prefix of generateLayout.passing) await deletePrefix(blobs, prefix);
   return { ...sum, isUnchanged: false };
-}
-
-/** @returns sha256 of what was written */
-async function joinInto(path: string, pieces: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash("sha256");
-  try {
-    await writeAtomically({
-      path,
-      write: async (file) => {
-        for await (const bytes of pieces) {
-          hash.update(bytes);
-          await file.writeFile(bytes);
-        }
-      },
-    });
-  } catch (error) {
-    throw error instanceof MillraceError ? error : fileError(error, "cannot write the answers", path);
-  }
-  return hash.digest("hex");
 }
 
 async function* blobsUnder(blobs: BlobStore, prefix: string): AsyncGenerator<Uint8Array> {

@@ -1,23 +1,31 @@
 import type { BlobStore, Encoder, Generator, Source, Tokenizer } from "@millrace/core";
 import type { PromptMaker } from "../prompts/prompt-maker.js";
+import type { OpenJournal } from "./journal.js";
 
-/** What the steps of a generation job work with. */
-export interface GenerateContext {
+/** What reading prompts and writing answers work with. */
+export interface PromptContext {
   /** The job's work folder. */
   readonly blobs: BlobStore;
-  /** Where that folder lies: the journal is appended to, which blobs are not. */
-  readonly folder: string;
   readonly source: Source;
   readonly prompts: PromptMaker;
+  readonly limits?: GenerateLimits;
+}
+
+/** What answering works with: it needs neither source nor output. */
+export interface AnswerContext {
+  readonly blobs: BlobStore;
+  readonly openJournal: OpenJournal;
   readonly generator: Generator;
   /** Makes vectors for requests of a batch file that want some. */
   readonly encoding?: { readonly tokenizer: Tokenizer; readonly encoder: Encoder };
-  readonly limits?: GenerateLimits;
   /** Called as soon as an answer, or why there is none, is safe, and for those that an earlier run left. */
   readonly onAnswer?: (answer: AnswerNote) => void;
   /** When it fires, prompts that are not answered are let go of, and the step throws its reason. */
   readonly stop?: AbortSignal;
 }
+
+/** What the steps of a generation job work with where one process does them all. */
+export type GenerateContext = PromptContext & AnswerContext;
 
 /** What is told of an answer. */
 export interface AnswerNote {
@@ -35,5 +43,11 @@ export interface GenerateLimits {
 
 export const defaultGenerateLimits: GenerateLimits = {
   batch: { rows: 1_024, characters: 16 << 20 },
+  batchesPerPart: 32,
+};
+
+/** On a fleet a batch is what one worker takes: small, so that all have some. */
+export const fleetGenerateLimits: GenerateLimits = {
+  batch: { rows: 256, characters: 4 << 20 },
   batchesPerPart: 32,
 };

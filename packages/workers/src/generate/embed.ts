@@ -1,12 +1,12 @@
 import { MillraceError } from "@millrace/core";
 import type { PromptRow } from "../arrow/prompt-file.js";
 import { encodeTexts } from "../engines/encode-texts.js";
-import type { GenerateContext } from "./context.js";
+import type { AnswerContext } from "./context.js";
 import type { JournalEntry } from "./journal.js";
 
 /** Vectors of a row's texts, as JSON: numbers, or the base64 of their bytes. @throws E_ROW_PROMPT */
 export async function embedded(
-  { encoding }: GenerateContext,
+  { encoding }: AnswerContext,
   { prompt, wishes }: PromptRow,
 ): Promise<Pick<JournalEntry, "text" | "promptTokens">> {
   if (encoding === undefined) {

@@ -1,5 +1,3 @@
-import { type FileHandle, mkdir, open } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { FinishReason, TokenLogprob } from "@millrace/core";
 import type { PlainError } from "../hosts/messages.js";
 
@@ -15,43 +13,33 @@ export interface JournalEntry {
   readonly text: string;
   readonly finishReason?: FinishReason;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of a beam search. */
+  readonly score?: number;
   readonly error?: PlainError;
 }
 
-/**
- * A file of finished answers, one JSON line each, so that a killed run loses none of them. A line that was being written when
- * the run was killed is cut off.
- */
-export class Journal {
-  private last: Promise<unknown> = Promise.resolve();
+/** Finished answers of one batch, so that a killed run loses none of them, or few. */
+export interface Journal {
+  /** What earlier runs finished. */
+  readonly entries: readonly JournalEntry[];
+  /** Resolves when the entries survive a killed process, together. */
+  add(entries: readonly JournalEntry[]): Promise<void>;
+  /** Brings to safety at once what is not safe yet. @throws where that cannot be written */
+  close(): Promise<void>;
+  /** To be called when the answers are kept elsewhere. */
+  remove(): Promise<void>;
+}
 
-  private constructor(
-    private readonly file: FileHandle,
-    /** What earlier runs finished. */
-    readonly entries: readonly JournalEntry[],
-  ) {}
+/** The journal of a batch. */
+export type OpenJournal = (batch: { readonly shard: string; readonly index: number }) => Promise<Journal>;
 
-  static async open(path: string): Promise<Journal> {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(path, "a+");
-    const text = await file.readFile("utf8");
-    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    if (whole.length < text.length) await file.truncate(Buffer.byteLength(whole));
-    const lines = whole.split("\n").filter((line) => line !== "");
-    return new Journal(
-      file,
-      lines.map((line) => JSON.parse(line) as JournalEntry),
-    );
-  }
+/** One JSON line for each entry. */
+export function linesOf(entries: readonly JournalEntry[]): string {
+  return entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+}
 
-  /** Resolves when the entry survives a killed process. */
-  async add(entry: JournalEntry): Promise<void> {
-    this.last = this.last.then(() => this.file.appendFile(`${JSON.stringify(entry)}\n`));
-    await this.last;
-  }
-
-  async close(): Promise<void> {
-    await this.last.catch(() => {});
-    await this.file.close();
-  }
+/** The entries of whole lines; one that was being written when a run was killed is left out. */
+export function entriesOf(lines: string): readonly JournalEntry[] {
+  const whole = lines.slice(0, lines.lastIndexOf("\n") + 1).split("\n");
+  return whole.filter((line) => line !== "").map((line) => JSON.parse(line) as JournalEntry);
 }

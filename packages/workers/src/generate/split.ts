@@ -16,14 +16,10 @@ import { toldReads } from "../formats/told-reads.js";
 import { toPlainError } from "../hosts/messages.js";
 import { customIdOf, readOpenAiRequest } from "../prompts/openai-request.js";
 import type { PromptMaker, PromptText } from "../prompts/prompt-maker.js";
-import { defaultGenerateLimits, type GenerateContext } from "./context.js";
+import { defaultGenerateLimits, type PromptContext } from "./context.js";
 
 /** Reads one part of an object into batches, or finds those an earlier run made. */
-export async function splitPrompts(
-  context: GenerateContext,
-  job: GenerateJob,
-  shard: PromptShard,
-): Promise<PromptSplit> {
+export async function splitPrompts(context: PromptContext, job: GenerateJob, shard: PromptShard): Promise<PromptSplit> {
   const indexKey = layout.splitIndex(shard.id);
   const known = await readJson<PromptSplit>(context.blobs, indexKey);
   if (known !== undefined) return known;
@@ -70,7 +66,7 @@ interface Reading {
 
 /** Rows in groups of at most a batch, in the object's order. */
 async function* draftsOf(
-  { source, prompts, limits = defaultGenerateLimits }: GenerateContext,
+  { source, prompts, limits = defaultGenerateLimits }: PromptContext,
   job: GenerateJob,
   { shard: { object, fromRow }, onByte }: Reading,
 ): AsyncGenerator<readonly Draft[]> {
@@ -131,7 +127,7 @@ function draftOf(row: Row, { format, prompts: { payload } }: GenerateJob, prompt
 }
 
 async function writeBatch(
-  { blobs, prompts }: GenerateContext,
+  { blobs, prompts }: PromptContext,
   { id: shard }: PromptShard,
   { index, drafts }: { readonly index: number; readonly drafts: readonly Draft[] },
 ): Promise<PromptBatchRef> {

@@ -3,12 +3,12 @@ import { type GenerateJob, generateLayout, type TextsRef } from "@millrace/core"
 import { openTextsFile, type TextRow } from "../arrow/texts-file.js";
 import { getBlob } from "../blobs/json.js";
 import { fromPlainError } from "../hosts/messages.js";
-import type { GenerateContext } from "./context.js";
+import type { PromptContext } from "./context.js";
 import { openAiLines } from "./openai-response.js";
 
 /** Writes a batch's answers as lines of the output, and of the file of failures where there is one. */
 export async function writeAnswers(
-  { blobs, prompts }: GenerateContext,
+  { blobs, prompts }: PromptContext,
   job: GenerateJob,
   texts: TextsRef,
 ): Promise<void> {
@@ -29,7 +29,7 @@ function lines(values: readonly object[]): Uint8Array {
 
 /** An answer as the output has it. */
 function answerLine(row: TextRow, sequences: number): object {
-  const { id, sequence, text, finishReason, promptTokens, generatedTokens, logprobs, payload, error } = row;
+  const { id, sequence, text, finishReason, promptTokens, generatedTokens, logprobs, score, payload, error } = row;
   const kept = Object.keys(payload).length === 0 ? {} : { payload };
   if (error !== undefined) return { id, error: { code: error.code, message: fromPlainError(error).message }, ...kept };
   return {
@@ -40,6 +40,7 @@ function answerLine(row: TextRow, sequences: number): object {
     prompt_tokens: promptTokens,
     generated_tokens: generatedTokens,
     ...(logprobs && { logprobs }),
+    ...(score !== undefined && { score }),
     ...kept,
   };
 }

@@ -33,3 +33,6 @@ export function remedyOf({ name, origin }: CudaLibrary): string {
   if (name === driverLibrary) return `Install ${origin}, or give the container its GPU (--gpus all)`;
   return `Install it: python3 -m pip install ${origin}; or put its folder into LD_LIBRARY_PATH`;
 }
+
+/** NVIDIA's library for watching GPUs, which comes with the driver. */
+export const managementLibrary = "libnvidia-ml.so.1";

@@ -22,7 +22,8 @@ export function meteredReindexSteps<Part extends Partial<ReindexSteps>>(steps: P
   return aroundReindexSteps(steps, timing(metrics));
 }
 
-function timing(metrics: Metrics): Around {
+/** Counts the calls and failures of each step, and how long it took. */
+export function timing(metrics: Metrics): Around {
   return async ({ step }, work) => {
     const startedAt = performance.now();
     const stage = step as Stage;

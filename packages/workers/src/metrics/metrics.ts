@@ -18,7 +18,7 @@ export class Metrics {
   private readonly counters = new Map<string, Counter>();
   private readonly gauges = new Map<string, Gauge>();
   private readonly histograms = new Map<string, Histogram>();
-  private readonly collectors: (() => void)[] = [];
+  private readonly collectors: (() => unknown)[] = [];
 
   constructor() {
     for (const [name, facts] of Object.entries<MetricFacts>(metricTable)) this.register(name, facts);
@@ -42,14 +42,14 @@ export class Metrics {
     this.histograms.get(name)?.observe(labels as Record<string, string>, value);
   }
 
-  /** Has something measured each time that the metrics are read. */
-  beforeRead(collect: () => void): void {
+  /** Has something measured each time that the metrics are read; a promise is awaited. */
+  beforeRead(collect: () => unknown): void {
     this.collectors.push(collect);
   }
 
   /** All metrics in Prometheus' text format. */
-  text(): Promise<string> {
-    for (const collect of this.collectors) collect();
+  async text(): Promise<string> {
+    for (const collect of this.collectors) await collect();
     return this.registry.metrics();
   }
 

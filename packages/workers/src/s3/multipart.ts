@@ -25,10 +25,31 @@ export interface LargePut {
  * lifecycle rule (`AbortIncompleteMultipartUpload`) clears them away.
  */
 export async function putInParts({ Bucket, Key, bytes, partBytes, condition }: LargePut): Promise<void> {
-  const place = { Bucket, Key };
+  await inUpload({ Bucket, Key }, condition, (upload) => uploadParts(upload, bytes, partBytes));
+}
+
+/** The same of parts that come one after another, each of at least 5 MiB but for the last. */
+export async function putPieces(place: Place, parts: AsyncIterable<Uint8Array>): Promise<void> {
+  await inUpload(place, {}, async (upload) => {
+    const uploaded: UploadedPart[] = [];
+    for await (const Body of parts) {
+      const PartNumber = uploaded.length + 1;
+      const { ETag } = await s3Client().send(new UploadPartCommand({ ...upload, PartNumber, Body }));
+      uploaded.push({ PartNumber, ETag });
+    }
+    return uploaded;
+  });
+}
+
+/** Completes an upload with the parts that `send` has sent, or gives it up. */
+async function inUpload(
+  place: Place,
+  condition: LargePut["condition"],
+  send: (upload: Upload) => Promise<UploadedPart[]>,
+): Promise<void> {
   const { UploadId } = await s3Client().send(new CreateMultipartUploadCommand(place));
   try {
-    const Parts = await uploadParts({ ...place, UploadId }, bytes, partBytes);
+    const Parts = await send({ ...place, UploadId });
     await s3Client().send(
       new CompleteMultipartUploadCommand({ ...place, UploadId, MultipartUpload: { Parts }, ...condition }),
     );
@@ -40,14 +61,22 @@ export async function putInParts({ Bucket, Key, bytes, partBytes, condition }: L
   }
 }
 
-interface Upload {
+interface Place {
   readonly Bucket: string;
   readonly Key: string;
+}
+
+interface UploadedPart {
+  readonly PartNumber: number;
+  readonly ETag: string | undefined;
+}
+
+interface Upload extends Place {
   readonly UploadId: string | undefined;
 }
 
-async function uploadParts(upload: Upload, bytes: Uint8Array, partBytes: number) {
-  const parts: { PartNumber: number; ETag: string | undefined }[] = [];
+async function uploadParts(upload: Upload, bytes: Uint8Array, partBytes: number): Promise<UploadedPart[]> {
+  const parts: UploadedPart[] = [];
   const errors: unknown[] = [];
   const count = Math.ceil(bytes.length / partBytes);
   let next = 0;

@@ -90,37 +90,49 @@ export function aroundReindexSteps<Part extends Partial<ReindexSteps>>(steps: Pa
 }
 
 /** The same of the steps that generate. */
-export function aroundGenerateSteps(steps: GenerateSteps, around: Around): GenerateSteps {
-  return {
-    plan: (job) =>
-      around({ step: "plan", job: nameOf(job) }, async () => {
-        const result = await steps.plan(job);
-        return { result, facts: { shards: result.shards.length, bytes: result.bytes } };
-      }),
-    split: (job, shard) =>
-      around({ step: "split", job: nameOf(job), shard: shard.id }, async () => {
-        const result = await steps.split(job, shard);
-        const rows = sumOf(result.batches, (batch) => batch.rows);
-        return { result, facts: { rows, batchCount: result.batches.length, bytes: result.bytes } };
-      }),
-    generate: (job, batch) =>
-      around({ step: "generate", job: nameOf(job), ...placeOf([batch]) }, async () => {
-        const result = await steps.generate(job, batch);
-        const { rows, failed, promptTokens, generatedTokens } = result;
-        return { result, facts: { rows, failed, promptTokens, generatedTokens } };
-      }),
-    write: (job, texts) =>
-      around({ step: "write", job: nameOf(job), ...placeOf([texts]) }, async () => {
-        await steps.write(job, texts);
-        return { result: undefined, facts: { rows: texts.rows } };
-      }),
-    commit: (job) =>
-      around({ step: "commit", job: nameOf(job) }, async () => {
-        const result = await steps.commit(job);
-        const { rows, failed, promptTokens, generatedTokens } = result;
-        return { result, facts: { rows, failed, promptTokens, generatedTokens } };
-      }),
+export function aroundGenerateSteps<Part extends Partial<GenerateSteps>>(steps: Part, around: Around): Part {
+  const { plan, split, generate, write, commit } = steps;
+  const watched: Partial<GenerateSteps> = {
+    ...(plan && {
+      plan: (job, page) =>
+        around({ step: "plan", job: nameOf(job) }, async () => {
+          const result = await plan(job, page);
+          return { result, facts: { page, shards: result.shards.length, bytes: result.bytes } };
+        }),
+    }),
+    ...(split && {
+      split: (job, shard) =>
+        around({ step: "split", job: nameOf(job), shard: shard.id }, async () => {
+          const result = await split(job, shard);
+          const rows = sumOf(result.batches, (batch) => batch.rows);
+          return { result, facts: { rows, batchCount: result.batches.length, bytes: result.bytes } };
+        }),
+    }),
+    ...(generate && {
+      generate: (job, batch) =>
+        around({ step: "generate", job: nameOf(job), ...placeOf([batch]) }, async () => {
+          const result = await generate(job, batch);
+          const { rows, failed, promptTokens, generatedTokens } = result;
+          return { result, facts: { rows, failed, promptTokens, generatedTokens } };
+        }),
+    }),
+    ...(write && {
+      write: (job, texts) =>
+        around({ step: "write", job: nameOf(job), ...placeOf([texts]) }, async () => {
+          await write(job, texts);
+          return { result: undefined, facts: { rows: texts.rows } };
+        }),
+    }),
+    ...(commit && {
+      commit: (job) =>
+        around({ step: "commit", job: nameOf(job) }, async () => {
+          const result = await commit(job);
+          const { rows, failed, promptTokens, generatedTokens } = result;
+          return { result, facts: { rows, failed, promptTokens, generatedTokens } };
+        }),
+    }),
   };
+  return { ...steps, ...watched };
 }
 
 /** A generation job is known by its work folder. */

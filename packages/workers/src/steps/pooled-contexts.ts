@@ -12,22 +12,24 @@ interface Entry<Context> {
 }
 
 /** Drivers of the jobs a worker takes part in: opened with a job's first step, closed when the job falls silent. */
-export interface ContextPool<Context> {
-  of(job: Job): Promise<Context>;
+export interface ContextPool<Context, Work = Job> {
+  of(job: Work): Promise<Context>;
   /** Closes a job's drivers; its next step opens them anew. */
-  release(job: Job): Promise<void>;
+  release(job: Work): Promise<void>;
   close(): Promise<void>;
 }
 
-export interface ContextPoolOptions<Context> {
+export interface ContextPoolOptions<Context, Work = Job> {
   /** Jobs of one name share their drivers. */
-  readonly nameOf: (job: Job) => string;
-  readonly open: (job: Job) => Promise<OpenContext<Context>>;
+  readonly nameOf: (job: Work) => string;
+  readonly open: (job: Work) => Promise<OpenContext<Context>>;
   /** A job without a step for this long is taken for ended; longer than any step takes. */
   readonly idleMilliseconds: number;
 }
 
-export function createContextPool<Context>(options: ContextPoolOptions<Context>): ContextPool<Context> {
+export function createContextPool<Context, Work = Job>(
+  options: ContextPoolOptions<Context, Work>,
+): ContextPool<Context, Work> {
   const { nameOf, open, idleMilliseconds } = options;
   const entries = new Map<string, Entry<Context>>();
   const closeEntry = async (name: string, entry: Entry<Context>) => {

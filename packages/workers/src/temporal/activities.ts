@@ -1,4 +1,3 @@
-import type { Steps } from "@millrace/core";
 import { CancelledFailure, Context } from "@temporalio/activity";
 import type { StepControl } from "../steps/context.js";
 import { countFailure, type FailureCounts, type Redact, toFailure } from "./failures.js";
@@ -6,8 +5,8 @@ import { countFailure, type FailureCounts, type Redact, toFailure } from "./fail
 /** A sign of life this often; Temporal takes a worker that gives none for dead. */
 const heartbeatMilliseconds = 5_000;
 
-/** Steps that heed a control of their own. */
-export type ControlledSteps = (control: StepControl) => Partial<Steps>;
+/** Steps by their names as activities, each of which heeds a control of its own. */
+export type ControlledSteps = (control: StepControl) => object;
 
 /**
  * Steps as activities. Each says that it lives for as long as it works, with what of it is finished, and ends at once when
@@ -26,7 +25,7 @@ export function createActivities(stepsFor: ControlledSteps, redact?: Redact): Re
 
 type Step = (...args: unknown[]) => Promise<unknown>;
 
-function stepNamed(steps: Partial<Steps>, name: string): Step {
+function stepNamed(steps: object, name: string): Step {
   return (steps as Record<string, Step>)[name] as Step;
 }
 

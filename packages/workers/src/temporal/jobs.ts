@@ -166,7 +166,7 @@ async function requireWorker(client: Client, queue: string): Promise<void> {
   }
   if ((pollers ?? []).length > 0) return;
   throw new MillraceError("E_WORKER_MISSING", `no worker takes work from ${queue}`, {
-    fix: "Start one with: millrace worker --model <the same model>",
+    fix: `Start one with: millrace worker --model <the same model>${queue.includes("-generate-") ? " --queues orchestrate,io,generate" : ""}`,
   });
 }
 
@@ -214,7 +214,7 @@ async function running<Result>(
     const { status } = await found(id, () => handle.describe());
     if (status.name === "RUNNING") throw error;
     throw new MillraceError("E_JOB_ENDED", `the job ${id} is not running: it is ${status.name.toLowerCase()}`, {
-      fix: "The same index command starts it again.",
+      fix: "The same command starts it again.",
       cause: error,
     });
   }

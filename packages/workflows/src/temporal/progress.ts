@@ -1,12 +1,10 @@
 import { addCounts, addPlanCounts, noCounts, noPlanCounts, type PlanCounts, type SplitCounts } from "@millrace/core";
 import type { Progress } from "../runtime.js";
+import type { SteeredProgress } from "./steering.js";
 
 /** What a job has done so far, as its `progress` query answers and as it is carried from run to run. */
-export interface JobProgress {
+export interface JobProgress extends SteeredProgress {
   readonly phase: "working" | "committing" | "verifying" | "judging" | "promoting" | "done";
-  readonly isPaused: boolean;
-  /** Batches that workers have been given to encode, and how many may be at once. */
-  readonly batches: { readonly underWay: number; readonly limit: number };
   readonly planned: PlanCounts;
   readonly split: SplitCounts;
   readonly chunks: number;

@@ -10,3 +10,8 @@ export const ioQueue = "millrace-io";
 export function encodeQueue({ graph, precision }: Pick<ModelSpec, "graph" | "precision">, device: string): string {
   return `millrace-encode-${graph.slice(0, 16)}-${precision}-${device}`;
 }
+
+/** Where prompts are answered by the model with this graph. @param graph its sha256 */
+export function generateQueue(graph: string, device: string): string {
+  return `millrace-generate-${graph.slice(0, 16)}-${device}`;
+}

@@ -78,7 +78,7 @@ export function currentJob(job: Job): Promise<Job> {
 }
 
 /** Steps as activities of the workers of a queue. @param longest that one attempt may take */
-function stepsOn<Steps extends object>(
+export function stepsOn<Steps extends object>(
   taskQueue: string,
   longest: NonNullable<ActivityOptions["startToCloseTimeout"]>,
 ) {

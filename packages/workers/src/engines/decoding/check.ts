@@ -29,8 +29,23 @@ export function decodingProblem(options: DecodingOptions): string | undefined {
   }
   if (options.stopTexts.includes("")) return "a stop text must not be empty";
   if (options.badWords.some((word) => word.length === 0)) return "a bad word must not be empty";
+  const beams = beamProblem(options);
+  if (beams !== undefined) return beams;
   if (options.minNewTokens > options.maxNewTokens)
     return `minNewTokens is ${options.minNewTokens}, more than maxNewTokens, which is ${options.maxNewTokens}`;
+  return undefined;
+}
+
+function beamProblem({ beams, temperature, stopTexts, topLogprobs }: DecodingOptions): string | undefined {
+  if (beams === undefined) return undefined;
+  const { count, returned, lengthPenalty } = beams;
+  if (!Number.isSafeInteger(count) || count < 2) return `a search must have at least 2 beams, not ${count}`;
+  if (!Number.isSafeInteger(returned) || returned < 1 || returned > count)
+    return `a search of ${count} beams returns 1 to ${count} answers, not ${returned}`;
+  if (!Number.isFinite(lengthPenalty)) return `lengthPenalty must be a number, not ${lengthPenalty}`;
+  if (temperature > 0) return "beams are searched, not drawn: the temperature must be 0 with them";
+  if (stopTexts.length > 0) return "beams do not end at stop texts";
+  if (topLogprobs !== undefined) return "an answer of a beam search has one score, not log-probabilities of its tokens";
   return undefined;
 }
 

@@ -96,6 +96,17 @@ function siftDown(heap: Float32Array, value: number): void {
   heap[place] = value;
 }
 
+/** Logits → natural logarithms of the probabilities they stand for, in place. */
+export function toLogProbs(logits: Float32Array): Float32Array {
+  const { length } = logits;
+  const highest = logits[argMax(logits)] as number;
+  let sum = 0;
+  for (let id = 0; id < length; id += 1) sum += Math.exp((logits[id] as number) - highest);
+  const total = highest + Math.log(sum);
+  for (let id = 0; id < length; id += 1) logits[id] = (logits[id] as number) - total;
+  return logits;
+}
+
 /** What the model itself says of a token, before options change its logits. */
 export function logprobOf(logits: Float32Array, id: number, top: number): TokenLogprob {
   const highest = logits[argMax(logits)] as number;

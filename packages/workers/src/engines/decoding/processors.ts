@@ -19,17 +19,33 @@ function changesLogits(options: DecodingOptions): boolean {
     options.presencePenalty !== 0 ||
     options.noRepeatNgramSize > 0 ||
     options.badWords.length > 0 ||
-    (options.minNewTokens > 0 && options.stopIds.length > 0)
+    (options.minNewTokens > 0 && options.stopIds.length > 0) ||
+    options.forcedFirstId !== undefined ||
+    options.forcedLastId !== undefined
   );
 }
 
-/** Changes a row's logits in place as the options ask, in the order in which transformers does. Temperature comes later. */
+/** Changes a row's logits, or log-probabilities, in place as the options ask, in the order in which transformers does. Temperature comes later. */
 export function processLogits(logits: Float32Array, history: History, options: DecodingOptions): void {
   if (options.repetitionPenalty !== 1) penalizeRepetition(logits, history, options.repetitionPenalty);
   if (options.frequencyPenalty !== 0 || options.presencePenalty !== 0) penalizeGenerated(logits, history, options);
   if (options.noRepeatNgramSize > 0) banRepeatedNgrams(logits, history, options.noRepeatNgramSize);
   for (const word of options.badWords) banWord(logits, history, word);
-  if (history.ids.length - history.promptLength < options.minNewTokens) ban(logits, options.stopIds);
+  const { forcedFirstId, forcedLastId, minNewTokens } = options;
+  const generated = history.ids.length - history.promptLength;
+  if (generated < minNewTokens) ban(logits, options.stopIds);
+  if (forcedFirstId !== undefined && generated === 0) force(logits, forcedFirstId);
+  if (forcedLastId !== undefined && isForcedEnd(history, options)) force(logits, forcedLastId);
+}
+
+/** Whether the next token is the last that there is room for, and options say which one that is. */
+export function isForcedEnd({ ids, promptLength }: History, { forcedLastId, maxNewTokens }: DecodingOptions): boolean {
+  return forcedLastId !== undefined && ids.length - promptLength === maxNewTokens - 1;
+}
+
+function force(logits: Float32Array, id: number): void {
+  logits.fill(Number.NEGATIVE_INFINITY);
+  logits[id] = 0;
 }
 
 function penalizeRepetition(logits: Float32Array, { ids }: History, penalty: number): void {

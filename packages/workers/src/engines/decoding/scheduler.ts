@@ -1,26 +1,33 @@
-/** How much a decoder holds and does at once. */
-export interface SchedulerLimits {
-  /** Rows that are decoded together. One more, the staging slot behind them, holds the row whose prompt is read. */
-  readonly slots: number;
-  /** Tokens a slot holds, prompt and answer together. */
-  readonly capacity: number;
+import { type ArenaShape, filledUp, type RowNeeds } from "./arena.js";
+
+/** How much a decoder holds and does at once; one slot more, the staging slot, holds the row whose prompt is read. */
+export interface SchedulerLimits extends ArenaShape {
   /** Tokens of a prompt that one run reads; prompts are cut at its multiples, whatever else is going on. */
   readonly chunkTokens: number;
   /** Tokens that are computed between two tokens of a row, as far as chunks allow. */
   readonly stepTokens: number;
 }
 
-/** A row on its way. */
-export interface ScheduledRow {
+/** A row on its way, with what it needs of an arena. */
+export interface ScheduledRow extends RowNeeds {
+  /** What its decoder begins with. */
   readonly promptIds: Int32Array;
-  /** Tokens of the prompt and the longest answer. */
-  readonly tokens: number;
+  /** What an encoder reads for it, where there is one. */
+  readonly source?: Int32Array;
+}
+
+/** One of the slots of a row, which has `width` of them: its branches, from 0. */
+export interface Placed<Row> {
+  readonly row: Row;
+  readonly branch: number;
 }
 
 /** What the decoder is to do next. */
 export type Operation<Row extends ScheduledRow> =
-  /** Keys and values of the first `tokens` tokens of one slot → another. */
-  | { readonly kind: "copy"; readonly from: number; readonly to: number; readonly tokens: number }
+  /** Keys and values of the first `tokens` tokens of one slot → another; without `tokens` all it holds, its source included. */
+  | { readonly kind: "copy"; readonly from: number; readonly to: number; readonly tokens?: number }
+  /** Reads sources of equal length, and puts what the decoder makes of each into the slots of its row. */
+  | { readonly kind: "encode"; readonly rows: readonly Row[]; readonly slots: readonly (readonly number[])[] }
   /** Reads tokens `from` to `to` (exclusive) of a prompt in the staging slot; after the last, the first token is chosen. */
   | {
       readonly kind: "prefill";
@@ -29,8 +36,15 @@ export type Operation<Row extends ScheduledRow> =
       readonly to: number;
       readonly isLast: boolean;
     }
-  /** One more token for each row; row `i` lies in slot `i`. */
-  | { readonly kind: "decode"; readonly rows: readonly Row[] };
+  /** One more token for each slot, from the first on. */
+  | { readonly kind: "decode"; readonly slots: readonly Placed<Row>[] };
+
+/** A branch that goes on from what another one of its row holds. */
+export interface Fork {
+  readonly from: number;
+  readonly to: number;
+  readonly tokens: number;
+}
 
 interface Staged<Row> {
   readonly row: Row;
@@ -42,6 +56,7 @@ interface Staged<Row> {
  * Decides, without doing anything, in which order rows share a decoder. Rows that are decoded lie in the first slots
  * without a gap, so that one run takes them all. A prompt is read in the staging slot, chunk by chunk between the others'
  * tokens, and copied behind them; where a row ends, the last one takes its slot. Rows begin in the order they were added.
+ * A source is read whole, with others as long as it is as far as the staging slot holds them; its row then begins at once.
  *
  * The staging slot keeps what it held: a prompt that begins with the same tokens as the one before goes on behind those
  * they share, in whole chunks, and so does one that shares them with a row being decoded. Chunks end at the same places
@@ -50,7 +65,7 @@ interface Staged<Row> {
 export class Scheduler<Row extends ScheduledRow> {
   private readonly waiting: Row[] = [];
   /** By slot. */
-  private readonly decoding: Row[] = [];
+  private readonly decoding: Placed<Row>[] = [];
   private readonly moves: Operation<Row>[] = [];
   private staged: Staged<Row> | undefined;
   /** Tokens whose keys and values the staging slot holds as prompts leave them. */
@@ -83,19 +98,17 @@ export class Scheduler<Row extends ScheduledRow> {
 
   /** What to do now; undefined where there is nothing, or the next row is longer than a slot. */
   next(): Operation<Row> | undefined {
-    const { slots, capacity } = this.limits;
     const move = this.moves.shift();
     if (move !== undefined) return move;
     const { staged } = this;
     if (staged !== undefined && staged.read === staged.row.promptIds.length) return this.place(staged);
     const mayRead = this.spent === 0 || this.spent + this.limits.chunkTokens <= this.budget();
     const [first] = this.waiting;
-    const isRoom = this.admits && this.decoding.length < slots;
-    if (mayRead && staged === undefined && first !== undefined && isRoom && first.tokens <= capacity)
-      return this.stage(first);
+    if (mayRead && staged === undefined && first !== undefined && this.admits && this.fits(first))
+      return first.source === undefined ? this.stage(first) : this.encode(first.source.length);
     if (mayRead && staged !== undefined) return this.read(staged);
     this.spent = 0;
-    return this.decoding.length > 0 ? { kind: "decode", rows: [...this.decoding] } : undefined;
+    return this.decoding.length > 0 ? { kind: "decode", slots: [...this.decoding] } : undefined;
   }
 
   /** Takes a row out, whether it waits, is read, or is decoded. */
@@ -103,13 +116,26 @@ export class Scheduler<Row extends ScheduledRow> {
     const place = this.waiting.indexOf(row);
     if (place >= 0) this.waiting.splice(place, 1);
     if (this.staged?.row === row) this.staged = undefined;
-    const slot = this.decoding.indexOf(row);
-    if (slot < 0) return;
-    const last = this.decoding.pop() as Row;
-    const from = this.decoding.length;
-    if (slot === from) return;
-    this.decoding[slot] = last;
-    this.moves.push({ kind: "copy", from, to: slot, tokens: this.limits.capacity });
+    while (this.decoding.at(-1)?.row === row) this.decoding.pop();
+    for (const [slot, placed] of this.decoding.entries()) if (placed.row === row) this.fill(slot, row);
+  }
+
+  /** Lets a branch of a row that is decoded go on from another's first `tokens` tokens. */
+  fork(row: Row, { from, to, tokens }: Fork): void {
+    const slotOf = (branch: number) => this.decoding.findIndex((each) => each.row === row && each.branch === branch);
+    this.moves.push({ kind: "copy", from: slotOf(from), to: slotOf(to), tokens });
+  }
+
+  /** Moves the last slot to where a row was taken out, and takes out whatever of that row is last then. */
+  private fill(slot: number, row: Row): void {
+    this.decoding[slot] = this.decoding.pop() as Placed<Row>;
+    this.moves.push({ kind: "copy", from: this.decoding.length, to: slot });
+    while (this.decoding.at(-1)?.row === row) this.decoding.pop();
+  }
+
+  private fits({ tokens, sources, width }: Row): boolean {
+    const { slots, ...slot } = this.limits;
+    return tokens <= slot.capacity && sources <= slot.sources && this.decoding.length + width <= slots;
   }
 
   /** Tokens to read before the next decode, of which the row that is read may be one. While none is decoded nobody waits. */
@@ -118,12 +144,33 @@ export class Scheduler<Row extends ScheduledRow> {
     return rows === 0 ? Number.POSITIVE_INFINITY : this.limits.stepTokens - rows - 1;
   }
 
+  /** The first row that waits, with those that have a source of the same length and as much room. */
+  private encode(length: number): Operation<Row> {
+    const room = Math.floor(this.limits.sources / filledUp(length));
+    const most = Math.max(1, Math.min(room, Math.floor((this.budget() - this.spent) / length)));
+    const rows: Row[] = [];
+    const slots: number[][] = [];
+    for (const row of this.waiting.filter(({ source }) => source?.length === length)) {
+      if (rows.length === most || !this.fits(row)) break;
+      rows.push(row);
+      slots.push(this.occupy(row));
+    }
+    for (const row of rows) this.waiting.splice(this.waiting.indexOf(row), 1);
+    this.spent += rows.length * length;
+    return { kind: "encode", rows, slots };
+  }
+
+  /** Gives a row the first slots that are free. */
+  private occupy(row: Row): number[] {
+    return Array.from({ length: row.width }, (_, branch) => this.decoding.push({ row, branch }) - 1);
+  }
+
   private stage(row: Row): Operation<Row> {
     this.waiting.shift();
     const { promptIds } = row;
     const own = this.shared(promptIds, this.held);
     const best = this.decoding.reduce(
-      (found, other, slot) => {
+      (found, { row: other }, slot) => {
         const tokens = this.shared(promptIds, other.promptIds);
         return tokens > found.tokens ? { slot, tokens } : found;
       },
@@ -147,9 +194,11 @@ export class Scheduler<Row extends ScheduledRow> {
 
   private place({ row }: Staged<Row>): Operation<Row> {
     this.staged = undefined;
-    this.decoding.push(row);
-    const to = this.decoding.length - 1;
-    return { kind: "copy", from: this.limits.slots, to, tokens: row.promptIds.length };
+    const copies = this.occupy(row).map(
+      (to) => ({ kind: "copy", from: this.limits.slots, to, tokens: row.promptIds.length }) as const,
+    );
+    this.moves.push(...copies.slice(1));
+    return copies[0] as Operation<Row>;
   }
 
   /** Tokens, in whole chunks, that a prompt shares with another; at least one of its own is left to be read. */

@@ -12,12 +12,15 @@ export async function stoppedTexts(
   detokenizer: Detokenizer,
 ): Promise<ReadonlyMap<Sequence, string>> {
   const watched = rows.filter(
-    ({ request, generatedLength }) => generatedLength > 0 && request.decoding.stopTexts.length > 0,
+    ({ request, generated }) => request.decoding.stopTexts.length > 0 && generated.length > 0,
   );
   if (watched.length === 0) return new Map();
   const ends = await detokenizer.decode(watched.map((row) => row.generated.slice(-idsThatHold(row))));
   const hit = watched.filter((row, index) => firstStop(ends[index] as string, row) >= 0);
-  const whole = await answerTexts(hit, detokenizer);
+  const whole = await answerTexts(
+    hit.map((row) => row.answer("stop")),
+    detokenizer,
+  );
   return new Map(
     hit.flatMap((row, index) => {
       const text = whole[index] as string;

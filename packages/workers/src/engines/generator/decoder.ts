@@ -11,11 +11,13 @@ export interface RunScores {
 
 /** Keys and values in slots, and the runs that read and fill them. The last slot, `slots`, is the staging slot. */
 export interface Arena extends ArenaShape {
-  /** Copies what a slot holds of its first `tokens` tokens to another. */
-  copy(from: number, to: number, tokens: number): Promise<void>;
+  /** Copies what a slot holds of its first `tokens` tokens to another; without `tokens` all it holds, its source included. */
+  copy(from: number, to: number, tokens?: number): Promise<void>;
+  /** Reads sources of equal length in the staging slot, and puts what the decoder makes of each into slots. */
+  encode(sources: readonly Int32Array[], slots: readonly (readonly number[])[]): Promise<void>;
   /** Reads tokens of a prompt in the staging slot, behind the `past` that are there. Scores are those after the last one. */
   prefill(ids: Int32Array, past: number, wanted: Wanted): Promise<RunScores>;
-  /** One token for each of the first slots, behind those that are there. */
+  /** One token for each of the first slots, behind those that are there and beside its source. */
   decode(ids: Int32Array, pasts: Int32Array, wanted: Wanted): Promise<RunScores>;
   close(): Promise<void>;
 }
@@ -23,6 +25,8 @@ export interface Arena extends ArenaShape {
 /** A decoder in memory. */
 export interface Decoder {
   readonly vocabularySize: number;
+  /** What answers begin with where an encoder reads the prompts; undefined for a decoder alone. */
+  readonly start?: number;
   /** Runs it computes at the same time, each in an arena of its own. */
   readonly lanes: number;
   openArena(shape: ArenaShape): Promise<Arena>;

@@ -3,7 +3,9 @@ import { serveHost } from "../../hosts/serve.js";
 import { loadDetokenizer } from "../../tokenize/load-detokenizer.js";
 import type { ArenaLimits } from "../decoding/arena.js";
 import { GeneratorLoop } from "./loop.js";
+import { observedDecoder } from "./observed-decoder.js";
 import { type DecoderOptions, openDecoder } from "./open-decoder.js";
+import { type GeneratorNote, Teller } from "./teller.js";
 
 export interface GeneratorHostSettings {
   readonly decoder: DecoderOptions;
@@ -14,15 +16,6 @@ export interface GeneratorHostSettings {
   readonly stepTokens: number;
 }
 
-/** What a host tells while it works: tokens since it told last; before it ends itself, why. */
-export interface GeneratorNote {
-  /** Of prompts. */
-  readonly read: number;
-  readonly generated: number;
-  readonly failure?: string;
-}
-
-const millisecondsBetweenNotes = 200;
 /** As many as are ever sent: the loops decide how many they work on. */
 const requestsAtOnce = 1 << 20;
 
@@ -30,8 +23,8 @@ const requestsAtOnce = 1 << 20;
 await serveHost<GeneratorHostSettings, GenerateRequest, GeneratedRow>(async (settings, note) => {
   const { limits, chunkTokens, stepTokens, tokenizerPath } = settings;
   const detokenizer = await loadDetokenizer(tokenizerPath);
-  const decoder = await openDecoder(settings.decoder);
-  const onTokens = summed(note);
+  const teller = new Teller(note);
+  const decoder = observedDecoder(await openDecoder(settings.decoder), teller.listener(limits));
   const loops = Array.from(
     { length: decoder.lanes },
     () =>
@@ -45,7 +38,7 @@ await serveHost<GeneratorHostSettings, GenerateRequest, GeneratedRow>(async (set
         },
         chunkTokens,
         stepTokens,
-        onTokens,
+        onTokens: (read, generated) => teller.add({ read, generated }),
       }),
   );
   const idlest = () => loops.reduce((best, loop) => (loop.size < best.size ? loop : best));
@@ -71,17 +64,3 @@ function endFor(error: unknown, note: (last: GeneratorNote) => void): Promise<ne
 }
 
 const millisecondsToTell = 100;
-
-/** Adds tokens up and tells them a few times a second. */
-function summed(note: (sum: GeneratorNote) => void): (read: number, generated: number) => void {
-  let sum: GeneratorNote = { read: 0, generated: 0 };
-  let toldAt = 0;
-  return (read, generated) => {
-    sum = { read: sum.read + read, generated: sum.generated + generated };
-    const now = performance.now();
-    if (now - toldAt < millisecondsBetweenNotes) return;
-    toldAt = now;
-    note(sum);
-    sum = { read: 0, generated: 0 };
-  };
-}

@@ -12,9 +12,11 @@ import {
 import { type Host, startHost } from "../../hosts/host.js";
 import { checkDecoding } from "../decoding/check.js";
 import { engineFacts } from "../encoder-pool.js";
-import type { GeneratorHostSettings, GeneratorNote } from "./generator-host.js";
+import { decoderFacts } from "./decoder-facts.js";
+import type { GeneratorHostSettings } from "./generator-host.js";
 import { type MemoryWishes, planMemory } from "./memory.js";
 import { bestDecoderBinding, type DecoderBinding } from "./open-decoder.js";
+import type { GeneratorNote } from "./teller.js";
 
 export interface GeneratorPoolOptions extends Partial<MemoryWishes> {
   readonly model: CompiledGenerator;
@@ -61,6 +63,8 @@ type GeneratorHost = Host<GenerateRequest, GeneratedRow>;
 /** Answers in a host process, which starts with the first request and is replaced when it dies or hangs. */
 export class GeneratorPool implements Generator {
   readonly contextLength: number;
+  /** Tokens of the longest prompt. */
+  private readonly promptLength: number;
   readonly engine: EngineFacts = engineFacts({ kind: "cpu" });
   /** Rows a host has at once: those that wait there begin without a word between the processes. */
   private readonly window: number;
@@ -78,17 +82,20 @@ export class GeneratorPool implements Generator {
   private deathsInARow = 0;
   private broken: MillraceError | undefined;
 
-  /** @throws E_MODEL_TOO_LARGE, E_MODEL_UNSUPPORTED */
+  /** @throws E_MODEL_TOO_LARGE, E_MODEL_INVALID */
   constructor(private readonly options: GeneratorPoolOptions) {
-    requireDecoder(options.model);
     const { model, maximumRows = defaultMaximumRows, binding = bestDecoderBinding } = options;
     const lanes = binding === "native" ? (options.lanes ?? 1) : 1;
     this.contextLength = model.contextLength;
+    this.promptLength = model.encoder?.sourceLength ?? model.contextLength - 1;
     this.window = 2 * maximumRows;
-    const { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize, leastRows } = model;
-    const facts = { graphPath, graphDigest, weights, layers, keyHeads, headWidth, vocabularySize, leastRows };
     this.settings = {
-      decoder: { ...facts, lanes, threads: Math.max(1, Math.floor(availableParallelism() / lanes)), binding },
+      decoder: {
+        ...decoderFacts(model),
+        lanes,
+        threads: Math.max(1, Math.floor(availableParallelism() / lanes)),
+        binding,
+      },
       tokenizerPath: model.tokenizerPath,
       limits: planMemory(model, { ...options, maximumRows }),
       chunkTokens: options.chunkTokens ?? defaultChunkTokens,
@@ -119,6 +126,11 @@ export class GeneratorPool implements Generator {
     return promise.finally(() => signal?.removeEventListener("abort", takeBack));
   }
 
+  /** Bytes that keys and values may take. */
+  get cacheBytes(): number {
+    return this.settings.limits.memoryBytes;
+  }
+
   /** Process id of the host, while one lives. */
   get pid(): number | undefined {
     return this.host?.pid;
@@ -134,19 +146,19 @@ export class GeneratorPool implements Generator {
   }
 
   private requireRoom({ promptIds }: GenerateRequest): void {
-    if (promptIds.length > 0 && promptIds.length < this.contextLength) return;
+    if (promptIds.length > 0 && promptIds.length <= this.promptLength) return;
+    const isRead = this.options.model.encoder !== undefined;
+    const most = isRead ? `reads ${this.promptLength}` : `takes ${this.contextLength} with the answer`;
     throw new MillraceError("E_ROW_PROMPT", "the prompt cannot be answered", {
-      why:
-        promptIds.length === 0
-          ? "it has no token"
-          : `it has ${promptIds.length} tokens, and the model takes ${this.contextLength} with the answer`,
+      why: promptIds.length === 0 ? "it has no token" : `it has ${promptIds.length} tokens, and the model ${most}`,
       fix: promptIds.length === 0 ? "Give some words." : "Shorten it.",
     });
   }
 
   /** An answer that fills the model's context ends there. */
   private within({ promptIds, decoding, ...request }: GenerateRequest): GenerateRequest {
-    const maxNewTokens = Math.min(decoding.maxNewTokens, this.contextLength - promptIds.length);
+    const begun = this.options.model.encoder === undefined ? promptIds.length : 1;
+    const maxNewTokens = Math.min(decoding.maxNewTokens, this.contextLength - begun);
     return { ...request, promptIds, decoding: { ...decoding, maxNewTokens } };
   }
 
@@ -245,14 +257,6 @@ export class GeneratorPool implements Generator {
     this.broken ??= error;
     for (const { reject } of [...this.queue.splice(0), ...this.suspects.splice(0).flat()]) reject(this.broken);
   }
-}
-
-function requireDecoder({ kind, architecture }: CompiledGenerator): void {
-  if (kind === "decoder") return;
-  throw new MillraceError("E_MODEL_UNSUPPORTED", `a model of type ${architecture} is compiled, but not run yet`, {
-    why: "its decoder reads what an encoder makes of a text",
-    fix: "Choose a model that is a decoder alone, such as one of type llama, mistral, qwen2, qwen3 or gpt2.",
-  });
 }
 
 function hostsKeepDying(reason: string): MillraceError {

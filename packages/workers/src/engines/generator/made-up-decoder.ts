@@ -3,12 +3,14 @@ import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
 
 /**
  * A decoder without a model: its logits are a hash of all tokens of a row, so that an answer tells whether each run saw
- * the right ones. For tests, dry runs and measuring what is not the model.
+ * the right ones. For tests, dry runs and measuring what is not the model. @param start what answers begin with that read
+ * their prompts as sources; without it they go on from them
  */
-export function madeUpDecoder(vocabularySize: number, lanes = 1): Decoder {
+export function madeUpDecoder(vocabularySize: number, start?: number): Decoder {
   return {
     vocabularySize,
-    lanes,
+    ...(start !== undefined && { start }),
+    lanes: 1,
     openArena: async (shape) => new MadeUpArena(vocabularySize, shape),
     close: async () => {},
   };
@@ -17,21 +19,34 @@ export function madeUpDecoder(vocabularySize: number, lanes = 1): Decoder {
 class MadeUpArena implements Arena {
   readonly slots: number;
   readonly capacity: number;
+  readonly sources: number;
   /** What stands for keys and values: the tokens themselves, `capacity` for each slot. */
   private readonly tokens: Int32Array;
+  /** Of each slot, the hash of its source. */
+  private readonly read: Int32Array;
 
   constructor(
     private readonly vocabularySize: number,
-    { slots, capacity }: ArenaShape,
+    { slots, capacity, sources }: ArenaShape,
   ) {
     this.slots = slots;
     this.capacity = capacity;
+    this.sources = sources;
     this.tokens = new Int32Array((slots + 1) * capacity);
+    this.read = new Int32Array(slots + 1).fill(nothing);
   }
 
-  async copy(from: number, to: number, tokens: number): Promise<void> {
+  async copy(from: number, to: number, tokens?: number): Promise<void> {
     const start = from * this.capacity;
-    this.tokens.copyWithin(to * this.capacity, start, start + tokens);
+    this.tokens.copyWithin(to * this.capacity, start, start + (tokens ?? this.capacity));
+    if (tokens === undefined) this.read[to] = this.read[from] as number;
+  }
+
+  async encode(sources: readonly Int32Array[], slots: readonly (readonly number[])[]): Promise<void> {
+    const longest = sources.reduce((most, { length }) => Math.max(most, length), 0);
+    if (sources.length * longest > this.sources) throw new RangeError(`${sources.length} sources of ${longest}`);
+    for (const [row, source] of sources.entries())
+      for (const slot of slots[row] ?? []) this.read[slot] = hash(source, nothing);
   }
 
   async prefill(ids: Int32Array, past: number, wanted: Wanted): Promise<RunScores> {
@@ -59,7 +74,10 @@ class MadeUpArena implements Arena {
     const best = new Int32Array(rows.length);
     if (wanted === "nothing") return { best };
     for (const [row, [slot, length]] of rows.entries()) {
-      const state = hash(this.tokens.subarray(slot * this.capacity, slot * this.capacity + length));
+      const state = hash(
+        this.tokens.subarray(slot * this.capacity, slot * this.capacity + length),
+        this.read[slot] as number,
+      );
       const offset = row * this.vocabularySize;
       for (let id = 0; id < this.vocabularySize; id += 1) logits[offset + id] = logitOf(state, id);
       const own = logits.subarray(offset, offset + this.vocabularySize);
@@ -69,9 +87,11 @@ class MadeUpArena implements Arena {
   }
 }
 
+const nothing = 0x811c9dc5;
+
 /** FNV-1a over 32-bit words. */
-function hash(tokens: Int32Array): number {
-  return tokens.reduce((state, token) => Math.imul(state ^ token, 0x01000193), 0x811c9dc5);
+function hash(tokens: Int32Array, before: number): number {
+  return tokens.reduce((state, token) => Math.imul(state ^ token, 0x01000193), before);
 }
 
 /** Between -8 and 8. */

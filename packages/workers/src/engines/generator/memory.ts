@@ -1,7 +1,7 @@
 import { freemem } from "node:os";
 import type { CompiledGenerator } from "@millrace/compiler";
 import { MillraceError } from "@millrace/core";
-import { type ArenaLimits, arenaBytes, planArena } from "../decoding/arena.js";
+import { type ArenaLimits, arenaBytes, filledUp, planArena } from "../decoding/arena.js";
 
 /** ONNX Runtime holds weights as they lie in the file and, for its kernels, arranged anew. */
 const copiesOfWeights = 2;
@@ -9,7 +9,7 @@ const copiesOfWeights = 2;
 const shareOfFreeMemory = 0.5;
 const mostByDefault = 4 * 2 ** 30;
 
-type Sizes = Pick<CompiledGenerator, "weightBytes" | "cacheBytesPerToken" | "contextLength" | "leastRows">;
+type Sizes = Pick<CompiledGenerator, "weightBytes" | "cacheBytesPerToken" | "contextLength" | "leastRows" | "encoder">;
 
 export interface MemoryWishes {
   readonly maximumRows: number;
@@ -24,14 +24,18 @@ export interface MemoryWishes {
  * @throws E_MODEL_TOO_LARGE where not even one short row fits beside the weights, saying how much that takes
  */
 export function planMemory(
-  { weightBytes, cacheBytesPerToken: bytesPerToken, contextLength, leastRows }: Sizes,
+  { weightBytes, cacheBytesPerToken: bytesPerToken, contextLength, leastRows, encoder }: Sizes,
   { maximumRows, cacheBytes, freeBytes = freemem() }: MemoryWishes,
 ): ArenaLimits {
   const free = Math.max(0, freeBytes - copiesOfWeights * weightBytes);
   const memoryBytes = cacheBytes ?? Math.min(mostByDefault, Math.floor(free * shareOfFreeMemory));
-  const limits = { bytesPerToken, memoryBytes, maximumRows, leastRows, contextLength };
-  const needed = copiesOfWeights * weightBytes + arenaBytes({ slots: leastRows, capacity: shortRow }, bytesPerToken);
-  if (memoryBytes <= free && planArena(Math.min(shortRow, contextLength), limits) !== undefined) return limits;
+  const { sourceLength = 0 } = encoder ?? {};
+  const bytes = { bytesPerToken, bytesPerSource: encoder === undefined ? 0 : bytesPerToken };
+  const limits = { ...bytes, memoryBytes, maximumRows, leastRows, contextLength, sourceLength };
+  const short = { tokens: Math.min(shortRow, contextLength), sources: Math.min(shortRow, sourceLength), width: 1 };
+  const least = { slots: leastRows, capacity: short.tokens, sources: filledUp(short.sources) };
+  const needed = copiesOfWeights * weightBytes + arenaBytes(least, bytes);
+  if (memoryBytes <= free && planArena(short, limits) !== undefined) return limits;
   throw new MillraceError("E_MODEL_TOO_LARGE", "the model does not fit into this machine's memory", {
     why:
       `its weights take ${gigabytes(copiesOfWeights * weightBytes)} and keys and values ` +

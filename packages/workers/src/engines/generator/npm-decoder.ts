@@ -1,14 +1,16 @@
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import type { ArenaShape } from "../decoding/arena.js";
 import { createSession } from "../npm-binding.js";
-import type { LoadedWeights } from "../session.js";
 import type { Arena, Decoder, RunScores, Wanted } from "./decoder.js";
-import { cacheNames, type DecoderFacts, withLeastRows } from "./decoder-facts.js";
+import { cacheNames, type DecoderFacts, type DecoderParts, withLeastRows } from "./decoder-facts.js";
+import { NpmSources } from "./npm-sources.js";
+import { SlotLayout } from "./slot-layout.js";
 
 interface Opened {
   readonly session: InferenceSession;
   readonly Tensor: typeof Tensor;
   readonly facts: DecoderFacts;
+  readonly given?: NpmSources;
 }
 
 /**
@@ -18,46 +20,51 @@ interface Opened {
 export async function npmDecoder(
   graph: Uint8Array,
   facts: DecoderFacts,
-  { threads, weights }: { readonly threads: number; readonly weights: readonly LoadedWeights[] },
+  { threads, weights, encoder: encoderGraph }: { readonly threads: number } & DecoderParts,
 ): Promise<Decoder> {
   const { session, Tensor } = await createSession(graph, { threads }, weights);
+  const encoder = encoderGraph && (await createSession(encoderGraph, { threads })).session;
   return {
     vocabularySize: facts.vocabularySize,
+    ...(facts.encoder && { start: facts.encoder.start }),
     lanes: 1,
-    openArena: async (shape) => new NpmArena({ session, Tensor, facts }, shape),
-    close: () => session.release(),
+    openArena: async (shape) => {
+      const given = encoder && new NpmSources({ session: encoder, Tensor, facts }, shape);
+      return new NpmArena({ session, Tensor, facts, ...(given && { given }) }, shape);
+    },
+    close: async () => void (await Promise.all([session.release(), encoder?.release()])),
   };
 }
 
 class NpmArena implements Arena {
   readonly slots: number;
   readonly capacity: number;
+  readonly sources: number;
   /** Each layer's keys, then its values: [slots + 1, keyHeads, capacity, headWidth]. */
   private readonly caches: readonly Float32Array[];
-  private readonly slotDims: readonly number[];
-  private readonly slotLength: number;
+  private readonly layout: SlotLayout;
 
   constructor(
     private readonly opened: Opened,
-    { slots, capacity }: ArenaShape,
+    { slots, capacity, sources }: ArenaShape,
   ) {
     this.slots = slots;
     this.capacity = capacity;
-    const { keyHeads, headWidth } = opened.facts;
-    this.slotDims = [keyHeads, capacity, headWidth];
-    this.slotLength = keyHeads * capacity * headWidth;
-    this.caches = cacheNames(opened.facts).map(() => new Float32Array((slots + 1) * this.slotLength));
+    this.sources = sources;
+    this.layout = new SlotLayout(opened.facts, capacity);
+    this.caches = cacheNames(opened.facts).map(() => new Float32Array((slots + 1) * this.layout.length));
   }
 
-  async copy(from: number, to: number, tokens: number): Promise<void> {
-    const [heads = 0, capacity = 0, width = 0] = this.slotDims;
-    for (const cache of this.caches) {
-      for (let head = 0; head < heads; head += 1) {
-        const place = head * capacity * width;
-        const start = from * this.slotLength + place;
-        cache.copyWithin(to * this.slotLength + place, start, start + tokens * width);
-      }
-    }
+  async copy(from: number, to: number, tokens?: number): Promise<void> {
+    const copies = this.layout.copies(from, to, tokens ?? this.capacity);
+    for (const cache of this.caches)
+      for (const { sourceOffset, offset, length } of copies)
+        cache.copyWithin(offset, sourceOffset, sourceOffset + length);
+    if (tokens === undefined) this.opened.given?.copy(from, to);
+  }
+
+  async encode(sources: readonly Int32Array[], slots: readonly (readonly number[])[]): Promise<void> {
+    await this.opened.given?.encode(sources, slots);
   }
 
   async prefill(ids: Int32Array, past: number, wanted: Wanted): Promise<RunScores> {
@@ -80,16 +87,16 @@ class NpmArena implements Arena {
     { pasts, first }: { readonly pasts: Int32Array; readonly first: number },
     wanted: Wanted,
   ): Promise<RunScores> {
-    const { session, Tensor: Made, facts } = this.opened;
+    const { session, Tensor: Made, facts, given } = this.opened;
     const rows = pasts.length;
     const tokens = ids.length / rows;
     const longest = pasts.reduce((most, past) => Math.max(most, past)) + tokens;
     const views = cacheNames(facts).map(({ past, present }, index) => {
       const part = (this.caches[index] as Float32Array).subarray(
-        first * this.slotLength,
-        (first + rows) * this.slotLength,
+        first * this.layout.length,
+        (first + rows) * this.layout.length,
       );
-      return { past, present, tensor: new Made("float32", part, [rows, ...this.slotDims]) };
+      return { past, present, tensor: new Made("float32", part, [rows, ...this.layout.dims]) };
     });
     const feeds = {
       ids: new Made("int32", ids.slice(), [rows, tokens]),
@@ -101,6 +108,7 @@ class NpmArena implements Arena {
       total_sequence_length: new Made("int32", Int32Array.of(longest), []),
       logit_positions: new Made("int32", new Int32Array(rows).fill(tokens - 1), [rows]),
       ...Object.fromEntries(views.map(({ past, tensor }) => [past, tensor])),
+      ...given?.feeds(rows),
     };
     const results = await session.run(feeds, {
       ...Object.fromEntries(views.map(({ present, tensor }) => [present, tensor])),

@@ -21,8 +21,17 @@ export const bestDecoderBinding: DecoderBinding = Runtime.isPresent() ? "native"
 export async function openDecoder(options: DecoderOptions): Promise<Decoder> {
   const { threads, lanes, binding = bestDecoderBinding } = options;
   return withVerifiedGraph(options, (graph, weights) =>
-    binding === "native"
-      ? nativeDecoder(graph, options, { threads, lanes, weights })
-      : npmDecoder(graph, options, { threads: threads * lanes, weights }),
+    withEncoder(options, (encoder) =>
+      binding === "native"
+        ? nativeDecoder(graph, options, { threads, lanes, weights, encoder })
+        : npmDecoder(graph, options, { threads: threads * lanes, weights, encoder }),
+    ),
   );
+}
+
+async function withEncoder(
+  { encoder }: DecoderFacts,
+  use: (graph: Uint8Array | undefined) => Promise<Decoder>,
+): Promise<Decoder> {
+  return encoder === undefined ? use(undefined) : withVerifiedGraph({ ...encoder, weights: [] }, use);
 }
