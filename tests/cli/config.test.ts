@@ -16,7 +16,16 @@ import {
   showSettings,
 } from "millrace";
 
-const fileless = ["qdrantApiKey", "hubEndpoint", "hubToken", "python", "temporalAddress", "temporalKey", "from"];
+const fileless = [
+  "qdrantApiKey",
+  "hubEndpoint",
+  "hubToken",
+  "python",
+  "temporalAddress",
+  "temporalKey",
+  "from",
+  "otlpEndpoint",
+];
 const variable = (name: string) => `\${${name}}`;
 
 describe("settings", () => {

@@ -117,6 +117,10 @@ const corpus = { pages: [40, 40], partsPerShard: 4, batchesPerPart: 8, takes: 1_
     await saying(/no worker .* millrace-orchestrate .*millrace worker --queues orchestrate/);
     orchestrator = await fleet.startWorker({ corpus, queues: ["orchestrate"] });
     await saying(/millrace-orchestrate is taken again/);
+    await fleet.temporal.server.kill();
+    expect(await saying(/Temporal server does not answer/)).toBeLessThan(30_000);
+    await fleet.temporal.server.start();
+    await saying(/Temporal server answers again/);
     expect((await jobs("pause", "long")).code).toBe(0);
     watching.child.kill("SIGKILL");
   }, 180_000);

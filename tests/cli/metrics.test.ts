@@ -1,4 +1,8 @@
+import { execFile } from "node:child_process";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Prometheus, prometheusProgram, startPrometheus } from "../services/prometheus-server.ts";
 import { serviceProgram } from "../services/server.ts";
@@ -7,6 +11,7 @@ import { run, start, temporaryFolder, tinyGenerator, tinyModel } from "../suppor
 import { madeUpMarkdown, madeUpPrompts, writeFiles } from "../support/corpus.ts";
 import { dashboardQueries, type PanelQuery, resolved } from "../support/dashboards.ts";
 import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
+import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { until } from "../support/processes.ts";
 
 const prometheus = prometheusProgram("prometheus");
@@ -15,30 +20,51 @@ if (!isHere) process.stderr.write("skipped: no Prometheus or no Temporal server 
 
 const files = 60;
 
+/** In a document and in the worker's settings: nothing that a worker writes or sends may hold one. */
+const canary = { text: "quixotic", secret: "zkw93-canary-secret" };
+const secrets = {
+  AWS_ACCESS_KEY_ID: `${canary.secret}-1`,
+  AWS_SECRET_ACCESS_KEY: `${canary.secret}-2`,
+  AWS_SESSION_TOKEN: `${canary.secret}-3`,
+  AWS_REGION: "us-east-1",
+};
+
 (isHere ? describe : describe.skip)("metrics, as a real Prometheus sees them", () => {
   let folder: string;
   let temporal: TemporalServer;
   let worker: FleetWorker;
   let generator: FleetWorker;
   let scraper: Prometheus;
+  let collector: OtlpReceiver;
+  let refusing: RefusingS3;
+  let said = "";
   let environment: Readonly<Record<string, string>>;
 
   beforeAll(async () => {
     folder = await temporaryFolder();
     for (let file = 0; file < files; file += 1)
       await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 4) });
-    await writeFiles(folder, { "docs/rows.jsonl": '{"text":"a row"}\n{"text":\n{"text":"a row"}\n' });
+    await writeFiles(folder, { "docs/rows.jsonl": '{"text":"a row"}\n{"text": quixotic\n{"text":"a row"}\n' });
     temporal = await startTemporal(folder);
     environment = { TEMPORAL_ADDRESS: temporal.address };
-    worker = await startFleetWorker({ cwd: folder, environment, arguments: ["--metrics-port", "0"] });
+    collector = await OtlpReceiver.start();
+    refusing = await startRefusingS3();
+    Object.assign(environment, secrets, { AWS_ENDPOINT_URL_S3: refusing.url });
+    const traced = { ...environment, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: "100" };
+    const more = ["--metrics-port", "0", "--log-level", "trace"];
+    worker = await startFleetWorker({ cwd: folder, environment: traced, arguments: more });
+    worker.child.stderr?.on("data", (text) => {
+      said += text;
+    });
     const generating = ["--model", tinyGenerator, "--queues", "generate", "--metrics-port", "0"];
-    generator = await startFleetWorker({ cwd: folder, environment, arguments: generating });
+    generator = await startFleetWorker({ cwd: folder, environment: traced, arguments: generating });
     const targets = [worker, generator].map(({ metricsUrl }) => new URL(metricsUrl ?? "").host);
     scraper = await startPrometheus(prometheus as string, { folder, targets });
   }, 120_000);
 
   afterAll(async () => {
     for (const each of [worker, generator]) each?.child.kill("SIGKILL");
+    await Promise.all([collector?.stop(), refusing?.stop()]);
     await scraper?.server.kill();
     await temporal?.server.kill();
   });
@@ -108,6 +134,32 @@ const files = 60;
     expect(Number(await seriesValue('sum(millrace_generator_cache_bytes{kind="planned"})'))).toBeGreaterThan(0);
   }, 60_000);
 
+  test("each job is one trace over all its activities, whoever did them", async () => {
+    const parents = (spans: readonly ReceivedSpan[]) =>
+      Object.fromEntries(
+        spans.map((span) => [span.name, spans.find(({ id }) => id === span.parentId)?.name ?? "root"]),
+      );
+    const isOver = () => collector.named("job").length === 2 && collector.named("answer").length === 98;
+    await until(isOver, "the spans of both jobs", 10_000);
+    const traces = [...Map.groupBy(collector.spans, ({ traceId }) => traceId).values()];
+    expect(traces.length).toBe(2);
+    const generating = traces.findIndex((spans) => spans.some(({ name }) => name === "answer"));
+    const steps = { job: "root", plan: "job", commit: "job", shard: "job", split: "shard", write: "shard" };
+    expect(parents(traces[1 - generating] ?? [])).toEqual({
+      ...steps,
+      encode: "shard",
+      batch: "encode",
+      "engine run": "batch",
+      upsert: "write",
+    });
+    expect(parents(traces[generating] ?? [])).toEqual({ ...steps, generate: "shard", answer: "generate" });
+    for (const { attributes, milliseconds, traceId } of collector.named("job")) {
+      expect(attributes).toEqual({ "temporal.workflow_id": expect.stringMatching(/^millrace\//) });
+      for (const shard of collector.named("shard").filter((span) => span.traceId === traceId))
+        expect(shard.milliseconds).toBeLessThanOrEqual(milliseconds);
+    }
+  }, 20_000);
+
   test("every query of every dashboard returns data", async () => {
     let silent: readonly PanelQuery[] = await dashboardQueries();
     // A rate needs two scrapes of a series, and some series begin with the job.
@@ -124,6 +176,34 @@ const files = 60;
     expect(seen.length).toBeGreaterThan(0);
     expect((await scraper.query("temporal_worker_task_slots_available")).length).toBeGreaterThan(0);
   });
+
+  test("a failed job gives away neither text nor secrets: not in the history, the log, the spans, or the metrics", async () => {
+    const args = ["index", "s3://corpus/docs/", "--model", tinyModel, "--json", "--store", "failed/store"];
+    const more = ["--work", "failed/work", "--on", "temporal", "--debug", "--log-level", "trace"];
+    const { code, result, stdout, stderr } = await run([...args, ...more], { cwd: folder, environment });
+    expect({ code, error: result.error?.code }).toEqual({ code: 4, error: "E_CREDENTIALS" });
+    const job = /"job":"([0-9a-f]{16})"/.exec(stdout)?.[1];
+    const where = ["--address", temporal.address, "--workflow-id", `millrace/${job}`, "--output", "json"];
+    const shown = await promisify(execFile)(serviceProgram("temporal") as string, ["workflow", "show", ...where]);
+    const payloads = [...shown.stdout.matchAll(/"data":\s*"([^"]*)"/g)].map(([, data]) =>
+      Buffer.from(data ?? "", "base64"),
+    );
+    const history = [shown.stdout, ...payloads].join("\n");
+    expect(history).toContain("E_CREDENTIALS");
+    await until(async () => collector.spans.some(({ error }) => error === "E_CREDENTIALS"), "the failed span", 10_000);
+    const metrics = await (await fetch(worker.metricsUrl as string)).text();
+    const lines = said
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toContainEqual(expect.objectContaining({ level: "warn", step: "plan", code: "E_CREDENTIALS", job }));
+    expect(lines).toContainEqual(expect.objectContaining({ source: "temporal", level: "debug" }));
+    const written = { history, said, metrics, stdout, stderr, spans: collector.bodies.join("\n") };
+    const held = Object.entries(written).filter(
+      ([, text]) => text.includes(canary.text) || text.includes(canary.secret),
+    );
+    expect(held.map(([where]) => where)).toEqual([]);
+  }, 60_000);
 
   test("a command alone serves the same while it runs", async () => {
     const args = ["index", "docs", "--model", tinyModel, "--store", "alone/store", "--work", "alone/work"];
@@ -153,3 +233,23 @@ const files = 60;
     expect(isSeen).toBe(true);
   }, 90_000);
 });
+
+interface RefusingS3 {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Refuses every request with what it was authorised by. */
+async function startRefusingS3(): Promise<RefusingS3> {
+  const server = createServer(({ headers }, response) => {
+    const told = `authorization: ${headers.authorization} x-amz-security-token: ${headers["x-amz-security-token"]} ${canary.secret}-2`;
+    response.writeHead(403, { "content-type": "application/xml" });
+    response.end(`<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>${told}</Message></Error>`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const stop = async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+}

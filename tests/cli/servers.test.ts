@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { DeleteObjectCommand, HeadObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -9,6 +9,7 @@ import { freePorts, serviceProgram, type TestServer } from "../services/server.t
 import { startTemporal, type TemporalServer } from "../services/temporal-server.ts";
 import { run, start, temporaryFolder, tinyModel } from "../support/command-line.ts";
 import { madeUpMarkdown, writeFiles } from "../support/corpus.ts";
+import { examine } from "../support/findings.ts";
 import { type FleetWorker, startFleetWorker } from "../support/fleet.ts";
 
 const weed = serviceProgram("weed");
@@ -120,6 +121,56 @@ const files = 400;
     expect(closed).toEqual(says(1, "E_UNREACHABLE", new RegExp(`127\\.0\\.0\\.1:${port}.*ECONNREFUSED`)));
   }, 120_000);
 
+  test("the doctor says of each server whether it answers, and of each that does not why, within seconds", async () => {
+    const silent = createSocketServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+    const silentPort = (silent.address() as AddressInfo).port;
+    const [closed] = await freePorts(1);
+    const s3Host = environment.AWS_ENDPOINT_URL?.replace("http://", "") as string;
+    const qdrantHost = qdrant.url.replace("http://", "");
+    const asked = (store: string, changes: Readonly<Record<string, string>> = {}) =>
+      examine(["--model", tinyModel, "--work", "s3://corpus/work", "--store", store], options(changes));
+    const noAnswer = {
+      TEMPORAL_ADDRESS: `127.0.0.1:${silentPort}`,
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${silentPort}`,
+    };
+    const right = await asked(`${qdrant.uri}/docs`);
+    const [refusing, others, tls, unheard] = await Promise.all([
+      asked(`${qdrant.uri}/docs`, { QDRANT_API_KEY: "wrong", AWS_SECRET_ACCESS_KEY: "wrong" }),
+      asked(`qdrant://${s3Host}/docs`, {
+        TEMPORAL_ADDRESS: `127.0.0.1:${closed}`,
+        MILLRACE_SOURCE: "s3://nothing/docs",
+      }),
+      asked(`qdrant+https://${qdrantHost}/docs`, {
+        TEMPORAL_ADDRESS: qdrantHost,
+        TEMPORAL_TLS: "true",
+        AWS_ENDPOINT_URL: `https://${s3Host}`,
+      }),
+      asked(`qdrant://127.0.0.1:${silentPort}/docs`, noAnswer),
+    ]);
+    silent.close();
+    const ok = { status: "ok", facts: { milliseconds: expect.any(Number) } };
+    expect(right.found.get("s3")).toMatchObject(ok);
+    expect(right.found.get("qdrant")).toMatchObject({ ...ok, facts: { version: "1.19.0" } });
+    expect(right.found.get("clock")).toMatchObject({ status: "ok", facts: { aheadSeconds: expect.any(Number) } });
+    // Nobody has named a Temporal server.
+    expect([right.code, right.found.has("temporal")]).toEqual([0, false]);
+    const fail = (detail: RegExp) => ({
+      status: "fail",
+      detail: expect.stringMatching(detail),
+      fix: expect.any(String),
+    });
+    expect(refusing.found.get("s3")).toMatchObject(fail(/corpus/));
+    expect(refusing.found.get("qdrant")).toMatchObject(fail(/answers 401/));
+    expect(others.found.get("qdrant")).toMatchObject(fail(/is no Qdrant server/));
+    expect(others.found.get("temporal")).toMatchObject(fail(/Temporal .*127\.0\.0\.1/));
+    for (const { found } of [tls, unheard])
+      for (const name of ["temporal", "s3", "qdrant"]) expect(found.get(name)).toMatchObject(fail(/./));
+    expect([refusing, others, tls, unheard].map(({ code }) => code)).toEqual([4, 4, 4, 4]);
+    expect(tls.found.get("qdrant")).toMatchObject(fail(/TLS: wrong version number/));
+    expect(unheard.milliseconds).toBeLessThan(60_000);
+  }, 120_000);
+
   test("a second run in the same work folder in S3 is refused while the first one lives, and for a minute after", async () => {
     const args = index("docs", `${qdrant.uri}/busy`, "s3://corpus/busy");
     const { child, finished } = await start(args, options());
@@ -141,6 +192,9 @@ const files = 400;
     const workers: FleetWorker[] = [];
     try {
       const more = ["--concurrency", "2", "--token-budget", "64"];
+      const { found } = await examine(["--model", tinyModel], options(fleet));
+      const version = expect.stringMatching(/^\d+\.\d+/);
+      expect(found.get("temporal")).toMatchObject({ status: "ok", facts: { version } });
       for (let count = 0; count < 2; count += 1) {
         workers.push(await startFleetWorker({ cwd: folder, environment: fleet, arguments: more }));
       }

@@ -58,7 +58,14 @@ describeNative("telemetry", () => {
       isOffline: true,
     };
     const gpu = { cacheDirectory: folder, folders: [folder], python: "python3" };
-    const findings = await diagnose({ folders: [folder], model: "org/name", modelStore, gpu });
+    const findings = await diagnose({
+      version: "0.1.0",
+      servers: [],
+      folders: [folder],
+      model: "org/name",
+      modelStore,
+      gpu,
+    });
     expect(findings.find(({ name }) => name === "gpu: devices")).toEqual({
       name: "gpu: devices",
       status: "ok",

@@ -142,8 +142,8 @@ const mutants: readonly Mutant[] = [
   },
   {
     what: "a new history of prompts begins at the beginning",
-    find: /, job, input\.from\);/,
-    put: ", job);",
+    find: /, job, input\.from\)\);/,
+    put: ", job));",
     shows: "generated-last",
   },
   {

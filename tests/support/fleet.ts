@@ -34,6 +34,6 @@ export async function startFleetWorker(options: FleetWorkerOptions): Promise<Fle
   });
   await until(() => said.includes("taking work") || running.child.exitCode !== null, "the worker", 90_000);
   if (running.child.exitCode !== null) throw new Error(`the worker ended: ${said}`);
-  const [, metricsUrl] = /metrics at (http\S+)/.exec(said) ?? [];
+  const [, metricsUrl] = /metrics at (http[^\s"]+)/.exec(said) ?? [];
   return { ...running, begun, metricsUrl };
 }

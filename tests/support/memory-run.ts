@@ -1,4 +1,4 @@
-import type { BlobStore, CorpusObject, Job, Source, Steps, Summary } from "@millrace/core";
+import type { BlobStore, CorpusObject, Job, Sink, Source, Steps, Summary } from "@millrace/core";
 import {
   createChunker,
   createSearcher,
@@ -7,6 +7,8 @@ import {
   KnownVectors,
   load,
   loadTokenizer,
+  type Metrics,
+  meteredSteps,
   openKeptVectors,
   pointId,
   ShardSplitter,
@@ -67,6 +69,10 @@ export interface MemoryRun {
   readonly known?: KnownVectors;
   /** In place of the encoder that succeeds with everything. */
   readonly encoder?: FakeEncoder;
+  /** Makes another sink of the store's. */
+  readonly sink?: (sink: Sink) => Sink;
+  /** Counts what is done. */
+  readonly metrics?: Metrics;
 }
 
 export interface MemoryOutcome {
@@ -84,7 +90,8 @@ export async function runInMemory(run: MemoryRun): Promise<MemoryOutcome> {
   const progress: Progress[] = [];
   const job = jobOf(run);
   const opened = await openSteps(run, { job, faults, encoder });
-  const steps = run.isRepeated === true ? repeated(opened) : opened;
+  const once = run.metrics === undefined ? opened : meteredSteps(opened, run.metrics);
+  const steps = run.isRepeated === true ? repeated(once) : once;
   const runtime = createEmbeddedRuntime({
     steps,
     hosts: 2,
@@ -129,7 +136,7 @@ async function openSteps(run: MemoryRun, { job, faults, encoder }: Parts) {
   const { corpus, limits = smallLimits } = run;
   const blobs = faults.blobs(run.blobs);
   const source = run.source ?? corpus.source(() => faults.operate(async () => {}));
-  const sink = faults.sink(createSink(job.store));
+  const sink = faults.sink((run.sink ?? ((same) => same))(createSink(job.store)));
   const store = await sink.open({ dimensions, distance: "cosine", fingerprint: "f", graph: "g", model: "m" });
   const drivers = { blobs, source, chunker: await chunker, store, onProgress: () => {}, limits };
   const splitter = new ShardSplitter(drivers, job);

@@ -25,7 +25,7 @@ interface Here extends Pick<GenerationRequest, "location" | "format"> {
 }
 
 async function answerHere(context: CommandContext, { location, format, task, watched }: Here): Promise<number> {
-  const { settings, loaded, say, standardInput } = context;
+  const { settings, loaded, say, log, standardInput } = context;
   const { metrics } = watched;
   const startedAt = performance.now();
   const stop = interruptible(context.stop);
@@ -43,6 +43,7 @@ async function answerHere(context: CommandContext, { location, format, task, wat
     stop,
     onTokens,
     onAnswer,
+    log,
     metrics,
   });
   watched.begin(open.job.source.location);

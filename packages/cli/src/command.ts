@@ -1,3 +1,4 @@
+import type { Log, MillraceError } from "@millrace/core";
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey, Settings } from "./config/settings.js";
 import type { LoadedSettings } from "./config.js";
@@ -10,8 +11,12 @@ export interface CommandContext {
   readonly reporter: Reporter;
   /** One line to the user, on stderr; nothing with --quiet. */
   readonly say: (line: string) => void;
-  /** One line to the user that --quiet does not silence. */
-  readonly warn: (line: string) => void;
+  /** One line to the user that --quiet does not silence; an error as it is shown when it ends a command. */
+  readonly warn: (line: string | MillraceError) => void;
+  /** What is done, for whoever looks into it. */
+  readonly log: Log;
+  /** Strikes out secrets. */
+  readonly redact: (text: string) => string;
   /** Writes data to stdout. */
   readonly print: (text: string) => void;
   readonly standardInput: AsyncIterable<Uint8Array>;
@@ -36,5 +41,7 @@ export interface CommandFacts {
   readonly settings: readonly SettingKey[];
   /** What its help says in place of a setting's default that it does not use. */
   readonly defaults?: DefaultNotes;
+  /** Runs unattended: what it says is JSON where nobody asks for another format. */
+  readonly isService?: true;
   readonly load: () => Promise<CommandModule>;
 }

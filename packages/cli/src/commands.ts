@@ -4,7 +4,7 @@ import { collectionSettings, inheritedSettings, inheritedWithModel } from "./con
 import type { DefaultNotes } from "./config/options.js";
 import type { SettingKey } from "./config/settings.js";
 
-const output = ["json", "quiet", "debug"] as const satisfies readonly SettingKey[];
+const output = ["json", "quiet", "debug", "logFormat", "logLevel"] as const satisfies readonly SettingKey[];
 const places = ["store", "work", "corpus"] as const satisfies readonly SettingKey[];
 const collection = [...collectionSettings, "qdrantTimeout"] as const satisfies readonly SettingKey[];
 const model = [
@@ -23,7 +23,7 @@ const engine = ["hosts", "tokenBudget", "batchSize"] as const satisfies readonly
 /** Of commands that make vectors to keep. */
 const encoding = [...engine, "vectorCache", "vectorCacheBytes"] as const satisfies readonly SettingKey[];
 /** Who hears what a process does. */
-const watching = ["metricsPort", "metricsHost", "metricsPush"] as const satisfies readonly SettingKey[];
+const watching = ["metricsPort", "metricsHost", "metricsPush", "otlpEndpoint"] as const satisfies readonly SettingKey[];
 /** Where the page is served, and what it shows. */
 const page = ["port", "host", "temporal"] as const satisfies readonly SettingKey[];
 const temporal = ["temporalAddress", "temporalNamespace"] as const satisfies readonly SettingKey[];
@@ -295,6 +295,8 @@ export const commands: readonly CommandFacts[] = [
       ...watching,
       ...output,
     ],
+    defaults: { logFormat: "by default json" },
+    isService: true,
     load: () => import("./commands/worker.js"),
   },
   {
@@ -425,8 +427,8 @@ export const commands: readonly CommandFacts[] = [
   {
     name: "doctor",
     parameters: "",
-    summary: "check this machine: versions, processor, libraries, model, store",
-    settings: ["store", "qdrantTimeout", "work", "gpu", ...model, ...output],
+    summary: "check this machine and the servers that the settings name: what is there, what is missing, what to do",
+    settings: ["store", "qdrantTimeout", "work", "source", "on", ...temporal, "gpu", ...model, ...output],
     load: () => import("./commands/doctor.js"),
   },
   {

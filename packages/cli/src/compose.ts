@@ -2,6 +2,8 @@
  * The composition root: here and in `compose/`, and nowhere else, concrete drivers are named and put together. Commands
  * work with what these functions open.
  */
+
+export { createJsonLog } from "@millrace/workers";
 export { type Answered, type OpenAsk, openAsk } from "./compose/ask.js";
 export { deviceKind, engineOf, hostsAtWork, installGpu } from "./compose/device.js";
 export { examineMachine } from "./compose/doctor.js";

@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import type { CommandContext } from "./command.js";
 import type { Settings } from "./config/settings.js";
-import { formatError, interruptedExit } from "./report/errors.js";
+import { interruptedExit } from "./report/errors.js";
 import { describeError } from "./report/failure.js";
 import { formatCountOf } from "./report/format.js";
 
@@ -20,7 +20,7 @@ export function endInterrupted({ say, reporter }: CommandContext, line: string, 
 
 /** Ends a command that did what it was told, but for the error. @param facts of its result @returns the exit code */
 export function endDone({ warn, reporter }: CommandContext, error: MillraceError | undefined, facts: object): number {
-  if (error !== undefined) warn(formatError(error, false));
+  if (error !== undefined) warn(error);
   const exitCode = error?.facts.exit ?? 0;
   const failure = error && { error: describeError(error) };
   reporter.event("result", { ok: error === undefined, exitCode, ...failure, ...facts });

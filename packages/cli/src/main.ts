@@ -1,13 +1,14 @@
+import type { MillraceError } from "@millrace/core";
 import { Command, CommanderError, type OptionValues } from "commander";
 import type { CommandContext, CommandFacts } from "./command.js";
 import { commandGroups, commands } from "./commands.js";
 import { commandOptions } from "./config/options.js";
-import { type Settings, settingOf } from "./config/settings.js";
-import { parseText } from "./config/values.js";
-import { loadSettings, readEnvironment, silenceVendors } from "./config.js";
-import { interruptedExit } from "./report/errors.js";
-import { reportFailure } from "./report/failure.js";
-import { chooseMode, createReporter } from "./report.js";
+import type { Settings } from "./config/settings.js";
+import { type LoadedSettings, loadSettings, readEnvironment, silenceVendors } from "./config.js";
+import { type Output, openOutput, typedOutput } from "./output.js";
+import { formatError, interruptedExit } from "./report/errors.js";
+import { type FailureOptions, logError, reportFailure } from "./report/failure.js";
+import { chooseMode, createReporter, type Reporter } from "./report.js";
 import { usageError } from "./usage.js";
 import { version } from "./version.js";
 
@@ -16,25 +17,21 @@ async function main(): Promise<number> {
   let exitCode = 0;
   silenceVendors();
   listenForBrokenPipes();
-  process.on("uncaughtException", (error) => process.exit(reportFailure(error, asTyped())));
+  let output: FailureOptions = typedOutput(readEnvironment());
+  process.on("uncaughtException", (error) => process.exit(reportFailure(error, output)));
   const program = createProgram(async (facts, parameters, flags) => {
-    exitCode = await runCommand(facts, parameters, flags);
+    const loaded = await load(flags);
+    const opened = await openOutput(loaded, readEnvironment(), facts.isService === true);
+    output = opened.hasJsonLog ? opened : { ...opened, log: undefined };
+    const { run } = await facts.load();
+    exitCode = await withReporter(loaded.settings, opened, (context) => run({ ...context, loaded }, parameters));
   });
   try {
     await program.parseAsync(process.argv);
     return exitCode;
   } catch (error) {
-    return error instanceof CommanderError ? error.exitCode : reportFailure(error, asTyped());
+    return error instanceof CommanderError ? error.exitCode : reportFailure(error, output);
   }
-}
-
-/** What the command line says about output, for errors that come before it was understood. */
-function asTyped(): { readonly isDebug: boolean; readonly isJson: boolean } {
-  const environment = readEnvironment();
-  const isSet = (key: "json" | "debug") =>
-    process.argv.includes(`--${key}`) ||
-    settingOf(key).env.some((name) => parseText(environment[name] ?? "", settingOf(key).schema) === true);
-  return { isDebug: isSet("debug"), isJson: isSet("json") };
 }
 
 /** Whoever reads our output may stop reading, as `head` does: the work goes on, and its exit code stands. */
@@ -94,41 +91,35 @@ function groupOf(program: Command, name: string): Command {
   );
 }
 
-async function runCommand(facts: CommandFacts, parameters: readonly string[], flags: OptionValues): Promise<number> {
-  const { config, ...given } = flags;
-  let output = asTyped();
-  try {
-    const loaded = await loadSettings({
-      flags: given,
-      environment: readEnvironment(),
-      workingDirectory: process.cwd(),
-      ...(config === undefined ? {} : { configFile: String(config) }),
-    });
-    output = { isDebug: loaded.settings.debug, isJson: loaded.settings.json };
-    const { run } = await facts.load();
-    return await withReporter(loaded.settings, (context) => run({ ...context, loaded }, parameters));
-  } catch (error) {
-    return reportFailure(error, output);
-  }
+async function load({ config, ...flags }: OptionValues): Promise<LoadedSettings> {
+  return loadSettings({
+    flags,
+    environment: readEnvironment(),
+    workingDirectory: process.cwd(),
+    ...(config === undefined ? {} : { configFile: String(config) }),
+  });
 }
 
 async function withReporter(
   settings: Settings,
+  output: Output,
   run: (context: Omit<CommandContext, "loaded">) => Promise<number>,
 ): Promise<number> {
   const { stderr, stdout } = process;
-  const reporter = createReporter({ stderr, stdout, mode: chooseMode(stderr, settings.quiet), isJson: settings.json });
+  const { log, hasJsonLog, redact } = output;
+  const mode = chooseMode(hasJsonLog ? {} : stderr, settings.quiet);
+  const lines = hasJsonLog ? log : undefined;
+  const reporter = createReporter({ stderr, stdout, mode, isJson: settings.json, log: lines });
   const stop = new AbortController();
   const unlisten = listenForStop(stop, (line) => reporter.line(line));
   try {
     return await run({
       settings,
       reporter,
-      say: (line) => reporter.line(line),
-      warn: (line) => {
-        reporter.finish();
-        stderr.write(`${line}\n`);
-      },
+      log,
+      redact,
+      say: (line) => reporter.line(redact(line)),
+      warn: (line) => warn(line, output, reporter),
       print: (text) => void stdout.write(text),
       standardInput: process.stdin,
       commandLine: `npx millrace ${process.argv.slice(2).map(quoted).join(" ")}`,
@@ -138,6 +129,13 @@ async function withReporter(
     reporter.finish();
     unlisten();
   }
+}
+
+function warn(line: string | MillraceError, { log, hasJsonLog, redact }: Output, reporter: Reporter): void {
+  reporter.finish();
+  if (!hasJsonLog) process.stderr.write(`${redact(typeof line === "string" ? line : formatError(line, false))}\n`);
+  else if (typeof line === "string") log.write("warn", line);
+  else logError(log, line);
 }
 
 /** The first Ctrl-C or SIGTERM lets what is under way finish; the second ends the process, whose hosts end with it. */

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import type { Log } from "@millrace/core";
 import { printable } from "./report/printable.js";
 import {
   formatProgress,
@@ -28,6 +29,8 @@ export interface ReporterOptions {
   readonly stdout: NodeJS.WritableStream;
   readonly mode: ReportMode;
   readonly isJson: boolean;
+  /** Where lines and progress go in place of stderr. */
+  readonly log?: Log | undefined;
   /** Milliseconds that only go forward. */
   readonly now?: () => number;
 }
@@ -46,8 +49,8 @@ export function chooseMode(stderr: { readonly isTTY?: boolean }, isQuiet: boolea
 }
 
 export function createReporter(options: ReporterOptions): Reporter {
-  const { stderr, stdout, mode, isJson } = options;
-  const screen = mode === "terminal" ? createTerminal(stderr) : createLines(stderr);
+  const { stdout, mode, isJson } = options;
+  const screen = createScreen(options);
   const pacer = createPacer(intervals[mode], {
     now: options.now ?? performance.now.bind(performance),
     draw: screen.draw,
@@ -76,6 +79,11 @@ interface Screen {
   finish(): void;
 }
 
+function createScreen({ stderr, mode, log }: ReporterOptions): Screen {
+  if (log !== undefined) return createLogged(log);
+  return mode === "terminal" ? createTerminal(stderr) : createLines(stderr);
+}
+
 /** Draws over the old text and clears only what is left of it, so that nothing flickers. */
 function createTerminal(stderr: ReporterOptions["stderr"]): Screen {
   let drawn = "";
@@ -102,6 +110,20 @@ function createLines(stderr: ReporterOptions["stderr"]): Screen {
       stderr.write(`${formatProgress(state, readClock(history, { state, atMs }))}\n`);
     },
     line: (text) => void stderr.write(`${text}\n`),
+    finish: () => undefined,
+  };
+}
+
+function createLogged(log: Log): Screen {
+  return {
+    draw: ({ noun: _, ...state }, history, atMs) => {
+      const { tokensPerSecond } = readClock(history, { state, atMs });
+      log.write("info", "progress", {
+        ...state,
+        ...(tokensPerSecond && { tokensPerSecond: Math.round(tokensPerSecond) }),
+      });
+    },
+    line: (text) => log.write("info", text),
     finish: () => undefined,
   };
 }

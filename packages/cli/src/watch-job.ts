@@ -66,13 +66,28 @@ interface Watched {
   readonly stop: AbortSignal;
 }
 
-/** Says once of each queue that nobody takes the job's work from it, and once that somebody does again. */
-async function watchQueues({ warn, say, reporter }: CommandContext, { jobs, id, stop }: Watched): Promise<void> {
+/** A server that says nothing for this long is taken for gone. */
+const silenceMilliseconds = 10_000;
+
+/**
+ * Says once of each queue that nobody takes the job's work from it, and once that somebody does again; the same of a server that
+ * does not answer, which is waited for.
+ */
+async function watchQueues(context: CommandContext, { jobs, id, stop }: Watched): Promise<void> {
+  const { warn, say, reporter } = context;
   let known: readonly string[] = [];
+  let isServerGone = false;
   while (!stop.aborted) {
-    // What cannot be known now is no news.
-    const starved = await jobs.starvedQueues(id).catch(() => known);
+    const heard = await Promise.race([askQueues(jobs, id), pause(stop, silenceMilliseconds)]);
     if (stop.aborted) return;
+    if ((heard === undefined) !== isServerGone) {
+      isServerGone = heard === undefined;
+      if (isServerGone) warn("the Temporal server does not answer; the job goes on once it does");
+      else say("the Temporal server answers again");
+      reporter.event(isServerGone ? "unreachable" : "reachable", {});
+    }
+    // What cannot be known now is no news.
+    const starved = heard ?? known;
     for (const queue of starved.filter((queue) => !known.includes(queue))) {
       warn(formatStarved(queue));
       reporter.event("waiting", { queue });
@@ -84,6 +99,11 @@ async function watchQueues({ warn, say, reporter }: CommandContext, { jobs, id, 
     known = starved;
     await pause(stop, queuesPollMilliseconds);
   }
+}
+
+/** Undefined where the server does not answer; a job that is not there is not this one's to tell. */
+async function askQueues(jobs: Jobs, id: string): Promise<readonly string[] | undefined> {
+  return jobs.starvedQueues(id).catch((error: unknown) => (error instanceof MillraceError ? [] : undefined));
 }
 
 /** A query needs a worker that orchestrates; while there is none, nothing is known. */

@@ -1,7 +1,7 @@
 import type { Metrics } from "@millrace/workers";
 import type { CommandContext } from "./command.js";
 import { openMetrics } from "./compose.js";
-import { formatError } from "./report/errors.js";
+import { asKnown } from "./report/errors.js";
 import { type ProgressHistory, type ProgressState, readClock, remember, shareOf } from "./report/progress.js";
 
 /** A job of this process, as whoever follows it is told of it. */
@@ -37,10 +37,14 @@ export async function watchedJob<Result>(
         metrics?.set("millrace_job_running", {}, 1);
       },
     });
+  } catch (error) {
+    // What fails before there is a step is counted by nobody else.
+    if (name === undefined) metrics?.count("millrace_errors_total", { code: asKnown(error).code });
+    throw error;
   } finally {
     metrics?.set("millrace_job_running", {}, 0);
     // The job's own end counts, not whether somebody heard of it.
-    if (name !== undefined) await watching?.push(name).catch((error: unknown) => warn(formatError(error, false)));
+    await watching?.push(name ?? settings.corpus ?? "millrace").catch((error: unknown) => warn(asKnown(error)));
     await watching?.close();
   }
 }

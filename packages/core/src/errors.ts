@@ -1,3 +1,5 @@
+import { withoutCredentials } from "./credentials.js";
+
 /** How far an error reaches: one row, one object, one batch, or the whole job. */
 export type ErrorScope = "row" | "object" | "batch" | "job";
 
@@ -99,7 +101,7 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** An error with a stable code that says what happened, why, and what to do, in one line. */
+/** An error with a stable code that says what happened, why, and what to do, in one line. It holds no credentials. */
 export class MillraceError extends Error {
   override readonly name = "MillraceError";
   readonly code: ErrorCode;
@@ -107,12 +109,14 @@ export class MillraceError extends Error {
   readonly why: string | undefined;
   readonly fix: string | undefined;
 
-  constructor(code: ErrorCode, what: string, details: ErrorDetails = {}) {
-    super(oneLine(what, details), details.cause === undefined ? undefined : { cause: details.cause });
+  constructor(code: ErrorCode, what: string, { why, fix, cause }: ErrorDetails = {}) {
+    // Servers, links and settings that are named in an error may have some.
+    const words = { what: withoutCredentials(what), why: why && withoutCredentials(why), fix };
+    super(oneLine(words), cause === undefined ? undefined : { cause });
     this.code = code;
-    this.what = what;
-    this.why = details.why;
-    this.fix = details.fix;
+    this.what = words.what;
+    this.why = words.why;
+    this.fix = fix;
   }
 
   get facts(): ErrorFacts {
@@ -127,7 +131,13 @@ export function asMillraceError(error: unknown, code: ErrorCode, what: string): 
   return new MillraceError(code, what, { why, cause: error });
 }
 
-function oneLine(what: string, { why, fix }: ErrorDetails): string {
+interface Words {
+  readonly what: string;
+  readonly why: string | undefined;
+  readonly fix: string | undefined;
+}
+
+function oneLine({ what, why, fix }: Words): string {
   const sentence = why === undefined ? what : `${what}: ${why}`;
   const line = fix === undefined ? sentence : `${sentence.replace(/\.$/, "")}. ${fix}`;
   return line.replaceAll(/\s+/g, " ");

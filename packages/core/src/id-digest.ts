@@ -78,8 +78,8 @@ function wordsOf(id: string): Words {
   return [Number(`0x${a}`), Number(`0x${b1}${b2}`), Number(`0x${c1}${c2}`), Number(`0x${d}`)];
 }
 
-/** FNV-1a, begun elsewhere for each seed. */
-function hashOf(text: string, seed: number): number {
+/** 32 bits of a text: FNV-1a, begun elsewhere for each seed. */
+export function hashOf(text: string, seed: number): number {
   let hash = Math.imul(0x811c9dc5 ^ seed, 0x9e3779b1);
   for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   return (hash ^ (hash >>> 15)) >>> 0;

@@ -9,6 +9,8 @@
  * that changes a vector.
  */
 
+export { redactor, withoutCredentials } from "./credentials.js";
+
 export {
   asMillraceError,
   type ErrorCode,
@@ -18,6 +20,8 @@ export {
   MillraceError,
   type RetryClass,
 } from "./errors.js";
+
+export { isTaken, type Log, type LogFields, type LogLevel, logLevels } from "./log.js";
 
 export { type RetryPolicy, retryDelay, retryPolicies } from "./retries.js";
 
@@ -205,3 +209,5 @@ export { addCounts, addPlanCounts, noCounts, noPlanCounts, oldestOf, shardBytes 
 export { generateLayout, layout } from "./layout.js";
 
 export { IdDigest, idBucket, idBuckets, idRank } from "./id-digest.js";
+
+export { jobSpanId, type SpanFacts, shardSpanId } from "./trace.js";

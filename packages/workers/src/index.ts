@@ -21,6 +21,7 @@ export { checkChunking, chunkerVersion, createChunker } from "./chunkers/create-
 export { type ChunkRange, type Piece, planChunks } from "./chunkers/plan-chunks.js";
 export { diagnose } from "./doctor/diagnose.js";
 export type { DiagnoseOptions, Finding } from "./doctor/finding.js";
+export type { ServerCheck, ServerFacts } from "./doctor/server-check.js";
 export { sessionBindings } from "./engines/bindings.js";
 export { compileClassifierInHost, compileInHost } from "./engines/compile.js";
 export { type ArenaLimits, type ArenaShape, arenaBytes, planArena } from "./engines/decoding/arena.js";
@@ -100,6 +101,8 @@ export { type LoadPlan, planLoad } from "./kept-vectors/plan-load.js";
 export { type DistinctRows, encodeDistinct } from "./known-vectors/encode-distinct.js";
 export { KnownVectors, type VectorCache, vectorKey } from "./known-vectors/known-vectors.js";
 export { openVectorCache, type VectorCacheOptions } from "./known-vectors/open-cache.js";
+export { createJsonLog } from "./logs/create-log.js";
+export { logging } from "./logs/logged-steps.js";
 export { clusterNames } from "./map/cluster-names.js";
 export { type DocumentVectors, documentName, documentVectors, type MappedDocument } from "./map/document-vectors.js";
 export type { DocumentMap } from "./map/map-file.js";
@@ -112,7 +115,7 @@ export { watchGpus } from "./metrics/gpus.js";
 export { meteredGenerateSteps } from "./metrics/metered-generate-steps.js";
 export { GeneratorMeter } from "./metrics/metered-generator.js";
 export { meteredSink } from "./metrics/metered-sink.js";
-export { meteredSteps } from "./metrics/metered-steps.js";
+export { meteredReindexSteps, meteredSteps } from "./metrics/metered-steps.js";
 export type { LabelsOf, Metrics } from "./metrics/metrics.js";
 export { pushMetrics } from "./metrics/push.js";
 export { type EndpointOptions, type MetricsEndpoint, serveMetrics } from "./metrics/serve.js";
@@ -139,6 +142,7 @@ export {
 export { type AskedModel, taskPrompt } from "./prompts/task-prompts.js";
 export type { QuarantineRecord } from "./quarantine/quarantine.js";
 export { quarantined } from "./quarantine/read-quarantine.js";
+export { s3Facts } from "./s3/server-facts.js";
 export {
   checkVectorPrecision,
   createGenerations,
@@ -157,12 +161,20 @@ export {
 export { matchesFilter, parseFilter } from "./sinks/filter.js";
 export { generationName } from "./sinks/generation.js";
 export type { RetryReason } from "./sinks/qdrant/client.js";
+export { qdrantFacts } from "./sinks/qdrant/server-facts.js";
 export { openSource } from "./sources/open-source.js";
 export { spooledUri, spoolStandardInput } from "./sources/spool.js";
 export type { SplitterDrivers } from "./splitter/drivers.js";
 export { HostSplitter, type HostSplitterOptions } from "./splitter/host-splitter.js";
 export { ShardSplitter, type SplitRequest } from "./splitter/split-shard.js";
 export { type Surveying, type SurveyRequest, surveyObject } from "./splitter/survey-object.js";
+export {
+  type Around,
+  aroundGenerateSteps,
+  aroundReindexSteps,
+  aroundSteps,
+  type StepCall,
+} from "./steps/around-steps.js";
 export { type ComparedIds, compareIds, type IdsToCompare } from "./steps/compare-ids.js";
 export type { EncodeContext, IoContext, Splitter, StepContext, StepControl } from "./steps/context.js";
 export { IdDraw } from "./steps/draw-ids.js";
@@ -198,9 +210,22 @@ export { jobWorkflowId } from "./temporal/ids.js";
 export type { Jobs, JobsWanted, JobToStart, ListedJob } from "./temporal/jobs.js";
 export type { ListedSchedule, Schedules, Timing } from "./temporal/schedules.js";
 export type { QueueToPoll, WorkerOptions, WorkerVersion } from "./temporal/worker.js";
-export { bundleWorkflows, openJobs, openSchedules, runWorkers, searchable, workflowsDigest } from "./temporal.js";
+export {
+  bundleWorkflows,
+  namedTemporalServer,
+  openJobs,
+  openSchedules,
+  runWorkers,
+  searchable,
+  temporalFacts,
+  workflowsDigest,
+} from "./temporal.js";
 export { loadDetokenizer } from "./tokenize/load-detokenizer.js";
 export { loadTokenizer, type TokenizerOptions } from "./tokenize/load-tokenizer.js";
 export { loadWindowTokenizer, type Pair, type TextWindow, type WindowTokenizer } from "./tokenize/windows.js";
 export { withPrompt } from "./tokenize/with-prompt.js";
+export { createTracing } from "./tracing/create.js";
+export { tracedEncoder, tracedGenerator } from "./tracing/traced-engines.js";
+export { tracedSink } from "./tracing/traced-sink.js";
+export type { Tracing, TracingOptions } from "./tracing/tracing.js";
 export { defaultWorkLimits, fleetWorkLimits, type WorkLimits, withBatchSize } from "./work-limits.js";

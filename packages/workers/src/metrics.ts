@@ -15,7 +15,7 @@ export interface MetricFacts {
   readonly buckets?: readonly number[];
 }
 
-const stages = ["plan", "split", "encode", "generate", "write", "commit"] as const;
+const stages = ["plan", "split", "encode", "generate", "write", "commit", "verify", "judge", "promote"] as const;
 export type Stage = (typeof stages)[number];
 const errorCodes = Object.keys(errorTable) as readonly ErrorCode[];
 /** True for what costs a row, a chunk or an object, and not the job. */
@@ -28,6 +28,10 @@ const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 /**
  * Every metric there is. Names end in their unit; counters in `_total`. They are stable: one that is renamed stays under its
  * old name for a minor version. Counters hold what this process did; a step that is done again counts again.
+ *
+ * A fault is counted once, where it was felt: what ended a step in `errors`, what cost a row in `quarantined_rows`, an object that
+ * changed in `objects_changed_while_read`, a process that died in `host_restarts`, a request that was repeated in `sink_retries`.
+ * Labels called `outcome` say of the same work how it ended.
  */
 export const metricTable = {
   millrace_build_info: {
@@ -83,6 +87,16 @@ export const metricTable = {
     type: "counter",
     help: "Steps that failed, by the code of the error.",
     labels: { code: errorCodes },
+  },
+  millrace_steps_cancelled_total: {
+    type: "counter",
+    help: "Steps that were given up since their job or this process was told to stop.",
+    labels: { stage: stages },
+  },
+  millrace_objects_changed_while_read_total: {
+    type: "counter",
+    help: "Objects that were no longer what was planned when they were read; another pass takes them up.",
+    labels: {},
   },
   millrace_quarantined_rows_total: {
     type: "counter",

@@ -1,3 +1,4 @@
+import type { ServerFacts } from "./doctor/server-check.js";
 import type { WorkflowsPlace } from "./temporal/bundle.js";
 import type { TemporalPlace } from "./temporal/connect.js";
 import type { Jobs } from "./temporal/jobs.js";
@@ -27,6 +28,18 @@ export async function bundleWorkflows(place: WorkflowsPlace): Promise<string> {
 /** Digest of the workflows as they are built. @param workflowsPath the compiled module that names them */
 export async function workflowsDigest(workflowsPath: string): Promise<string> {
   return (await import("./temporal/bundle.js")).workflowsDigest(workflowsPath);
+}
+
+/** Whether a server is named, here or in Temporal's own configuration, and how it is called. */
+export async function namedTemporalServer(
+  place: TemporalPlace,
+): Promise<{ readonly address: string; readonly isNamed: boolean }> {
+  return (await import("./temporal/server-facts.js")).namedServer(place);
+}
+
+/** What the server says of itself. */
+export async function temporalFacts(place: TemporalPlace): Promise<ServerFacts> {
+  return (await import("./temporal/server-facts.js")).temporalFacts(place);
 }
 
 /** Takes work from a Temporal server's queues until told to stop. */

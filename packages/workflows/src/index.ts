@@ -12,6 +12,7 @@ export {
   generateCorpusFrom,
 } from "./generate-corpus.js";
 export { createInTurn, type InTurn } from "./in-turn.js";
+export { JobSpans, type JobTrace } from "./job-spans.js";
 export { beginning, type Position } from "./position.js";
 export { promoteFilled, type ReindexRuntime, type ReindexSummary, reindexCorpus } from "./reindex-corpus.js";
 export { Interrupted, type Progress, type Runtime, type Windows } from "./runtime.js";

@@ -19,7 +19,8 @@ describe("the doctor", () => {
       python: "python3",
       isOffline: false,
     };
-    options = { folders: [join(folder, "not", "there", "yet")], model: "org/name", modelStore };
+    const folders = [join(folder, "not", "there", "yet")];
+    options = { version: "0.1.0", servers: [], folders, model: "org/name", modelStore };
   });
 
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -37,6 +38,7 @@ describe("the doctor", () => {
   test("finds the machine and the native libraries in order", async () => {
     const finding = await byName(options);
     expect(finding("node")).toMatchObject({ status: "ok", detail: expect.stringContaining(process.versions.node) });
+    expect(finding("millrace").detail).toMatch(/^0\.1\.0, Temporal SDK \d+\.\d+\.\d+$/);
     expect(finding("cpu").detail).toMatch(/\d+ cores?/);
     expect(finding("memory").detail).toMatch(/GB available of .*GB/);
     expect(finding("disk").detail).toMatch(/GB free/);
@@ -53,6 +55,22 @@ describe("the doctor", () => {
         : { status: "warn", detail: Runtime.whyAbsent() },
     );
     expect(finding("store").status).toBe("ok");
+  });
+
+  test("a clock that is off is a warning, and a failure where a server refuses what it signs", async () => {
+    const server = (seconds: number, isStrictOnTime = false) => ({
+      name: "server",
+      isStrictOnTime,
+      ask: async () => ({ version: "1.2", clock: Date.now() - 1000 * seconds }),
+    });
+    const clockOf = async (...servers: DiagnoseOptions["servers"]) => (await byName({ ...options, servers }))("clock");
+    expect(await clockOf(server(1), server(-2, true))).toMatchObject({ status: "ok" });
+    expect(await clockOf(server(1000), server(0, true))).toMatchObject({ status: "warn" });
+    expect(await clockOf(server(-1000, true))).toMatchObject({
+      status: "fail",
+      detail: "1000 s behind server",
+      facts: { aheadSeconds: -1000 },
+    });
   });
 
   test("says what to do about what is missing", async () => {

@@ -128,7 +128,14 @@ describe("doctor --gpu", () => {
       python: "python3",
       isOffline: true,
     };
-    const findings = await diagnose({ folders: [folder], model: "a/b", modelStore, gpu: search });
+    const findings = await diagnose({
+      version: "0.1.0",
+      servers: [],
+      folders: [folder],
+      model: "a/b",
+      modelStore,
+      gpu: search,
+    });
     const ofGpu = findings.filter(({ name }) => name.startsWith("gpu: "));
     for (const { status, fix, detail } of ofGpu) {
       expect(detail).not.toMatch(/^$|\n/);

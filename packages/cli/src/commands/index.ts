@@ -26,14 +26,14 @@ export async function run(context: CommandContext, [location]: readonly string[]
 }
 
 async function indexHere(context: CommandContext, location: string, watched: WatchedJob): Promise<number> {
-  const { settings, say, stop, standardInput } = context;
+  const { settings, say, stop, standardInput, log } = context;
   const { metrics } = watched;
   const startedAt = performance.now();
   const startedAtDate = Date.now();
   const delays = monitorEventLoopDelay({ resolution: 5 });
   delays.enable();
   const tally = createTally(watched.show);
-  const open = await openJob({ settings, location, standardInput, say, onTokens: tally.addTokens, metrics });
+  const open = await openJob({ settings, location, standardInput, say, onTokens: tally.addTokens, metrics, log });
   watched.begin(open.job.corpus);
   try {
     const summary = await embedJob(open, { settings, tally, stop });

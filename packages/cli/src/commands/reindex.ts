@@ -17,12 +17,12 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
 }
 
 async function runHere(context: CommandContext, name: string | undefined, watched: WatchedJob): Promise<number> {
-  const { loaded, say, stop, reporter } = context;
+  const { loaded, say, stop, reporter, log } = context;
   const { metrics } = watched;
   const startedAt = performance.now();
   const tally = createTally(watched.show);
   const query = jobQuery(context, name);
-  const reindex = await openReindex({ loaded, say, onTokens: tally.addTokens, metrics, query });
+  const reindex = await openReindex({ loaded, say, log, onTokens: tally.addTokens, metrics, query });
   if (!("open" in reindex)) return endIdle(context, reindex);
   watched.begin(reindex.job.corpus);
   const { id, job, live, open, steps, options, settings } = reindex;

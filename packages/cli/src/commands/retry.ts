@@ -15,12 +15,12 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
 }
 
 async function retryJob(context: CommandContext, name: string | undefined, watched: WatchedJob): Promise<number> {
-  const { settings, say, stop, reporter } = context;
+  const { settings, say, stop, reporter, log } = context;
   const { metrics } = watched;
   const startedAt = performance.now();
   const tally = createTally(watched.show);
   const [query, reference] = [jobQuery(context, name), modelReference(context)];
-  const request = { settings, say, onTokens: tally.addTokens, metrics, query, reference };
+  const request = { settings, say, log, onTokens: tally.addTokens, metrics, query, reference };
   const { id, open, waiting } = await openRetry(request);
   watched.begin(open.job.corpus);
   try {

@@ -2,7 +2,6 @@ import { type FoundPoint, type FoundPoints, type VerifyReport, verdictOf } from 
 import type { CommandContext } from "../command.js";
 import { openVerification } from "../compose.js";
 import { jobQuery, modelReference } from "../job-query.js";
-import { formatError } from "../report/errors.js";
 import { describeError } from "../report/failure.js";
 import { formatCount, formatCountOf } from "../report/format.js";
 import { formatFreshness } from "../report/freshness.js";
@@ -17,7 +16,7 @@ export async function run(context: CommandContext, [name]: readonly string[]): P
     const report = await open.report(Date.now());
     for (const line of linesOf(report)) say(line);
     const error = verdictOf(report);
-    if (error !== undefined) warn(formatError(error, false));
+    if (error !== undefined) warn(error);
     const exitCode = error?.facts.exit ?? 0;
     const { worst } = report;
     reporter.event("result", {

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Chunking, CollectionSettings, Job, Source, SourceSpec, VectorForm } from "@millrace/core";
+import type { Chunking, CollectionSettings, Job, Log, Source, SourceSpec, VectorForm } from "@millrace/core";
 import {
   checkChunking,
   checkVectorPrecision,
@@ -35,6 +35,7 @@ export interface JobRequest {
   readonly onTokens: (tokens: number) => void;
   /** Counts what is done, where somebody is to hear of it. */
   readonly metrics?: Metrics | undefined;
+  readonly log?: Log | undefined;
 }
 
 /** A job with what it reads and the model it uses, opened. */

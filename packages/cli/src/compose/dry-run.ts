@@ -54,6 +54,7 @@ async function openPlan(
     model,
     encoder,
     steps: createSteps(async () => context),
+    observe: (steps) => steps,
     close: async () => {
       await Promise.all([encoder.close(), splitter.close()]);
       await discard();

@@ -1,5 +1,12 @@
 import { join, parse } from "node:path";
-import { type GenerateFormat, type GenerateJob, type GenerateSteps, MillraceError, type Source } from "@millrace/core";
+import {
+  type GenerateFormat,
+  type GenerateJob,
+  type GenerateSteps,
+  type Log,
+  MillraceError,
+  type Source,
+} from "@millrace/core";
 import {
   type AnswerNote,
   blobJournals,
@@ -11,13 +18,14 @@ import {
   leaseWorkFolder,
   openBlobs,
   sha256,
+  workName,
   workPlace,
 } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { type Answerer, answererOf, noGenerator, type OpenAnswerers, openEmbedding } from "./answerers.js";
 import { type OpenLocation, openLocation } from "./described-job.js";
 import { type GeneratorSurroundings, openGenerator } from "./generator.js";
-import { meteredAnswers } from "./metrics.js";
+import { observedAnswering, observedGeneration, openTracing, traceJob } from "./observed.js";
 import { promptSpecOf } from "./prompt-spec.js";
 import { type AskedTask, openTask } from "./task.js";
 
@@ -44,6 +52,7 @@ export interface GenerationRequest extends Omit<GeneratorSurroundings, "spec" | 
   /** When it fires, what is not answered is let go of. */
   readonly stop: AbortSignal;
   readonly onAnswer: (answer: AnswerNote) => void;
+  readonly log?: Log | undefined;
 }
 
 /** A job of settings, with what it reads and what answers, opened. */
@@ -154,13 +163,16 @@ async function listingDigest(source: Source): Promise<string> {
 }
 
 async function openDescribed(
-  { settings, stop, onAnswer, metrics }: GenerationRequest,
+  { settings, say, log, metrics, stop, onAnswer }: GenerationRequest,
   { opened, open, embedding, judge, job, close }: DescribedGeneration,
 ): Promise<OpenGeneration> {
   const { work } = job;
   const lease = await leaseWorkFolder(work);
   const blobs = guardedBlobs(await openBlobs(work), lease.check);
   const { prompts, generator } = open;
+  const tracing = await openTracing(settings, say);
+  const observers = { log, metrics, tracing };
+  const trace = traceJob(workName(job.work), tracing);
   const context = {
     blobs,
     openJournal: work.startsWith("s3://") ? blobJournals(blobs) : fileJournals(work),
@@ -175,12 +187,13 @@ async function openDescribed(
   return {
     job,
     corpus: settings.corpus ?? opened.uri,
-    steps: meteredAnswers(createGenerateSteps(context), metrics),
+    steps: trace.generate(observedGeneration(createGenerateSteps(observedAnswering(context, observers)), observers)),
     open,
     finished: await finishedSummary(blobs, job),
     close: async () => {
       await close();
       await lease.release();
+      await trace.end();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Job, type Sink, type Steps, storeSchema } from "@millrace/core";
+import { type Job, type ReindexSteps, type Sink, type Steps, storeSchema } from "@millrace/core";
 import {
   createSink,
   createSteps,
@@ -6,12 +6,12 @@ import {
   guardedBlobs,
   guardedSink,
   HostSplitter,
+  jobIdOf,
   type LazyEncoder,
   type Lease,
   leaseWorkFolder,
   lockFolder,
   type Metrics,
-  meteredSink,
   openBlobs,
   openSource,
   parseStoreUri,
@@ -24,8 +24,16 @@ import {
 import type { Settings } from "../config/settings.js";
 import { type DescribedJob, describeJob, type JobRequest, openLocation } from "./described-job.js";
 import { workLimitsFor } from "./device.js";
-import { metered } from "./metrics.js";
 import { type OpenModel, openEncoder, openJobModel, openKnownVectors, type Say, storeOptions } from "./model.js";
+import {
+  type Observers,
+  observedEncoding,
+  observedReindex,
+  observedSink,
+  observedSteps,
+  openTracing,
+  traceJob,
+} from "./observed.js";
 
 /** Everything `index` needs, opened. */
 export interface OpenJob {
@@ -35,6 +43,8 @@ export interface OpenJob {
   readonly model: OpenModel;
   readonly steps: Steps;
   readonly encoder: LazyEncoder;
+  /** What a reindex does once the store is filled, observed as the other steps are. */
+  observe(steps: ReindexSteps): ReindexSteps;
   close(): Promise<void>;
 }
 
@@ -52,7 +62,7 @@ export async function openJob(request: JobRequest): Promise<OpenJob> {
 }
 
 /** What of a request says how a job is opened, not what it is. */
-export type JobSurroundings = Pick<JobRequest, "settings" | "say" | "onTokens" | "metrics">;
+export type JobSurroundings = Pick<JobRequest, "settings" | "say" | "onTokens" | "metrics" | "log">;
 
 /** Opens a job that was run before. @param reference where the same model is, if not where the job says */
 export async function openStoredJob(
@@ -66,18 +76,21 @@ export async function openStoredJob(
 
 /** Opens what a described job works with. */
 export async function openDescribed(
-  { settings, say, onTokens, metrics }: JobSurroundings,
+  { settings, say, onTokens, metrics, log }: JobSurroundings,
   described: DescribedJob,
 ): Promise<OpenJob> {
   const { job, model, source } = described;
   const lease = await lockPlaces(job);
-  const sink = openSink(job, settings, metrics);
+  const tracing = await openTracing(settings, say);
+  const observers = { log, metrics, tracing };
+  const trace = traceJob(jobIdOf(job), tracing);
+  const sink = openSink(job, settings, observers);
   try {
     const store = await sink.open(storeSchema(job));
     const encoder = await openEncoder(model, settings, { say, metrics });
     const known = await openKnownVectors(model, settings);
     const limits = workLimitsFor(settings, defaultWorkLimits);
-    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits, metrics });
     const context = {
       blobs: guardedBlobs(await openBlobs(job.work), lease.check),
       source,
@@ -89,35 +102,36 @@ export async function openDescribed(
       limits,
       onTokens,
     };
+    const steps = createSteps(async () => observedEncoding(context, observers));
     await rememberJob(await openBlobs(settings.work), job);
     const close = async () => {
       await Promise.all([encoder.close(), splitter.close()]);
       await Promise.all([sink.close(), known.close()]);
       await lease.release();
+      await trace.end();
     };
     return {
       job,
       storeOptions: storeOptions(settings),
       model,
       encoder,
-      steps: metered(
-        createSteps(async () => context),
-        metrics,
-      ),
+      observe: (reindex) => trace.reindex(observedReindex(reindex, observers)),
+      steps: trace.embed(observedSteps(steps, observers)),
       close,
     };
   } catch (error) {
     await sink.close();
     await lease.release();
+    await tracing?.close();
     throw error;
   }
 }
 
 /** The sink of a job's store. Nothing is touched before it is opened. */
-export function openSink({ store, collection }: Job, settings: Settings, metrics: Metrics | undefined): Sink {
-  const onRetry = (reason: RetryReason) => metrics?.count("millrace_sink_retries_total", { reason });
+export function openSink({ store, collection }: Job, settings: Settings, observers: Observers): Sink {
+  const onRetry = (reason: RetryReason) => observers.metrics?.count("millrace_sink_retries_total", { reason });
   const sink = createSink(store, { ...storeOptions(settings), collection, onRetry });
-  return metrics === undefined ? sink : meteredSink(sink, parseStoreUri(store).driver, metrics);
+  return observedSink(sink, parseStoreUri(store).driver, observers);
 }
 
 /** A store in a folder has one writer; one that is no folder here cannot be locked. @returns what unlocks it */
@@ -143,13 +157,14 @@ export interface SplitterChoice {
   readonly say: Say;
   readonly isDryRun: boolean;
   readonly limits: WorkLimits;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** Splits in a process of its own. */
 export function openSplitter(
   job: Job,
   { compiled }: OpenModel,
-  { store, say, isDryRun, limits }: SplitterChoice,
+  { store, say, isDryRun, limits, metrics }: SplitterChoice,
 ): HostSplitter {
   return new HostSplitter({
     job,
@@ -158,6 +173,9 @@ export function openSplitter(
     hasSpecialTokens: compiled.hasSpecialTokens,
     isDryRun,
     limits,
-    onRestart: (reason) => say(`${reason}; the shard is read again`),
+    onRestart: (reason) => {
+      metrics?.count("millrace_host_restarts_total", { host: "splitter" });
+      say(`${reason}; the shard is read again`);
+    },
   });
 }

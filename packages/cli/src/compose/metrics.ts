@@ -1,13 +1,4 @@
-import type { GenerateSteps, Steps } from "@millrace/core";
-import {
-  createMetrics,
-  type Metrics,
-  meteredGenerateSteps,
-  meteredSteps,
-  pushMetrics,
-  serveMetrics,
-  watchGpus,
-} from "@millrace/workers";
+import { createMetrics, type Metrics, pushMetrics, serveMetrics, watchGpus } from "@millrace/workers";
 import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import { deviceKind, deviceSearch } from "./device.js";
@@ -57,14 +48,4 @@ export async function openMetrics(settings: Settings, say: Say): Promise<OpenMet
     },
     close: async () => endpoint?.close(),
   };
-}
-
-/** The same steps, counted where somebody is to hear of it. */
-export function metered<Part extends Partial<Steps>>(steps: Part, metrics: Metrics | undefined): Part {
-  return metrics === undefined ? steps : meteredSteps(steps, metrics);
-}
-
-/** The same of a generation job. */
-export function meteredAnswers<Part extends Partial<GenerateSteps>>(steps: Part, metrics: Metrics | undefined): Part {
-  return metrics === undefined ? steps : meteredGenerateSteps(steps, metrics);
 }

@@ -78,11 +78,11 @@ export interface OpenReindex extends DescribedReindex {
  * @returns what it found alone, where the live generation is the one that would be filled: then there is nothing to do
  */
 export async function openReindex(request: ReindexRequest): Promise<OpenReindex | DescribedReindex> {
-  const { say, onTokens, metrics } = request;
+  const { say, onTokens, metrics, log } = request;
   const reindex = await describeReindex(request);
   const { settings, job, generation, live } = reindex;
   if (generation === live.generation) return reindex;
-  const open = await openDescribed({ settings, say, onTokens, metrics }, reindex);
+  const open = await openDescribed({ settings, say, onTokens, metrics, log }, reindex);
   const options = storeOptions(settings);
   const searcher = createSearcher(job.store, options);
   const generations = createGenerations(job.store, options);
@@ -94,7 +94,7 @@ export async function openReindex(request: ReindexRequest): Promise<OpenReindex 
     const blobs = await openBlobs(job.work);
     const model = { tokenizer: open.model.tokenizer, encoder: open.encoder };
     const root = await openBlobs(settings.work);
-    const steps = {
+    const steps = open.observe({
       ...createQualitySteps(async () => ({
         blobs,
         searcher,
@@ -102,7 +102,7 @@ export async function openReindex(request: ReindexRequest): Promise<OpenReindex 
         queryTokenizer: (prompt) => queryTokenizer(reindex.model, prompt),
       })),
       ...createPromotionSteps(async () => ({ root, generations })),
-    };
+    });
     return { ...reindex, open, steps, options: await reindexOptions(reindex, say), close };
   } catch (error) {
     await close();

@@ -10,7 +10,6 @@ import {
   guardedBlobs,
   joinWorkFolder,
   type Lease,
-  type Metrics,
   openBlobs,
   openSource,
   type PromptContext,
@@ -20,8 +19,8 @@ import type { GenerateActivities } from "@millrace/workflows";
 import type { Settings } from "../config/settings.js";
 import { openEmbedding } from "./answerers.js";
 import { bringGenerator, openPool } from "./generator.js";
-import { meteredAnswers } from "./metrics.js";
 import type { Say } from "./model.js";
+import { type Observers, observedAnswering, observedGeneration } from "./observed.js";
 
 /** Steps of generation jobs as one queue's activities. */
 export interface OpenGenerateSteps<Names extends keyof GenerateActivities> {
@@ -32,7 +31,7 @@ export interface OpenGenerateSteps<Names extends keyof GenerateActivities> {
 export interface GenerateSurroundings {
   readonly settings: Settings;
   readonly say: Say;
-  readonly metrics: Metrics | undefined;
+  readonly observers: Observers;
   readonly idleMilliseconds: number;
 }
 
@@ -40,7 +39,7 @@ export interface GenerateSurroundings {
 export function openPromptSteps({
   settings,
   say,
-  metrics,
+  observers,
   idleMilliseconds,
 }: GenerateSurroundings): OpenGenerateSteps<"planPrompts" | "splitPrompts" | "writeAnswers" | "commitAnswers"> {
   const pool = createContextPool<Leased<PromptContext>, GenerateJob>({
@@ -56,7 +55,7 @@ export function openPromptSteps({
   });
   const stepsOf = async (job: GenerateJob, control: StepControl) => {
     const context = await pool.of(job);
-    return meteredAnswers(createPromptSteps({ ...context, blobs: guarded(context, control) }), metrics);
+    return observedGeneration(createPromptSteps({ ...context, blobs: guarded(context, control) }), observers);
   };
   return {
     stepsFor: (control) => ({
@@ -85,11 +84,11 @@ function withRows(rows = fleetGenerateLimits.batch.rows) {
 export async function openAnswerSteps({
   settings,
   say,
-  metrics,
+  observers,
   idleMilliseconds,
 }: GenerateSurroundings): Promise<OpenGenerateSteps<"answerPrompts"> & { readonly graph: string }> {
   const { compiled } = await bringGenerator(settings, say);
-  const generator = openPool({ settings, say, metrics }, compiled);
+  const generator = openPool({ settings, say, metrics: observers.metrics }, compiled);
   const pool = createContextPool<Leased<AnswerContext>, GenerateJob>({
     nameOf: JSON.stringify,
     open: async (job) => {
@@ -99,7 +98,7 @@ export async function openAnswerSteps({
       const joined = await joinJob(job);
       const openJournal = blobJournals(guarded(joined, {}));
       const context = { ...joined, openJournal, generator, ...(embedding && { encoding: embedding }) };
-      return { context, close: async () => embedding?.encoder.close() };
+      return { context: observedAnswering(context, observers), close: async () => embedding?.encoder.close() };
     },
     idleMilliseconds,
   });
@@ -110,7 +109,7 @@ export async function openAnswerSteps({
         const context = await pool.of(job);
         const { signal: stop } = control;
         const steps = createAnswerSteps({ ...context, blobs: guarded(context, control), ...(stop && { stop }) });
-        return meteredAnswers(steps, metrics).generate(job, batch);
+        return observedGeneration(steps, observers).generate(job, batch);
       },
     }),
     close: async () => {

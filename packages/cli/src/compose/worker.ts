@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type BatchRef, type Job, storeSchema } from "@millrace/core";
+import { type BatchRef, type Job, type Log, storeSchema } from "@millrace/core";
 import {
   bundleWorkflows,
   type ContextPool,
@@ -19,7 +19,6 @@ import {
   joinWorkFolder,
   type LazyEncoder,
   type Lease,
-  type Metrics,
   type OpenContext,
   openBlobs,
   openSource,
@@ -37,7 +36,7 @@ import type { Settings } from "../config/settings.js";
 import { version } from "../version.js";
 import { deviceKind, workLimitsFor } from "./device.js";
 import { lockStore, openSink, openSplitter } from "./job.js";
-import { metered, type OpenMetrics } from "./metrics.js";
+import type { OpenMetrics } from "./metrics.js";
 import {
   checkModel,
   type OpenModel,
@@ -49,6 +48,7 @@ import {
   type Say,
   storeOptions,
 } from "./model.js";
+import { type Observers, observedEncoding, observedReindex, observedSteps, openTracing } from "./observed.js";
 import { temporalPlace } from "./temporal-place.js";
 import { openAnswerSteps, openPromptSteps } from "./worker-generate.js";
 
@@ -59,18 +59,27 @@ export interface WorkerRequest {
   readonly onBatch: (batch: BatchRef) => void;
   /** Who hears what this process does, where somebody does. */
   readonly watching: OpenMetrics | undefined;
+  readonly log: Log;
+  /** Strikes out secrets of what others hear: failures travel to the server. */
+  readonly redact: (text: string) => string;
   readonly stop: AbortSignal;
 }
 
 /** Takes work from the queues until told to stop, then finishes what is under way. */
-export async function runWorker({ settings, say, onBatch, watching, stop }: WorkerRequest): Promise<void> {
-  const work = await openQueues({ settings, say, onBatch, watching });
+export async function runWorker(request: WorkerRequest): Promise<void> {
+  const { settings, say, watching, log, redact, stop } = request;
+  const tracing = await openTracing(settings, say);
+  const observers = { log, metrics: watching?.metrics, tracing };
+  const work = await openQueues({ ...request, observers });
   try {
     await runWorkers({
       ...temporalPlace(settings),
       queues: work.queues,
       ...(await workerVersion(settings, say)),
       stop,
+      log,
+      redact,
+      tracing,
       graceMilliseconds,
       ...(watching && { onMetrics: watching.join }),
       onReady: () => {
@@ -80,6 +89,7 @@ export async function runWorker({ settings, say, onBatch, watching, stop }: Work
     });
   } finally {
     await work.close();
+    await tracing?.close();
   }
 }
 
@@ -104,8 +114,12 @@ interface OpenQueues {
   close(): Promise<void>;
 }
 
-async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerRequest, "stop">): Promise<OpenQueues> {
-  const metrics = watching?.metrics;
+interface QueuesRequest extends Pick<WorkerRequest, "settings" | "say" | "onBatch"> {
+  readonly observers: Observers;
+}
+
+async function openQueues({ settings, say, onBatch, observers }: QueuesRequest): Promise<OpenQueues> {
+  const { metrics } = observers;
   const queues: QueueToPoll[] = [];
   const closers: (() => Promise<void>)[] = [];
   const atOnce = settings.concurrency;
@@ -118,15 +132,15 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
     queues.push({ queue: orchestrateQueue, bundlePath });
   }
   if (settings.queues.includes("io")) {
-    const open = (job: Job) => openIo(job, { settings, say, metrics });
+    const open = (job: Job) => openIo(job, { settings, say, observers });
     const pool = createContextPool<Leased<IoContext>>({ nameOf, open, idleMilliseconds });
     closers.push(pool.close);
     const promotion = promotionSteps(settings);
-    const prompts = openPromptSteps({ settings, say, metrics, idleMilliseconds });
+    const prompts = openPromptSteps({ settings, say, observers, idleMilliseconds });
     closers.push(prompts.close);
     const stepsFor = (control: StepControl) => ({
-      ...metered(leasedIoSteps(pool, control), metrics),
-      ...promotion,
+      ...observedSteps(leasedIoSteps(pool, control), observers),
+      ...observedReindex(promotion, observers),
       ...prompts.stepsFor(control),
     });
     queues.push({ queue: ioQueue, stepsFor, atOnce });
@@ -135,11 +149,16 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
     const model = await openModel(settings, settings.model, say);
     const encoder = await openEncoder(model, settings, { say, metrics });
     const known = await openKnownVectors(model, { ...settings, full: false });
+    const announced = <Result>(batch: BatchRef, encodeBatch: () => Promise<Result>) => {
+      onBatch(batch);
+      return encodeBatch();
+    };
     const open = async (job: Job): Promise<OpenContext<EncodeContext>> => {
       checkModel(job, model);
       const { check } = await joinWorkFolder(job.work);
       const blobs = guardedBlobs(await openBlobs(job.work), check);
-      return { context: { blobs, encoder, known, onBatch }, close: async () => {} };
+      const context: EncodeContext = { blobs, encoder, known, aroundBatch: announced };
+      return { context: observedEncoding(context, observers), close: async () => {} };
     };
     const pool = createContextPool<EncodeContext>({ nameOf, open, idleMilliseconds });
     const openQuality = (job: Job) => openStored(job, { settings, model, encoder });
@@ -152,13 +171,13 @@ async function openQueues({ settings, say, onBatch, watching }: Omit<WorkerReque
     );
     const spec = { graph: model.compiled.graphDigest, precision: model.compiled.precision };
     const stepsFor = (control: StepControl) => ({
-      ...metered(createEncodeSteps(pool.of, control), metrics),
-      ...createQualitySteps(quality.of),
+      ...observedSteps(createEncodeSteps(pool.of, control), observers),
+      ...observedReindex(createQualitySteps(quality.of), observers),
     });
     queues.push({ queue: encodeQueue(spec, deviceKind(settings)), stepsFor, atOnce });
   }
   if (settings.queues.includes("generate")) {
-    const { graph, stepsFor, close } = await openAnswerSteps({ settings, say, metrics, idleMilliseconds });
+    const { graph, stepsFor, close } = await openAnswerSteps({ settings, say, observers, idleMilliseconds });
     closers.push(close);
     queues.push({ queue: generateQueue(graph, deviceKind(settings)), stepsFor, atOnce });
   }
@@ -242,18 +261,18 @@ function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepContro
 /** Brings the model the job names, for its tokenizer, and opens source, store and work folder. */
 async function openIo(
   job: Job,
-  { settings, say, metrics }: { readonly settings: Settings; readonly say: Say; readonly metrics: Metrics | undefined },
+  { settings, say, observers }: Omit<QueuesRequest, "onBatch">,
 ): Promise<OpenContext<Leased<IoContext>>> {
   const model = await openJobModel({ settings, say }, job);
   const source = await openSource(job.source);
   const lease = await joinWorkFolder(job.work);
   // The one writer of a store in a folder is the one worker whose io queue serves it.
   const unlock = await lockStore(job.store);
-  const sink = openSink(job, settings, metrics);
+  const sink = openSink(job, settings, observers);
   try {
     const store = await sink.open(storeSchema(job));
     const limits = workLimitsFor(settings, fleetWorkLimits);
-    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits });
+    const splitter = openSplitter(job, model, { store, say, isDryRun: false, limits, metrics: observers.metrics });
     const close = async () => {
       await splitter.close();
       await sink.close();

@@ -1,5 +1,6 @@
 import {
   chunkingStrategies,
+  logLevels,
   payloadIndexTypes,
   precisionChoices,
   quantizations,
@@ -732,6 +733,16 @@ export const settings = {
     env: ["MILLRACE_METRICS_PUSH"],
   }),
 
+  otlpEndpoint: setting({
+    group: "watching",
+    doc: "Collector that traces are sent to by OTLP over HTTP",
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    default: undefined,
+    flag: "--otlp-endpoint <url>",
+    env: ["MILLRACE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    isFileless: true,
+  }),
+
   port: setting({
     group: "showing",
     doc: "Port of the page; 0 means one that is free",
@@ -783,6 +794,23 @@ export const settings = {
     default: false,
     flag: "--debug",
     env: ["MILLRACE_DEBUG"],
+  }),
+  logFormat: setting({
+    group: "output",
+    doc: "How lines on stderr are written: for people, or as JSON with level, time, message, ids and numbers",
+    schema: z.enum(["human", "json"]),
+    default: "human",
+    flag: "--log-format <format>",
+    env: ["MILLRACE_LOG_FORMAT"],
+  }),
+  logLevel: setting({
+    group: "output",
+    doc: `How much is logged of the work itself: ${logLevels.join(", ")}; as JSON info by default, for people nothing`,
+    schema: z.enum(logLevels).optional(),
+    default: undefined,
+    example: "debug",
+    flag: "--log-level <level>",
+    env: ["MILLRACE_LOG_LEVEL"],
   }),
 };
 

@@ -18,7 +18,7 @@ export function exitCodeOf(error: unknown): number {
   return asKnown(error).facts.exit;
 }
 
-/** Any error as one with a code. */
+/** The error itself where it is one of ours, else one that says what it was. */
 export function asKnown(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -2,10 +2,18 @@ import { constants } from "node:fs";
 import { access, readFile, statfs } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
+import { temporalSdkVersion } from "../temporal/sdk-version.js";
 import type { Finding } from "./finding.js";
 
 /** Below it zstd in `node:zlib`, stable type stripping or `process.availableMemory` are missing. */
 const oldestNode = [22, 19] as const;
+
+/** @param millrace its version */
+export async function findVersions(millrace: string): Promise<Finding> {
+  const temporal = temporalSdkVersion();
+  const facts = { version: millrace, temporalSdk: temporal };
+  return { name: "millrace", status: "ok", detail: `${millrace}, Temporal SDK ${temporal}`, facts };
+}
 
 /** @param version such as `22.19.0` */
 export async function findNode(version: string): Promise<Finding> {
@@ -26,7 +34,8 @@ export async function findCpu(): Promise<Finding> {
   const flags = all.filter((flag) => relevantFlags.test(flag));
   const model = cpus()[0]?.model.trim() || "unknown processor";
   const cores = availableParallelism();
-  const detail = `${model}, ${cores} ${cores === 1 ? "core" : "cores"}${flags.length === 0 ? "" : `, ${flags.join(" ")}`}`;
+  const known = flags.length === 0 ? [] : [flags.join(" "), ...(process.arch === "x64" ? [whatFollows(flags)] : [])];
+  const detail = [model, `${cores} ${cores === 1 ? "core" : "cores"}`, ...known].join(", ");
   if (process.arch !== "x64" || all.length === 0 || flags.includes("avx2"))
     return { name: "cpu", status: "ok", detail };
   return {
@@ -37,13 +46,21 @@ export async function findCpu(): Promise<Finding> {
   };
 }
 
+/** What instruction sets mean for the choice of a precision. */
+function whatFollows(flags: readonly string[]): string {
+  if (flags.some((flag) => flag.startsWith("amx_int8"))) return "int8 gains most (AMX)";
+  if (flags.some((flag) => /vnni/.test(flag))) return "int8 gains much (VNNI)";
+  return flags.includes("avx2") ? "int8 gains about half as much again (no VNNI)" : "int8 gains little";
+}
+
 /** A model, its tokenizer and a batch per host take about this much. */
 const comfortableMemory = 2e9;
 
 export async function findMemory(): Promise<Finding> {
   const available = process.availableMemory();
   const total = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
-  const detail = `${gigabytes(available)} available of ${gigabytes(total)}`;
+  const isLimited = total < totalmem();
+  const detail = `${gigabytes(available)} available of ${gigabytes(total)}${isLimited ? ", by a limit of the control group" : ""}`;
   if (available >= comfortableMemory) return { name: "memory", status: "ok", detail };
   return { name: "memory", status: "warn", detail, fix: "Run fewer hosts with --hosts 1, or free some memory" };
 }

@@ -1,17 +1,16 @@
 import type { GenerateSteps } from "@millrace/core";
-import { timed } from "./metered-steps.js";
+import { aroundGenerateSteps } from "../steps/around-steps.js";
+import { timing } from "./metered-steps.js";
 import type { Metrics } from "./metrics.js";
 
 /** The same steps of a generation job, counted and timed. Takes any part of them, as a worker's queues have. */
 export function meteredGenerateSteps<Part extends Partial<GenerateSteps>>(steps: Part, metrics: Metrics): Part {
   const counted: Partial<GenerateSteps> = {
-    ...(steps.plan && { plan: timed("plan", metrics, steps.plan) }),
-    ...(steps.split && { split: timed("split", metrics, countSplit(steps.split, metrics)) }),
-    ...(steps.generate && { generate: timed("generate", metrics, countAnswered(steps.generate, metrics)) }),
-    ...(steps.write && { write: timed("write", metrics, countWritten(steps.write, metrics)) }),
-    ...(steps.commit && { commit: timed("commit", metrics, steps.commit) }),
+    ...(steps.split && { split: countSplit(steps.split, metrics) }),
+    ...(steps.generate && { generate: countAnswered(steps.generate, metrics) }),
+    ...(steps.write && { write: countWritten(steps.write, metrics) }),
   };
-  return { ...steps, ...counted };
+  return aroundGenerateSteps({ ...steps, ...counted }, timing(metrics));
 }
 
 function countSplit(split: GenerateSteps["split"], metrics: Metrics): GenerateSteps["split"] {

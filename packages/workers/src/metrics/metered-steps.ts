@@ -1,34 +1,38 @@
-import { asMillraceError, type ErrorCode, type Job, type Steps } from "@millrace/core";
+import type { ErrorCode, Job, ReindexSteps, Steps } from "@millrace/core";
 import { jobIdOf } from "../jobs/places.js";
 import type { Stage } from "../metrics.js";
+import { type Around, aroundReindexSteps, aroundSteps } from "../steps/around-steps.js";
+import { asStepError, isCancellation } from "../steps/step-error.js";
 import type { Metrics } from "./metrics.js";
 
 /** The same steps, counted and timed. Takes any part of them, as a worker's queues have. */
 export function meteredSteps<Part extends Partial<Steps>>(steps: Part, metrics: Metrics): Part {
   const counted: Partial<Steps> = {
-    ...(steps.plan && { plan: timed("plan", metrics, countPlanned(steps.plan, metrics)) }),
-    ...(steps.split && { split: timed("split", metrics, countSplit(steps.split, metrics)) }),
-    ...(steps.encode && { encode: timed("encode", metrics, countEncoded(steps.encode, metrics)) }),
-    ...(steps.write && { write: timed("write", metrics, countWritten(steps.write, metrics)) }),
-    ...(steps.commit && { commit: timed("commit", metrics, countCommitted(steps.commit, metrics)) }),
+    ...(steps.plan && { plan: countPlanned(steps.plan, metrics) }),
+    ...(steps.split && { split: countSplit(steps.split, metrics) }),
+    ...(steps.encode && { encode: countEncoded(steps.encode, metrics) }),
+    ...(steps.write && { write: countWritten(steps.write, metrics) }),
+    ...(steps.commit && { commit: countCommitted(steps.commit, metrics) }),
   };
-  return { ...steps, ...counted };
+  return aroundSteps({ ...steps, ...counted }, timing(metrics));
 }
 
-/** The same step, its calls and failures counted, and how long it took. */
-export function timed<Args extends readonly unknown[], Result>(
-  stage: Stage,
-  metrics: Metrics,
-  step: (...args: Args) => Promise<Result>,
-): (...args: Args) => Promise<Result> {
-  return async (...args) => {
+/** The same of the steps after a reindex' filling. */
+export function meteredReindexSteps<Part extends Partial<ReindexSteps>>(steps: Part, metrics: Metrics): Part {
+  return aroundReindexSteps(steps, timing(metrics));
+}
+
+/** Counts the calls and failures of each step, and how long it took. */
+export function timing(metrics: Metrics): Around {
+  return async ({ step }, work) => {
     const startedAt = performance.now();
+    const stage = step as Stage;
     metrics.add("millrace_stage_running", { stage }, 1);
     try {
-      return await step(...args);
+      return (await work()).result;
     } catch (error) {
-      const { code } = asMillraceError(error, "E_INTERNAL", "a step failed");
-      metrics.count("millrace_errors_total", { code });
+      if (isCancellation(error)) metrics.count("millrace_steps_cancelled_total", { stage });
+      else metrics.count("millrace_errors_total", { code: asStepError(error).code });
       throw error;
     } finally {
       metrics.add("millrace_stage_running", { stage }, -1);
@@ -59,12 +63,13 @@ function countSplit(split: Steps["split"], metrics: Metrics): Steps["split"] {
   return async (job, shard) => {
     const result = await split(job, shard);
     if (result.isDone) return result;
-    const { documents, unchangedDocuments, emptyDocuments, chunks, bytes } = result.counts;
+    const { documents, unchangedDocuments, emptyDocuments, chunks, bytes, changedObjects } = result.counts;
     metrics.count("millrace_documents_total", { outcome: "unchanged" }, unchangedDocuments);
     metrics.count("millrace_documents_total", { outcome: "empty" }, emptyDocuments);
     const changed = documents - unchangedDocuments - emptyDocuments;
     metrics.count("millrace_documents_total", { outcome: "changed" }, changed);
     metrics.count("millrace_source_bytes_total", {}, bytes);
+    metrics.count("millrace_objects_changed_while_read_total", {}, changedObjects);
     metrics.count("millrace_stage_rows_total", { stage: "split" }, chunks);
     for (const [code, rows] of Object.entries(result.reasons ?? {})) {
       metrics.count("millrace_quarantined_rows_total", { code: code as ErrorCode }, rows);

@@ -33,8 +33,8 @@ export interface EncodeContext {
   readonly encoder: Encoder;
   /** What need not be encoded again. */
   readonly known: KnownVectors;
-  /** Called as a batch's encoding begins. */
-  readonly onBatch?: (batch: BatchRef) => void;
+  /** Has a batch encoded, and does something before and after. One that was encoded before is not encoded again. */
+  readonly aroundBatch?: <Result>(batch: BatchRef, work: () => Promise<Result>) => Promise<Result>;
   /** Called after each engine run with the tokens it held. */
   readonly onTokens?: (tokens: number) => void;
 }

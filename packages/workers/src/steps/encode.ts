@@ -12,13 +12,14 @@ import type { EncodeContext } from "./context.js";
  * @throws the signal's reason once it fires
  */
 export async function encode(context: EncodeContext, batch: BatchRef, signal?: AbortSignal): Promise<VectorsRef> {
-  const { blobs, encoder, known } = context;
-  const indexKey = layout.vectorsIndex(batch.shard, batch.index);
-  const earlier = await readJson<VectorsRef>(blobs, indexKey);
-  if (earlier !== undefined) return earlier;
+  const { blobs, aroundBatch = (_, work) => work() } = context;
+  const earlier = await readJson<VectorsRef>(blobs, layout.vectorsIndex(batch.shard, batch.index));
+  return earlier ?? aroundBatch(batch, () => encodeBatch(context, batch, signal));
+}
 
+async function encodeBatch(context: EncodeContext, batch: BatchRef, signal?: AbortSignal): Promise<VectorsRef> {
+  const { blobs, encoder, known } = context;
   const { table, tokenIds } = openBatchFile(await getBlob(blobs, batch));
-  context.onBatch?.(batch);
   const onRun = ({ length, rows }: TokenBatchPlan) => context.onTokens?.(length * rows.length);
   const options = { onRun, ...(signal === undefined ? {} : { signal }) };
   const { vectors, failed, reused } = await encodeDistinct(encoder, tokenIds, { known, ...options });
@@ -44,7 +45,7 @@ export async function encode(context: EncodeContext, batch: BatchRef, signal?: A
       tokens: reused.reduce((sum, row) => sum + (tokenIds[row]?.length ?? 0), 0),
     },
   };
-  await writeJson(blobs, indexKey, ref);
+  await writeJson(blobs, layout.vectorsIndex(batch.shard, batch.index), ref);
   return ref;
 }
 

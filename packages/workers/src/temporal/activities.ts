@@ -1,6 +1,6 @@
 import { CancelledFailure, Context } from "@temporalio/activity";
 import type { StepControl } from "../steps/context.js";
-import { countFailure, type FailureCounts, toFailure } from "./failures.js";
+import { countFailure, type FailureCounts, type Redact, toFailure } from "./failures.js";
 
 /** A sign of life this often; Temporal takes a worker that gives none for dead. */
 const heartbeatMilliseconds = 5_000;
@@ -13,11 +13,11 @@ export type ControlledSteps = (control: StepControl) => object;
  * its job is cancelled: nothing more is read, written or encoded, and what the abandoned step has finished is found by whoever
  * runs the job again.
  */
-export function createActivities(stepsFor: ControlledSteps): Record<string, Step> {
+export function createActivities(stepsFor: ControlledSteps, redact?: Redact): Record<string, Step> {
   const activities = Object.keys(stepsFor({})).map((name) => {
     return [
       name,
-      (...args: unknown[]) => asActivity((control) => stepNamed(stepsFor(control), name)(...args)),
+      (...args: unknown[]) => asActivity((control) => stepNamed(stepsFor(control), name)(...args), redact),
     ] as const;
   });
   return Object.fromEntries(activities);
@@ -36,7 +36,10 @@ interface Details {
   readonly failures: FailureCounts;
 }
 
-async function asActivity<Result>(step: (control: StepControl) => Promise<Result>): Promise<Result> {
+async function asActivity<Result>(
+  step: (control: StepControl) => Promise<Result>,
+  redact: Redact | undefined,
+): Promise<Result> {
   const context = Context.current();
   let said: Details = { failures: (context.info.heartbeatDetails as Details | undefined)?.failures ?? {} };
   const say = (more: Partial<Details>) => {
@@ -51,7 +54,7 @@ async function asActivity<Result>(step: (control: StepControl) => Promise<Result
     if (error instanceof CancelledFailure) throw error;
     const failures = countFailure(said.failures, error);
     say({ failures });
-    throw toFailure(error, failures);
+    throw toFailure(error, failures, redact);
   } finally {
     clearInterval(heartbeats);
   }

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bundleWorkflowCode, DefaultLogger } from "@temporalio/worker";
 import { writeAtomically } from "../blobs/atomic-file.js";
 import { encodedFailuresPath } from "./data-converter.js";
+import { temporalSdkVersion } from "./sdk-version.js";
 
 export interface WorkflowsPlace {
-  /** The compiled module that names the workflows. */
+  /** The compiled module that names the workflows; `interceptors.js` beside it names what intercepts their calls. */
   readonly workflowsPath: string;
   readonly cacheDirectory: string;
   /** Failures are encoded with the payloads. */
@@ -23,6 +23,7 @@ export async function bundleWorkflows({ workflowsPath, cacheDirectory, isEncrypt
   if (existsSync(path)) return path;
   const { code } = await bundleWorkflowCode({
     workflowsPath,
+    workflowInterceptorModules: [join(dirname(workflowsPath), "interceptors.js")],
     logger: new DefaultLogger("ERROR"),
     ...(isEncrypted ? { failureConverterPath: encodedFailuresPath } : {}),
   });
@@ -33,8 +34,7 @@ export async function bundleWorkflows({ workflowsPath, cacheDirectory, isEncrypt
 /** Digest of all that a bundle is made of: the modules of these builds, and the bundler's version. Names a build of a worker. */
 export async function workflowsDigest(workflowsPath: string): Promise<string> {
   const folders = [dirname(dirname(workflowsPath)), dirname(fileURLToPath(import.meta.resolve("@millrace/core")))];
-  const { version } = createRequire(import.meta.url)("@temporalio/worker/package.json") as { version: string };
-  const hash = createHash("sha256").update(version);
+  const hash = createHash("sha256").update(temporalSdkVersion());
   for (const folder of folders) {
     const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".js"));
     for (const name of files.sort()) hash.update(name).update(await readFile(join(folder, name)));

@@ -24,18 +24,21 @@ export function countFailure(counts: FailureCounts, error: unknown): FailureCoun
   return { ...counts, [retry]: (counts[retry] ?? 0) + 1 };
 }
 
+/** Strikes out secrets of a text. */
+export type Redact = (text: string) => string;
+
 /** An error as Temporal carries it, and when it is to be tried again. @param counts of the step's failures, this one included */
-export function toFailure(error: unknown, counts: FailureCounts): ApplicationFailure {
+export function toFailure(error: unknown, counts: FailureCounts, redact: Redact = (text) => text): ApplicationFailure {
   const { code, message, what, why, fix, facts } = ourError(error);
   const details: FailureDetails = {
-    what,
-    ...(why === undefined ? {} : { why }),
-    ...(fix === undefined ? {} : { fix }),
+    what: redact(what),
+    ...(why === undefined ? {} : { why: redact(why) }),
+    ...(fix === undefined ? {} : { fix: redact(fix) }),
   };
   const delay = retryDelay(facts.retry, counts[facts.retry] ?? 1, Math.random());
   return ApplicationFailure.create({
     type: code,
-    message,
+    message: redact(message),
     details: [details],
     // Temporal takes a delay of nothing for no further attempt.
     ...(delay === undefined ? { nonRetryable: true } : { nextRetryDelay: Math.max(1, delay) }),

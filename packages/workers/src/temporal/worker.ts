@@ -1,8 +1,12 @@
-import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerDeploymentOptions } from "@temporalio/worker";
+import type { Log, SpanFacts } from "@millrace/core";
+import { NativeConnection, Runtime, Worker, type WorkerDeploymentOptions } from "@temporalio/worker";
+import type { Tracing } from "../tracing/tracing.js";
 import { type ControlledSteps, createActivities } from "./activities.js";
 import { resolvePlace, type TemporalPlace, temporalError } from "./connect.js";
 import { dataConverter } from "./data-converter.js";
 import { freePort } from "./free-port.js";
+import { coreLevel, sdkLogger } from "./sdk-log.js";
+import { traceActivities } from "./trace-activities.js";
 
 /** A queue this process takes work from. */
 export type QueueToPoll =
@@ -34,20 +38,26 @@ export interface WorkerOptions extends TemporalPlace {
   readonly graceMilliseconds: number;
   /** Given what reads the SDK's own metrics, in Prometheus' text format; without it the SDK keeps none. */
   readonly onMetrics?: (read: () => Promise<string>) => void;
+  /** Takes what the SDK says; without it, its errors go to stderr. */
+  readonly log?: Log;
+  /** Takes the spans of jobs that this worker orchestrates or works on. */
+  readonly tracing?: Tracing | undefined;
+  /** Strikes out secrets of what failed steps tell the server. */
+  readonly redact?: (text: string) => string;
   /** Called when every queue is polled. */
   readonly onReady: () => void;
 }
 
 /** Polls the queues until told to stop. @throws E_UNREACHABLE and its kin when the server is not there at the start */
 export async function runWorkers(options: WorkerOptions): Promise<void> {
-  const { queues, version, stop, graceMilliseconds, onReady, onMetrics, ...place } = options;
+  const { queues, version, stop, graceMilliseconds, onReady, onMetrics, log, tracing, redact, ...place } = options;
   const { connection: connectionOptions, namespace, address } = resolvePlace(place);
   const converter = dataConverter(place.keys);
   Runtime.install({
-    logger: new DefaultLogger("ERROR"),
+    logger: sdkLogger(log),
     // Left to itself, the native part writes its log to stdout, which is for data.
     telemetryOptions: {
-      logging: { forward: {}, filter: { core: "ERROR", other: "ERROR" } },
+      logging: { forward: {}, filter: { core: coreLevel(log), other: "ERROR" } },
       ...(onMetrics && { metrics: { prometheus: await sdkMetrics(onMetrics) } }),
     },
     shutdownSignals: [],
@@ -66,9 +76,17 @@ export async function runWorkers(options: WorkerOptions): Promise<void> {
           shutdownGraceTime: graceMilliseconds,
           stickyQueueScheduleToStartTimeout: stickyTimeout,
           maxHeartbeatThrottleInterval: heartbeatThrottle,
+          interceptors: { activity: tracing === undefined ? [] : [traceActivities(tracing)] },
+          // Workflows tell of their spans whether or not somebody hears of them.
+          sinks: {
+            tracing: { emit: { fn: (_: unknown, span: SpanFacts) => tracing?.emit(span), callDuringReplay: false } },
+          },
           ...(version === undefined ? {} : { workerDeploymentOptions: pinnedTo(version) }),
           ...("stepsFor" in queue
-            ? { activities: createActivities(queue.stepsFor), maxConcurrentActivityTaskExecutions: queue.atOnce }
+            ? {
+                activities: createActivities(queue.stepsFor, redact),
+                maxConcurrentActivityTaskExecutions: queue.atOnce,
+              }
             : { workflowBundle: { codePath: queue.bundlePath } }),
         }),
       ),

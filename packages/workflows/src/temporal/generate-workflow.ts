@@ -5,6 +5,7 @@ import { addGenerateProgress, type GenerateJobProgress, noGenerateProgress } fro
 import { generateQueue, ioQueue } from "./queues.js";
 import { stepsOn } from "./runtime.js";
 import { openSteering, type SteeredInput, type Steering, upgrading } from "./steering.js";
+import { openJobSpans } from "./trace.js";
 
 /** Steps of a generation job as a fleet's queues know them, where those of an index job have the shorter names. */
 export interface GenerateActivities {
@@ -28,13 +29,17 @@ export interface GenerateCorpusInput extends SteeredInput<GenerateJobProgress> {
 export async function generateCorpus(input: GenerateCorpusInput): Promise<GenerateSummary> {
   const { job } = input;
   const steering = openSteering(input, noGenerateProgress);
-  const outcome = await generateCorpusFrom(runtimeOf(input, steering), job, input.from);
+  const spans = openJobSpans();
+  const { steps, ...runtime } = runtimeOf(input, steering);
+  const watched = { ...runtime, steps: spans.watchGeneration(steps) };
+  const outcome = await spans.over(() => generateCorpusFrom(watched, job, input.from));
   const { slots, current, change } = steering;
   if ("rest" in outcome) {
     const rest = { batches: slots.limit, from: outcome.rest, progress: current() };
     return makeContinueAsNewFunc<typeof generateCorpus>(upgrading)({ ...input, ...rest });
   }
   change((sum) => ({ ...sum, phase: "done" }));
+  spans.end();
   return outcome.summary;
 }
 

@@ -1,6 +1,7 @@
 import type { CorpusSteps, Job, JobSteps, ReindexSteps, ShardSteps } from "@millrace/core";
 import { type ActivityOptions, proxyActivities, workflowInfo } from "@temporalio/workflow";
 import type { InTurn } from "../in-turn.js";
+import type { JobSpans } from "../job-spans.js";
 import type { ReindexRuntime } from "../reindex-corpus.js";
 import type { Progress, Windows } from "../runtime.js";
 import type { Slots } from "../slots.js";
@@ -21,6 +22,7 @@ export interface TemporalRuntimeOptions {
   readonly checkpoint: () => Promise<void>;
   readonly report: (progress: Progress) => void;
   readonly inTurn: InTurn;
+  readonly spans: JobSpans;
 }
 
 /** A step costs six events of the history; with this many batches in one, a batch costs fewer than ten. */
@@ -34,7 +36,7 @@ function windowsFor(batches: number): Windows {
 
 /** Runs a job as a Temporal workflow: each step is an activity, its journal is the history and the work folder. */
 export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexRuntime {
-  const { encodeQueue, slots, checkpoint, report, inTurn } = options;
+  const { encodeQueue, slots, checkpoint, report, inTurn, spans } = options;
   const corpus = stepsOn<CorpusSteps>(ioQueue, "24 hours");
   const shard = stepsOn<ShardSteps>(ioQueue, "2 hours");
   const engine = stepsOn<ShardSteps>(encodeQueue, "2 hours");
@@ -46,7 +48,7 @@ export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexR
       judge: (...args) => inTurn(quality.judge(...args)),
       promote: (...args) => inTurn(generations.promote(...args)),
     },
-    steps: {
+    steps: spans.watch({
       plan: (...args) => inTurn(corpus.plan(...args)),
       split: (...args) => inTurn(shard.split(...args)),
       async encode(job, batches) {
@@ -59,7 +61,7 @@ export function createTemporalRuntime(options: TemporalRuntimeOptions): ReindexR
       },
       write: (...args) => inTurn(shard.write(...args)),
       commit: (...args) => inTurn(corpus.commit(...args)),
-    },
+    }),
     get windows() {
       return windowsFor(slots.limit);
     },

@@ -7,6 +7,7 @@ import { addProgress, type JobProgress, noProgress } from "./progress.js";
 import { encodeQueue } from "./queues.js";
 import { createTemporalRuntime, currentJob } from "./runtime.js";
 import { keyword, openSteering, type SteeredInput, upgrading } from "./steering.js";
+import { openJobSpans } from "./trace.js";
 
 export { type GenerateCorpusInput, generateCorpus } from "./generate-workflow.js";
 
@@ -21,8 +22,8 @@ export interface EmbedCorpusInput extends SteeredInput<JobProgress> {
 
 /** The workflow `embedCorpus`: the same orchestration as in one process; long jobs continue in new histories. */
 export async function embedCorpus(input: EmbedCorpusInput): Promise<Summary> {
-  const { runtime, finish, rest } = openRuntime(input);
-  const outcome = await embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full));
+  const { runtime, spans, finish, rest } = openRuntime(input);
+  const outcome = await spans.over(() => embedCorpusFrom(runtime, input.job, input.from ?? beginning(input.job.full)));
   if ("rest" in outcome) {
     return makeContinueAsNewFunc<typeof embedCorpus>(upgrading)({ ...input, ...rest(outcome.rest) });
   }
@@ -38,12 +39,12 @@ export interface ReindexCorpusInput extends EmbedCorpusInput {
 /** The workflow `reindexCorpus`: fills a generation as `embedCorpus` does, and lets it answer once it is good enough. */
 export async function reindexCorpus(input: ReindexCorpusInput): Promise<ReindexSummary> {
   const { job, options } = input;
-  const { runtime, finish, rest } = openRuntime(input);
-  const outcome = await embedCorpusFrom(runtime, job, input.from ?? beginning(job.full));
+  const { runtime, spans, finish, rest } = openRuntime(input);
+  const outcome = await spans.over(() => embedCorpusFrom(runtime, job, input.from ?? beginning(job.full)));
   if ("rest" in outcome) {
     return makeContinueAsNewFunc<typeof reindexCorpus>(upgrading)({ ...input, ...rest(outcome.rest) });
   }
-  const summary = await promoteFilled(runtime, job, { options, filled: outcome.summary });
+  const summary = await spans.over(() => promoteFilled(runtime, job, { options, filled: outcome.summary }));
   finish();
   return summary;
 }
@@ -52,16 +53,22 @@ export async function reindexCorpus(input: ReindexCorpusInput): Promise<ReindexS
 function openRuntime(input: EmbedCorpusInput) {
   const { job, device } = input;
   const { slots, inTurn, checkpoint, current, change } = openSteering(input, noProgress);
+  const spans = openJobSpans();
   const runtime = createTemporalRuntime({
     encodeQueue: encodeQueue(job.model, device),
     slots,
     checkpoint,
     report: (event) => change((sum) => addProgress(sum, event)),
     inTurn,
+    spans,
   });
   return {
     runtime,
-    finish: () => change((sum) => ({ ...sum, phase: "done" })),
+    spans,
+    finish: () => {
+      change((sum) => ({ ...sum, phase: "done" }));
+      spans.end();
+    },
     /** What the run that goes on from there is started with. */
     rest: (from: Position) => ({ batches: slots.limit, from, progress: current() }),
   };

@@ -71,9 +71,9 @@ export function qdrantError(error: unknown, what: string, { url, name }: QdrantP
   );
 }
 
-/** Qdrant's own words: `{status: {error}}`. */
+/** Qdrant's own words, `{status: {error}}`, without what it quotes: that may be a point's text. */
 function serverText(data: unknown): string | undefined {
-  if (typeof data === "string") return data.slice(0, 500) || undefined;
-  const error = (data as { status?: { error?: unknown } } | undefined)?.status?.error;
-  return typeof error === "string" ? error : undefined;
+  const error = typeof data === "string" ? data : (data as { status?: { error?: unknown } } | undefined)?.status?.error;
+  if (typeof error !== "string") return undefined;
+  return error.replaceAll(/"(?:[^"\\]|\\.)*(?:"|$)/gs, '"…"').slice(0, 500) || undefined;
 }
