@@ -16,6 +16,7 @@ import {
   unreadVariables,
 } from "../support/deployment.ts";
 import { minilmDirectory } from "../support/minilm.ts";
+import { smollm2Directory } from "../support/smollm2.ts";
 
 /** The oldest Kubernetes that its makers still repair, and the newest. */
 const kubernetesVersions = ["1.34.0", "1.37.0"];
@@ -84,7 +85,7 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
     }
     const module = "node_modules/@kubernetes-models/keda/keda.sh/v1alpha1/ScaledObject.js";
     const args = ["--input-type=module", "-e", kedaCheck, pathToFileURL(join(checkersFolder(), module)).href];
-    expect(scaled).toHaveLength(2);
+    expect(scaled).toHaveLength(3);
     expect(complaints(process.execPath, args, JSON.stringify(scaled))).toBe("");
     const wrong = scaled.map((object) => ({ ...object, spec: { ...object.spec, maxReplicaCount: "many" } }));
     expect(complaints(process.execPath, args, JSON.stringify(wrong))).toContain("maxReplicaCount must be integer");
@@ -105,6 +106,7 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
       "worker-coordinate",
       "worker-encode-cpu",
       "worker-encode-gpu",
+      "worker-generate-cpu",
     ]);
     for (const { spec } of deployments) {
       const { securityContext, containers, initContainers = [] } = spec.template.spec;
@@ -156,9 +158,10 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
       ["orchestrate,io", "cpu", 9464],
       ["encode", "cpu", 9464],
       ["encode", "cuda:0", 9464],
+      ["generate", "cpu", 9464],
     ]);
     expect(workers[2]?.resources.limits).toMatchObject({ "nvidia.com/gpu": 1 });
-    const read = Object.keys(environment).filter((name) => !name.startsWith("ENCODE_QUEUE_"));
+    const read = Object.keys(environment).filter((name) => !/^(?:ENCODE|GENERATE)_QUEUE_/.test(name));
     expect(unreadVariables(read)).toEqual([]);
     for (const { envFrom } of workers)
       expect(envFrom.map(({ configMapRef, secretRef }) => (configMapRef ?? secretRef)?.name)).toEqual([
@@ -171,12 +174,14 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
 
   test("run images of this version", () => {
     const { version } = JSON.parse(readFileSync(join(infra, "../packages/cli/package.json"), "utf8"));
-    expect(workers.map(({ image }) => image)).toEqual(["", "", "-cuda"].map((kind) => `millrace:${version}${kind}`));
+    expect(workers.map(({ image }) => image)).toEqual(
+      ["", "", "-cuda", ""].map((kind) => `millrace:${version}${kind}`),
+    );
   });
 
-  test("scale what encodes by variables that it has", async () => {
+  test("scale what runs models by variables that it has", async () => {
     const targets = scaled.map(({ spec }) => spec.scaleTargetRef.name);
-    expect(targets).toEqual(["worker-encode-cpu", "worker-encode-gpu"]);
+    expect(targets).toEqual(["worker-encode-cpu", "worker-encode-gpu", "worker-generate-cpu"]);
     const free = deployments.filter(({ spec }) => spec.replicas === undefined).map(({ metadata }) => metadata.name);
     expect(free).toEqual(targets);
     for (const { spec } of scaled) {
@@ -192,15 +197,16 @@ const temporalTrigger = /^(endpoint|namespace|taskQueue)(FromEnv)?$|^(queueTypes
     }
   });
 
-  const model = minilmDirectory();
-  (model === undefined ? test.skip : test)("count the queues that the default model's workers take from", async () => {
+  const [encoder, generator] = [minilmDirectory(), smollm2Directory()];
+  const areThere = encoder !== undefined && generator !== undefined;
+  (areThere ? test : test.skip)("count the queues that the default models' workers take from", async () => {
     // Compiling takes longer than a test file may; the cache holds what it comes to.
     const options = { cwd: await temporaryFolder(), environment: { MILLRACE_CACHE: cacheFolder() } };
-    const inspect = async (device: string) =>
-      (await run(["models", "inspect", model as string, "--device", device, "--json"], options)).result.queue;
-    expect([await inspect("cpu"), await inspect("cuda:0")]).toEqual([
-      config?.data.ENCODE_QUEUE_CPU,
-      config?.data.ENCODE_QUEUE_CUDA,
-    ]);
+    const queueOf = async (model: string, ...more: readonly string[]) =>
+      (await run(["models", "inspect", model, ...more, "--json"], options)).result.queue;
+    const { ENCODE_QUEUE_CPU, ENCODE_QUEUE_CUDA, GENERATE_QUEUE_CPU } = config?.data ?? {};
+    expect(await queueOf(encoder as string)).toBe(ENCODE_QUEUE_CPU);
+    expect(await queueOf(encoder as string, "--device", "cuda:0")).toBe(ENCODE_QUEUE_CUDA);
+    expect(await queueOf(generator as string)).toBe(GENERATE_QUEUE_CPU);
   });
 });

@@ -24,14 +24,13 @@ export { type OpenJob, openJob } from "./compose/job.js";
 export { loadStore } from "./compose/load.js";
 export { type OpenMetrics, openMetrics } from "./compose/metrics.js";
 export {
-  bringModel,
   installedModels,
   measureRate,
   type OpenModel,
   openModel,
-  type PulledModel,
 } from "./compose/model.js";
 export { promptSpecOf } from "./compose/prompt-spec.js";
+export { bringModel } from "./compose/pulled-model.js";
 export { type DescribedReindex, openReindex } from "./compose/reindex.js";
 export { openRetry } from "./compose/retry.js";
 export { rollbackStore } from "./compose/rollback.js";

@@ -111,7 +111,7 @@ export interface CompileGeneratorOptions {
 }
 
 /** Part of the cache key and of every graph: to be raised with each change that alters a graph's bytes or what is stored beside it. */
-const generatorVersion = "3";
+const generatorVersion = "4";
 
 /**
  * Compiles a generator to an ONNX graph, or finds the graph an earlier call wrote. `place` is a directory as transformers

@@ -1,8 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type CompiledGenerator, type CompiledModel, printGraph } from "@millrace/compiler";
-import { encodeQueue } from "@millrace/workflows";
 import type { CommandContext } from "../command.js";
-import { bringModel, deviceKind, engineOf } from "../compose.js";
+import { bringModel, engineOf } from "../compose.js";
 import { formatBytes, formatCount } from "../report/format.js";
 
 /** `millrace models inspect`: what a model is, and the graph it is compiled to. */
@@ -11,13 +10,8 @@ export async function run(
   [reference]: readonly string[],
 ): Promise<number> {
   const model = await bringModel(settings, reference ?? settings.model, say);
-  const { installed, compiled } = model;
+  const { installed, compiled, queue } = model;
   const engine = engineOf(settings);
-  // A generator's queue follows from the precision that its worker is started with, which says it.
-  const queue =
-    model.kind === "encoder"
-      ? encodeQueue({ graph: compiled.graphDigest, precision: model.compiled.precision }, deviceKind(settings))
-      : undefined;
   const graph = printGraph(await readFile(compiled.graphPath));
   if (settings.json) {
     reporter.event("result", { ok: true, exitCode: 0, ...installed, ...compiled, ...engine, queue, graph });
@@ -30,7 +24,7 @@ export async function run(
     `architecture  ${compiled.architecture}, ${formatCount(compiled.parameters)} parameters`,
     ...(model.kind === "encoder" ? encoderLines(model.compiled) : generatorLines(model.compiled)),
     `runs on       ${engine.device}, ${engine.provider}`,
-    ...(queue === undefined ? [] : [`queue         ${queue}`]),
+    `queue         ${queue}`,
     `graph         ${compiled.graphPath}`,
     `graph sha256  ${compiled.graphDigest}`,
     ...compiled.files.map(({ name, bytes, sha256 }) => `file          ${sha256}  ${name} (${formatBytes(bytes)})`),

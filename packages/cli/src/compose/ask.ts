@@ -51,7 +51,8 @@ async function answer({ settings, open, search }: Asking, question: string, sign
   const { prompt, promptIds, passages } = await groundedPrompt(prompts, {
     question,
     passages: hits.map(passageOf),
-    budget: Math.max(1, compiled.contextLength - decoding.maxNewTokens),
+    // An encoder has its tokens for itself; elsewhere prompt and answer share them.
+    budget: compiled.encoder?.sourceLength ?? Math.max(1, compiled.contextLength - decoding.maxNewTokens),
     isChat: compiled.chatTemplate !== undefined,
   });
   const answered = await generator.generate({ promptIds, decoding, sequence: 0 }, signal);

@@ -1,15 +1,7 @@
 import { resolve } from "node:path";
-import {
-  type CompiledGenerator,
-  type CompiledModel,
-  choosePrompt,
-  type Fidelity,
-  isGenerator,
-  type TextRole,
-} from "@millrace/compiler";
+import { type CompiledModel, choosePrompt, type Fidelity, type TextRole } from "@millrace/compiler";
 import { deviceText, type EngineFacts, type Job, MillraceError, type Tokenizer } from "@millrace/core";
 import {
-  compileGeneratorInHost,
   compileInHost,
   createLazyEncoder,
   encodeRows,
@@ -56,26 +48,13 @@ export interface OpenModel {
   readonly tokenizer: Tokenizer;
 }
 
-/** A model that was brought here, and what it is compiled to. */
-export type PulledModel =
-  | { readonly kind: "encoder"; readonly installed: InstalledModel; readonly compiled: CompiledModel }
-  | { readonly kind: "generator"; readonly installed: InstalledModel; readonly compiled: CompiledGenerator };
-
-/** Brings a model here, and compiles it for what it is. */
-export async function bringModel(settings: Settings, reference: string, say: Say): Promise<PulledModel> {
-  const installed = await pullModel(reference, modelStore(settings, say));
-  if (!(await isGenerator(installed.directory)))
-    return { kind: "encoder", installed, compiled: (await openInstalled(settings, installed, say)).compiled };
-  const place = { place: installed.directory, cacheDirectory: resolve(settings.cacheDirectory, "compiled") };
-  return { kind: "generator", installed, compiled: await compileGeneratorInHost({ ...place, precision: "auto" }) };
-}
-
 /** Brings a model here if it is not, and compiles it if it was not. */
 export async function openModel(settings: Settings, reference: string, say: Say): Promise<OpenModel> {
   return openInstalled(settings, await pullModel(reference, modelStore(settings, say)), say);
 }
 
-async function openInstalled(settings: Settings, installed: InstalledModel, say: Say): Promise<OpenModel> {
+/** Compiles a model that is here as an encoder. */
+export async function openInstalled(settings: Settings, installed: InstalledModel, say: Say): Promise<OpenModel> {
   const compiled = await compileInHost({
     directory: installed.directory,
     precision: precisionOf(settings),

@@ -32,13 +32,10 @@ export function openPage(settings: Settings, reference: string | undefined, say:
     async facts() {
       const schema = await searcher.schema();
       const { model, dimensions } = schema;
-      return {
-        place: settings.store,
-        model,
-        dimensions,
-        precision: formOf(schema).precision,
-        points: await searcher.count(),
-      };
+      const points = await searcher.count();
+      // Somebody looks at the page: the map is begun before they ask for it. If it fails, they hear of it when they do.
+      if (points <= mostMappedAhead) map.read().catch(() => {});
+      return { place: settings.store, model, dimensions, precision: formOf(schema).precision, points };
     },
     search: async (request) => find(await search.open(), request, map),
     jobs: () => jobs.list(),
@@ -50,6 +47,9 @@ export function openPage(settings: Settings, reference: string | undefined, say:
     },
   };
 }
+
+/** A map of so many points takes seconds. */
+const mostMappedAhead = 200_000;
 
 async function find(search: OpenSearch, { query, top, filters }: SearchRequest, map: OpenMap): Promise<FoundPassages> {
   const startedAt = performance.now();

@@ -62,11 +62,6 @@ function addBlockMeans(graph: GraphBuilder, { input, rank = 3, weight }: BlockPr
   const { size } = weight.blocks;
   const name = `${input}.means.${size}`;
   if (graph.has(name)) return name;
-  // To pooling, three axes are those of images, channels and pixels.
-  if (rank === 3) {
-    const attributes = { kernel_shape: { ints: [size] }, strides: { ints: [size] } };
-    return graph.node(name, "AveragePool", { inputs: [input], attributes });
-  }
   const shape = [...new Array(rank - 1).fill(0), (weight.shape[1] ?? 0) / size, size];
   const apart = graph.node(`${input}.blocks.${size}`, "Reshape", {
     inputs: [input, graph.integers(`shape.${shape.join("x")}`, shape)],
