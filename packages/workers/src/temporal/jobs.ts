@@ -3,6 +3,7 @@ import { MillraceError } from "@millrace/core";
 import {
   type Client,
   isGrpcServiceError,
+  ServiceError,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowHandle,
   WorkflowNotFoundError,
@@ -69,7 +70,7 @@ export interface Jobs {
   starvedQueues(id: string): Promise<readonly string[]>;
   /** Asks the job to stop; what is done is kept. */
   cancel(id: string): Promise<void>;
-  /** Waits for the job's end. @throws the error that ended it */
+  /** Waits for the job's end, and for a server that does not answer meanwhile. @throws the error that ended it */
   result<Result>(id: string): Promise<Result>;
   close(): Promise<void>;
 }
@@ -78,6 +79,7 @@ export interface Jobs {
 export async function openJobs(place: TemporalPlace): Promise<Jobs> {
   const client = await connectTemporal(place);
   const handleOf = (id: string) => client.workflow.getHandle(jobWorkflowId(id));
+  const closed = new AbortController();
   return {
     start: (job) => startJob(client, job),
     list: (wanted) => listJobs(client, wanted),
@@ -90,10 +92,13 @@ export async function openJobs(place: TemporalPlace): Promise<Jobs> {
     cancel: (id) => found(id, async () => void (await handleOf(id).cancel())),
     starvedQueues: (id) => found(id, () => starvedQueues(client, handleOf(id))),
     result: (id) =>
-      found(id, () => handleOf(id).result()).catch((error: unknown) => {
+      found(id, () => patiently(() => handleOf(id).result(), closed.signal)).catch((error: unknown) => {
         throw fromFailure(error) ?? error;
       }),
-    close: () => client.connection.close(),
+    close: async () => {
+      closed.abort();
+      await client.connection.close();
+    },
   };
 }
 
@@ -238,6 +243,28 @@ function listed({ workflowId: id, status, type, startTime, closeTime, historyLen
     events: historyLength,
     ...(closeTime === undefined ? {} : { closedAt: closeTime }),
   };
+}
+
+const betweenCalls = 1_000;
+
+/** Calls again while the server does not answer: the client itself gives up after some tries. */
+async function patiently<Result>(call: () => Promise<Result>, stop: AbortSignal): Promise<Result> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (stop.aborted || !isSilence(error)) throw error;
+      await delay(betweenCalls, undefined, { signal: stop }).catch(() => {});
+    }
+  }
+}
+
+/** gRPC's codes for calls that were not answered: a deadline, a server that is gone, and connections that break. */
+const silences: ReadonlySet<number> = new Set([1, 2, 4, 13, 14]);
+
+function isSilence(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && silences.has(cause.code);
 }
 
 async function found<Result>(id: string, call: () => Promise<Result>): Promise<Result> {
