@@ -26,7 +26,7 @@ describe("a run that is killed", () => {
     for (let file = 0; file < files; file += 1)
       await writeFiles(folder, { [`docs/${file}.md`]: madeUpMarkdown(file, 6) });
     await writeFiles(folder, {
-      "docs/rows.jsonl": Array.from({ length: 4_500 }, (_, row) => JSON.stringify({ text: `row ${row} of many` })).join(
+      "docs/rows.jsonl": Array.from({ length: 2_000 }, (_, row) => JSON.stringify({ text: `row ${row} of many` })).join(
         "\n",
       ),
     });
