@@ -1,28 +1,12 @@
 import { join, resolve } from "node:path";
-import {
-  type CacheEntry,
-  ensureEntry,
-  findEntry,
-  placedBeside,
-  type StoredFile,
-  type WeightsPlace,
-  writeEntry,
-} from "./cache.js";
+import { type CacheEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
 import { type ClassifierPlan, type ClassifierTask, headOfConfig, planClassifier } from "./classifiers/classifier.js";
-import { thenCheck } from "./compile.js";
+import { encodeBeside, ensureCompiled, findCompiled, newWeights, type ToCompile, thenCheck } from "./compiled-entry.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder } from "./graph/builder.js";
-import { encodeGraph } from "./graph/encode.js";
-import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
+import { graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { type JsonFile, readJsonFile, requireJsonFile } from "./json.js";
-import {
-  digestModelFiles,
-  type FilesPlace,
-  knownModelFiles,
-  type ModelFile,
-  requireUntouched,
-  stampOf,
-} from "./model-files.js";
+import { type FilesPlace, type ModelFile, requireUntouched } from "./model-files.js";
 import { findWeightFiles, openCheckpoint, type Weights } from "./weights/checkpoint.js";
 
 /**
@@ -71,12 +55,8 @@ export async function compileClassifier(
   options: CompileClassifierOptions,
 ): Promise<CompiledClassifier> {
   const read = await readClassifier(directory);
-  const cacheDirectory = resolve(options.cacheDirectory);
-  const stamp = await stampOf(read.source);
-  const files = await digestModelFiles(cacheDirectory, read.source, stamp);
-  const key = keyOf(files);
-  const entry = await ensureEntry(cacheDirectory, key, () =>
-    compileInto(cacheDirectory, { ...read, key, stamp, files }),
+  const entry = await ensureCompiled({ ...options, source: read.source, keyOf }, (cacheDirectory, what) =>
+    compileInto(cacheDirectory, { ...read, ...what }),
   );
   return placed(read, entry);
 }
@@ -90,9 +70,7 @@ export async function findCompiledClassifier(
   options: CompileClassifierOptions,
 ): Promise<CompiledClassifier | undefined> {
   const read = await readClassifier(directory);
-  const cacheDirectory = resolve(options.cacheDirectory);
-  const files = await knownModelFiles(cacheDirectory, await stampOf(read.source));
-  const entry = files && (await findEntry(cacheDirectory, keyOf(files)));
+  const entry = await findCompiled({ ...options, source: read.source, keyOf });
   return entry && placed(read, entry);
 }
 
@@ -138,11 +116,7 @@ type StoredClassifier = Omit<CompiledClassifier, "graphPath" | "tokenizerPath" |
   readonly weights: readonly StoredFile[];
 };
 
-interface Compilation extends ReadClassifier {
-  readonly key: string;
-  readonly stamp: string;
-  readonly files: readonly ModelFile[];
-}
+type Compilation = ReadClassifier & ToCompile;
 
 async function compileInto(cacheDirectory: string, compilation: Compilation): Promise<void> {
   const { key, source, config, plan, stamp, files } = compilation;
@@ -154,11 +128,9 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
     const apart = planWeightFiles(graph, graphBytesLimit);
     await writeEntry(cacheDirectory, {
       key,
-      weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
-      graph: (stored) => {
-        const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
-        return thenCheck(encodeGraph(graph, classifierVersion, written), () => requireUntouched(source, stamp));
-      },
+      weights: newWeights(apart),
+      graph: (stored) =>
+        thenCheck(encodeBeside(graph, classifierVersion, { apart, stored }), () => requireUntouched(source, stamp)),
       describe: (graphDigest, weights): StoredClassifier => ({
         task,
         labels,

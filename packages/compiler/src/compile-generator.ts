@@ -1,14 +1,14 @@
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
+import { type CacheEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
 import {
-  type CacheEntry,
-  ensureEntry,
-  findEntry,
-  placedBeside,
-  type StoredFile,
-  type WeightsPlace,
-  writeEntry,
-} from "./cache.js";
-import { thenCheck } from "./compile.js";
+  type CompiledPlace,
+  encodeBeside,
+  ensureCompiled,
+  findCompiled,
+  newWeights,
+  type ToCompile,
+  thenCheck,
+} from "./compiled-entry.js";
 import { type CacheShape, type DecoderPlan, isSequencePlan } from "./decoders/decoder.js";
 import { buildDecoder, buildEncoder } from "./decoders/graph.js";
 import { planDecoder } from "./decoders/registry.js";
@@ -16,10 +16,9 @@ import { digestOf } from "./digest.js";
 import type { GeneratorSource, TokenIds } from "./generators/generator-source.js";
 import { readGeneratorSource } from "./generators/read-source.js";
 import type { Graph, GraphNode } from "./graph/builder.js";
-import { encodeGraph } from "./graph/encode.js";
-import { byteLength, encodeWeights, graphBytesLimit, planWeightFiles, type WeightsFile } from "./graph/weight-files.js";
+import { byteLength, graphBytesLimit, planWeightFiles, type WeightsFile } from "./graph/weight-files.js";
 import { isRecord, type JsonFile } from "./json.js";
-import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { type ModelFile, requireUntouched } from "./model-files.js";
 import { type GeneratorPrecision, inPrecision } from "./weights/in-precision.js";
 
 /**
@@ -121,13 +120,9 @@ const generatorVersion = "4";
 export async function compileGenerator(place: string, options: CompileGeneratorOptions): Promise<CompiledGenerator> {
   const source = await readGeneratorSource(place);
   const plan = planDecoder(source.config);
-  const cacheDirectory = resolve(options.cacheDirectory);
   const { precision, graphBytes = graphBytesLimit } = options;
-  const stamp = await stampOf(source);
-  const files = await digestModelFiles(cacheDirectory, source, stamp);
-  const key = keyOf(files, options);
-  const entry = await ensureEntry(cacheDirectory, key, () =>
-    compileInto(cacheDirectory, { key, source, plan, stamp, files, precision, graphBytes }),
+  const entry = await ensureCompiled(compiledPlace(source, options), (cacheDirectory, what) =>
+    compileInto(cacheDirectory, { ...what, source, plan, precision, graphBytes }),
   );
   return placed(entry, source, plan);
 }
@@ -142,15 +137,15 @@ export async function findCompiledGenerator(
 ): Promise<CompiledGenerator | undefined> {
   const source = await readGeneratorSource(place);
   const plan = planDecoder(source.config);
-  const cacheDirectory = resolve(options.cacheDirectory);
-  const files = await knownModelFiles(cacheDirectory, await stampOf(source));
-  const entry = files && (await findEntry(cacheDirectory, keyOf(files, options)));
+  const entry = await findCompiled(compiledPlace(source, options));
   return entry && placed(entry, source, plan);
 }
 
-function keyOf(files: readonly ModelFile[], options: CompileGeneratorOptions): string {
-  const { precision, graphBytes = graphBytesLimit } = options;
-  return digestOf(["generator", generatorVersion, precision, graphBytes, files]);
+function compiledPlace(source: GeneratorSource, options: CompileGeneratorOptions): CompiledPlace {
+  const { cacheDirectory, precision, graphBytes = graphBytesLimit } = options;
+  const keyOf = (files: readonly ModelFile[]) =>
+    digestOf(["generator", generatorVersion, precision, graphBytes, files]);
+  return { cacheDirectory, source, keyOf };
 }
 
 /** An entry with the places it has on this machine. */
@@ -196,12 +191,9 @@ function taskParametersOf({ values }: JsonFile): CompiledGenerator["taskParamete
   return Object.fromEntries(Object.entries(tasks).flatMap(([name, each]) => (isRecord(each) ? [[name, each]] : [])));
 }
 
-interface Compilation {
-  readonly key: string;
+interface Compilation extends ToCompile {
   readonly source: GeneratorSource;
   readonly plan: DecoderPlan;
-  readonly stamp: string;
-  readonly files: readonly ModelFile[];
   readonly precision: GeneratorPrecision;
   readonly graphBytes: number;
 }
@@ -218,15 +210,15 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
     const encoderApart = encoder === undefined ? [] : planEncoderFiles(encoder, graphBytes);
     await writeEntry(cacheDirectory, {
       key,
-      weights: [...apart, ...encoderApart].map((file) => ({ name: file.name, content: encodeWeights(file) })),
+      weights: newWeights([...apart, ...encoderApart]),
       others: (stored) => [
         ...("make" in source.tokenizer ? [{ name: tokenizerName, content: inOnePiece(source.tokenizer.make) }] : []),
         ...(encoder
-          ? [{ name: encoderName, content: encodeGraph(encoder, generatorVersion, written(encoderApart, stored)) }]
+          ? [{ name: encoderName, content: encodeBeside(encoder, generatorVersion, { apart: encoderApart, stored }) }]
           : []),
       ],
       graph: (stored) =>
-        thenCheck(encodeGraph(graph, generatorVersion, written(apart, stored)), () => requireUntouched(source, stamp)),
+        thenCheck(encodeBeside(graph, generatorVersion, { apart, stored }), () => requireUntouched(source, stamp)),
       describe: (graphDigest, weights, others): StoredGenerator => ({
         kind: encoder === undefined ? "decoder" : "encoder-decoder",
         architecture,
@@ -266,12 +258,6 @@ function factsOf({ tokens, defaults, chatTemplate, specialTokens }: GeneratorSou
 /** Files for weights of an encoder, which lie beside those of its decoder. */
 function planEncoderFiles(encoder: Graph, graphBytes: number): readonly WeightsFile[] {
   return planWeightFiles(encoder, graphBytes).map((file) => ({ ...file, name: `${encoderPrefix}${file.name}` }));
-}
-
-/** Planned files with the digests that they have since they were written. */
-function written(files: readonly WeightsFile[], stored: readonly StoredFile[]) {
-  const digests = new Map(stored.map(({ name, sha256 }) => [name, sha256]));
-  return files.map((file) => ({ ...file, sha256: digests.get(file.name) ?? "" }));
 }
 
 function bytesOfWeights({ constants }: Graph): number {

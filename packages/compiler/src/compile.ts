@@ -1,21 +1,20 @@
-import { resolve } from "node:path";
 import { MillraceError, type Precision, type PrecisionChoice } from "@millrace/core";
+import { type CacheEntry, placedBeside, type StoredFile, type WeightsPlace, writeEntry } from "./cache.js";
 import {
-  type CacheEntry,
-  ensureEntry,
-  findEntry,
-  placedBeside,
-  type StoredFile,
-  type WeightsPlace,
-  writeEntry,
-} from "./cache.js";
+  type CompiledPlace,
+  encodeBeside,
+  ensureCompiled,
+  findCompiled,
+  newWeights,
+  type ToCompile,
+  thenCheck,
+} from "./compiled-entry.js";
 import { digestOf } from "./digest.js";
 import { type Graph, GraphBuilder, type GraphValue } from "./graph/builder.js";
-import { encodeGraph } from "./graph/encode.js";
-import { encodeWeights, graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
+import { graphBytesLimit, planWeightFiles } from "./graph/weight-files.js";
 import { addHead, isNormalized, poolingText, vectorWidth } from "./heads/head.js";
 import { type DirectoryOptions, type ModelDirectory, readModelDirectory } from "./model-directory.js";
-import { digestModelFiles, knownModelFiles, type ModelFile, requireUntouched, stampOf } from "./model-files.js";
+import { type ModelFile, requireUntouched } from "./model-files.js";
 import { type Fidelity, isFaithful } from "./precision/fidelity.js";
 import { defaultAttention, toFp16 } from "./precision/fp16.js";
 import type { AttentionLayout } from "./precision/fused-kernels.js";
@@ -146,13 +145,9 @@ async function compileAs(
   precision: Precision,
   options: CompileOptions,
 ): Promise<CompiledModel> {
-  const cacheDirectory = resolve(options.cacheDirectory);
-  const stamp = await stampOf(directory);
-  const files = await digestModelFiles(cacheDirectory, directory, stamp);
   const { graphBytes = graphBytesLimit, attention = defaultAttention, runtime } = options;
-  const key = keyOf(directory, { precision, files, graphBytes, attention });
-  const entry = await ensureEntry(cacheDirectory, key, () =>
-    compileInto(cacheDirectory, { key, directory, stamp, files, precision, graphBytes, attention, runtime }),
+  const entry = await ensureCompiled(compiledPlace(directory, precision, options), (cacheDirectory, what) =>
+    compileInto(cacheDirectory, { ...what, directory, precision, graphBytes, attention, runtime }),
   );
   return placed(directory, entry);
 }
@@ -162,19 +157,16 @@ async function findAs(
   precision: Precision,
   options: CompileOptions,
 ): Promise<CompiledModel | undefined> {
-  const cacheDirectory = resolve(options.cacheDirectory);
-  const files = await knownModelFiles(cacheDirectory, await stampOf(directory));
-  if (files === undefined) return undefined;
-  const { graphBytes = graphBytesLimit, attention = defaultAttention } = options;
-  const entry = await findEntry(cacheDirectory, keyOf(directory, { precision, files, graphBytes, attention }));
+  const entry = await findCompiled(compiledPlace(directory, precision, options));
   return entry && placed(directory, entry);
 }
 
-function keyOf(
-  { head }: ModelDirectory,
-  { precision, files, graphBytes, attention }: Pick<Compilation, "precision" | "files" | "graphBytes" | "attention">,
-): string {
-  return digestOf([compilerVersion, entryVersion, ...recipeOf(precision, attention), graphBytes, head, files]);
+function compiledPlace(directory: ModelDirectory, precision: Precision, options: CompileOptions): CompiledPlace {
+  const { cacheDirectory, graphBytes = graphBytesLimit, attention = defaultAttention } = options;
+  const { head } = directory;
+  const keyOf = (files: readonly ModelFile[]) =>
+    digestOf([compilerVersion, entryVersion, ...recipeOf(precision, attention), graphBytes, head, files]);
+  return { cacheDirectory, source: directory, keyOf };
 }
 
 /** An entry's model, with the places it has on this machine. */
@@ -188,11 +180,8 @@ type StoredModel = Omit<CompiledModel, "graphPath" | "tokenizerPath" | "weights"
   readonly weights: readonly StoredFile[];
 };
 
-interface Compilation {
-  readonly key: string;
+interface Compilation extends ToCompile {
   readonly directory: ModelDirectory;
-  readonly stamp: string;
-  readonly files: readonly ModelFile[];
   readonly precision: Precision;
   readonly graphBytes: number;
   readonly attention: AttentionLayout;
@@ -218,11 +207,8 @@ async function compileInto(cacheDirectory: string, compilation: Compilation): Pr
     const apart = planWeightFiles(graph, compilation.graphBytes);
     await writeEntry(cacheDirectory, {
       key,
-      weights: apart.map((file) => ({ name: file.name, content: encodeWeights(file) })),
-      graph: (stored) => {
-        const written = apart.map((file, index) => ({ ...file, sha256: stored[index]?.sha256 ?? "" }));
-        return thenCheck(encodeGraph(graph, compilerVersion, written), untouched);
-      },
+      weights: newWeights(apart),
+      graph: (stored) => thenCheck(encodeBeside(graph, compilerVersion, { apart, stored }), untouched),
       describe,
     });
   } finally {
@@ -291,13 +277,4 @@ export function buildGraph({ architecture, encoder, head }: ModelDirectory, weig
   const dimensions = vectorWidth(head, encoder.dimensions);
   const outputs = [{ name: vectors, type: "float32", shape: ["batch", dimensions] }] as const;
   return graph.finish(architecture, { states, outputs });
-}
-
-/** Passes the pieces on and runs a check after the last. */
-export async function* thenCheck(
-  pieces: AsyncIterable<Uint8Array>,
-  check: () => Promise<void>,
-): AsyncGenerator<Uint8Array> {
-  yield* pieces;
-  await check();
 }
