@@ -53,7 +53,7 @@ export async function submitJob(request: JobRequest): Promise<SubmittedJob> {
   try {
     const { id, input } = await describeForFleet(request);
     const needs = [ioQueue, encodeQueue(input.job.model, input.device)];
-    const { attributes: found, ...searched } = await attributesFor(request, input.job, jobs);
+    const { attributes: found, ...searched } = await attributesFor(request, attributesOf(input.job), jobs);
     const start = { id, workflow: "embedCorpus", queue: orchestrateQueue, input: { ...input, ...searched }, needs };
     await jobs.start({ ...start, attributes: found });
     await rememberJob(await openBlobs(request.settings.work), input.job);
@@ -80,7 +80,11 @@ export async function submitReindex(request: ReindexRequest): Promise<SubmittedR
     const options = await reindexOptions(reindex, request.say);
     const input: ReindexCorpusInput = { job, device: deviceKind(settings), batches: settings.inFlight, options };
     const needs = [ioQueue, encodeQueue(job.model, input.device)];
-    const { attributes: found, ...searched } = await attributesFor({ settings, say: request.say }, job, jobs);
+    const { attributes: found, ...searched } = await attributesFor(
+      { settings, say: request.say },
+      attributesOf(job),
+      jobs,
+    );
     const start = { id, workflow: "reindexCorpus", queue: orchestrateQueue, input: { ...input, ...searched }, needs };
     await jobs.start({ ...start, attributes: found });
     await rememberJob(await openBlobs(settings.work), job);
@@ -98,7 +102,7 @@ export async function scheduleJob(name: string, request: JobRequest): Promise<st
   const schedules = await openScheduler(request.settings);
   try {
     const { id, input: job } = await describeForFleet(request);
-    const found = await attributesFor(request, job.job, schedules);
+    const found = await attributesFor(request, attributesOf(job.job), schedules);
     const input: RefreshCorpusInput = { ...job, ...found, workflowId: jobWorkflowId(id) };
     const timing = { cron, ...(every === undefined ? {} : { everyMilliseconds: parseDuration(every) }) };
     await schedules.create({ name, timing, workflow: "refreshCorpus", queue: orchestrateQueue, input });
@@ -114,20 +118,19 @@ interface Found {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** What a job is found by on the server, where that keeps such things. */
-async function attributesFor(
+/** What a job is found by on the server, where that keeps such things. @param plain its search attributes, in plain */
+export async function attributesFor(
   { settings, say }: Pick<JobRequest, "settings" | "say">,
-  job: Job,
+  plain: Readonly<Record<string, string>>,
   server: Pick<Jobs, "register">,
 ): Promise<Found> {
   const isSearchable = await server.register(Object.values(attributes));
   if (!isSearchable) {
-    say(
-      "the Temporal server keeps no search attributes for millrace: jobs list cannot look for this job by corpus or store",
-    );
+    const by = attributes.store in plain ? "corpus or store" : "corpus";
+    say(`the Temporal server keeps no search attributes for millrace: jobs list cannot look for this job by ${by}`);
     return { isSearchable, attributes: {} };
   }
-  const values = Object.entries(attributesOf(job)).map(async ([name, value]) => {
+  const values = Object.entries(plain).map(async ([name, value]) => {
     const [kept] = await searchable(value, settings.temporalKey);
     return [name, kept] as const;
   });

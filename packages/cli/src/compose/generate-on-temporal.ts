@@ -1,8 +1,8 @@
 import { type GenerateJob, type GenerateSummary, MillraceError } from "@millrace/core";
-import { finishedSummary, type Jobs, openBlobs, searchable, workName } from "@millrace/workers";
+import { finishedSummary, type Jobs, openBlobs, workName } from "@millrace/workers";
 import { attributes, type GenerateCorpusInput, generateQueue, ioQueue, orchestrateQueue } from "@millrace/workflows";
 import { deviceKind } from "./device.js";
-import { openFleet } from "./fleet.js";
+import { attributesFor, openFleet } from "./fleet.js";
 import { type DescribedGeneration, describeGeneration, type GenerationRequest } from "./generate.js";
 
 /** A generation job that was handed to a Temporal server, or was done before. */
@@ -64,22 +64,15 @@ async function start(
   const id = workName(job.work);
   const finished = await finishedSummary(await openBlobs(job.work), job);
   if (finished !== undefined) return { id, job, finished };
-  const isSearchable = await jobs.register(Object.values(attributes));
-  if (!isSearchable)
-    say("the Temporal server keeps no search attributes for millrace: jobs list cannot look for this job by corpus");
   const device = deviceKind(settings);
+  const { attributes: found, isSearchable } = await attributesFor({ settings, say }, attributesOf(job), jobs);
   const input: GenerateCorpusInput = { job, device, batches: settings.inFlight, isSearchable };
   const needs = [ioQueue, generateQueue(job.model.graph, device)];
-  const found = isSearchable ? await attributesOf(job, settings.temporalKey) : {};
   await jobs.start({ id, workflow: "generateCorpus", queue: orchestrateQueue, input, needs, attributes: found });
   return { id, job, finished };
 }
 
-/** What a generation job is found by: its source, and its model. */
-async function attributesOf({ source, model }: GenerateJob, keys: readonly string[]) {
-  const [[corpus], [reference]] = await Promise.all([
-    searchable(source.location, keys),
-    searchable(model.reference, keys),
-  ]);
-  return { [attributes.corpus]: corpus, [attributes.model]: reference };
+/** What a generation job is found by, in plain: its source, and its model. */
+function attributesOf({ source, model }: GenerateJob): Readonly<Record<string, string>> {
+  return { [attributes.corpus]: source.location, [attributes.model]: model.reference };
 }

@@ -51,8 +51,18 @@ function readConfiguration() {
   }
 }
 
-/** gRPC's status codes that say more than that a call failed. */
-const grpcCodes = { notFound: 5, permissionDenied: 7, unauthenticated: 16 } as const;
+/** gRPC's status codes that are told apart. */
+export const grpcCodes = {
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  internal: 13,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
 
 /** Why a call to the server failed, in the product's words. */
 export function temporalError(

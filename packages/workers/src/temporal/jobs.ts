@@ -9,7 +9,7 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from "@temporalio/client";
-import { connectTemporal, type TemporalPlace } from "./connect.js";
+import { connectTemporal, grpcCodes, type TemporalPlace } from "./connect.js";
 import { fromFailure } from "./failures.js";
 import { idPrefix, jobWorkflowId } from "./ids.js";
 import { attributeIs, attributePairs, registerAttributes } from "./search-attributes.js";
@@ -117,7 +117,8 @@ async function listJobs(client: Client, { limit, status, attributes = {} }: Jobs
     return jobs;
   } catch (error) {
     const { cause } = error as Error;
-    if (!isGrpcServiceError(cause) || cause.code !== invalidArgument) throw error;
+    // So it answers a query that names what there is not.
+    if (!isGrpcServiceError(cause) || cause.code !== grpcCodes.invalidArgument) throw error;
     throw new MillraceError("E_CONFIG", "the Temporal server cannot find jobs by that", {
       why: cause.details,
       fix: `Have it keep the search attributes ${Object.keys(attributes).join(", ")}, all keywords.`,
@@ -125,9 +126,6 @@ async function listJobs(client: Client, { limit, status, attributes = {} }: Jobs
     });
   }
 }
-
-/** gRPC's status code of a query that names what there is not. */
-const invalidArgument = 3;
 
 async function startJob(client: Client, job: JobToStart): Promise<void> {
   const { id, workflow, queue, input, needs, attributes = {} } = job;
@@ -259,8 +257,9 @@ async function patiently<Result>(call: () => Promise<Result>, stop: AbortSignal)
   }
 }
 
-/** gRPC's codes for calls that were not answered: a deadline, a server that is gone, and connections that break. */
-const silences: ReadonlySet<number> = new Set([1, 2, 4, 13, 14]);
+/** Of calls that were not answered: a deadline, a server that is gone, and connections that break. */
+const { cancelled, unknown, deadlineExceeded, internal, unavailable } = grpcCodes;
+const silences: ReadonlySet<number> = new Set([cancelled, unknown, deadlineExceeded, internal, unavailable]);
 
 function isSilence(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error;
