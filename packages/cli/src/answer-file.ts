@@ -61,9 +61,9 @@ async function answerHere(context: CommandContext, { location, format, task, wat
 }
 
 /** The model that texts are encoded with by default generates none. @throws E_USAGE */
-export function requireModel({ loaded }: CommandContext): void {
+export function requireModel({ loaded }: CommandContext, purpose = "to generate with"): void {
   if (loaded.origins.model !== "default") return;
-  throw new MillraceError("E_USAGE", "there is no model to generate with", {
+  throw new MillraceError("E_USAGE", `there is no model ${purpose}`, {
     fix: "Name one with --model: a directory, a file, a hub id, or a known short name.",
   });
 }

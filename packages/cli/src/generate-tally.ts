@@ -1,6 +1,6 @@
 import type { AnswerNote } from "@millrace/workers";
 import type { GenerateProgress } from "@millrace/workflows";
-import type { ProgressState } from "./report/progress.js";
+import { estimatedTotal, type ProgressState } from "./report/progress.js";
 
 /** Adds up what a generation job does, for its progress line and its result. */
 export interface GenerateTally {
@@ -88,6 +88,5 @@ export function answeringState(known: Answering): ProgressState {
 
 /** Until all is read, as many as there are if what was not read is like what was. */
 function rowsTotal({ isRead, rows, bytes, bytesTotal }: Answering): number {
-  if (isRead) return rows;
-  return bytes === 0 ? 0 : Math.max(rows, Math.round((rows * bytesTotal) / bytes));
+  return isRead ? rows : (estimatedTotal(rows, { done: bytes, total: bytesTotal }) ?? 0);
 }

@@ -175,3 +175,12 @@ function partsOf(state: ProgressState, clock: ProgressClock): ProgressPart[] {
 function ofTotal(documents: number, total: number, noun: string): string {
   return `${formatCount(documents)} of ${formatCountOf(total, noun)}`;
 }
+
+/** All there is to do, if what was not read is like what was; undefined where nothing was. @param known what the bytes that are done held */
+export function estimatedTotal(
+  known: number,
+  { done, total }: { readonly done: number; readonly total: number },
+): number | undefined {
+  if (known === 0 || done === 0) return undefined;
+  return Math.round((known * Math.max(done, total)) / done);
+}

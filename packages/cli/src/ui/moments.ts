@@ -1,7 +1,7 @@
 import type { Job } from "@millrace/core";
 import type { ListedJob, WorkState } from "@millrace/workers";
 import type { GenerateJobProgress, JobProgress } from "@millrace/workflows";
-import type { ProgressState } from "../report/progress.js";
+import { estimatedTotal, type ProgressState } from "../report/progress.js";
 import { stateOf } from "../watch-job.js";
 import type { JobMoment, JobState } from "./job-view.js";
 
@@ -13,7 +13,7 @@ export function workMoment(
 ): JobMoment {
   const { planned, split, encoded, written, unwritten, quarantined, head } = work;
   const bytesTotal = planned?.bytes ?? 0;
-  const tokensTotal = estimated(split.tokens, { done: split.bytes, total: bytesTotal });
+  const tokensTotal = estimatedTotal(split.tokens, { done: split.bytes, total: bytesTotal });
   return {
     id,
     origin: "work",
@@ -62,7 +62,7 @@ export function fleetMoment({ id, status }: ListedJob, progress: FleetProgress |
   const known = stateOf(progress);
   if ("prompts" in progress) return { id, origin: "temporal", state, progress: known };
   const { split, chunks, points } = progress;
-  const tokensTotal = estimated(split.tokens, { done: known.bytesDone, total: known.bytesTotal });
+  const tokensTotal = estimatedTotal(split.tokens, { done: known.bytesDone, total: known.bytesTotal });
   return {
     id,
     origin: "temporal",
@@ -109,12 +109,3 @@ const states: Readonly<Record<string, JobState>> = {
   CANCELLED: "cancelled",
   TERMINATED: "terminated",
 };
-
-/** All there is to do, where some of it is known and how much of the bytes that took. */
-function estimated(
-  known: number,
-  { done, total }: { readonly done: number; readonly total: number },
-): number | undefined {
-  if (known === 0 || done === 0) return undefined;
-  return Math.round((known * Math.max(done, total)) / done);
-}
