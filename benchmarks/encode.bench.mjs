@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { median, middleOf } from "./median.mjs";
 import { openEncoding, openModel } from "./model.mjs";
 import { runPeers } from "./peers/index.mjs";
 import { processorTime } from "./process-tree.mjs";
@@ -91,11 +92,8 @@ function meanCosine(left, right) {
 function medians(results) {
   const bySystem = Map.groupBy(results, ({ peer, settings }) => `${peer} ${settings?.precision}`);
   return [...bySystem.values()].map((runs) => {
-    const middle = (/** @type {(run: Result) => number} */ of) =>
-      runs.map(of).sort((a, b) => a - b)[runs.length >> 1] ?? 0;
-    const speed = middle(({ tokensPerSecond }) => tokensPerSecond);
-    const processor = middle(({ measures }) => Number(measures?.[perToken]));
-    const run = /** @type {Result} */ (runs.find(({ tokensPerSecond }) => tokensPerSecond === speed));
+    const run = /** @type {Result} */ (middleOf(runs, ({ tokensPerSecond }) => tokensPerSecond));
+    const processor = median(runs.map(({ measures }) => Number(measures?.[perToken])));
     return { ...run, measures: { ...run.measures, [perToken]: processor } };
   });
 }

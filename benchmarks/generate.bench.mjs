@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { greedyDecoding } from "@millrace/core";
 import { compileGeneratorInHost, GeneratorPool, pullModel } from "@millrace/workers";
 import { cacheFolder } from "../packages/cli/bin/node-version.mjs";
+import { middleOf } from "./median.mjs";
 import { runGenerationPeers } from "./peers/generation.mjs";
 import { processorTime } from "./process-tree.mjs";
 import { writeReport } from "./report.mjs";
@@ -116,7 +117,7 @@ function result(peer, tokens, { seconds, processor }) {
 function summary(rounds) {
   return [...Map.groupBy(rounds.flat(), ({ peer }) => peer).entries()].map(([peer, runs]) => {
     const run = /** @type {import("./report.mjs").BenchmarkResult} */ (
-      middle(runs, ({ tokensPerSecond }) => tokensPerSecond)
+      middleOf(runs, ({ tokensPerSecond }) => tokensPerSecond)
     );
     const work = /(?:prefill|decode \d+)$/.exec(peer)?.[0];
     const ratios = rounds.flatMap((results) => {
@@ -124,16 +125,11 @@ function summary(rounds) {
       const baseline = results.find((other) => other.peer === `llama.cpp ${work}`);
       return own && baseline ? [own.tokensPerSecond / baseline.tokensPerSecond] : [];
     });
-    const ratio = middle(ratios, (value) => value);
+    const ratio = middleOf(ratios, (value) => value);
     return {
       ...run,
       settings: { ...run.settings, rounds: rounds.length },
       measures: { ...run.measures, ...(ratio !== undefined && { "against llama.cpp at this": ratio.toFixed(2) }) },
     };
   });
-}
-
-/** @template Item @param {readonly Item[]} items @param {(item: Item) => number} sizeOf */
-function middle(items, sizeOf) {
-  return [...items].sort((left, right) => sizeOf(left) - sizeOf(right))[items.length >> 1];
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { median } from "./median.mjs";
 import { writeReport } from "./report.mjs";
 import { corpusLines, tldr } from "./texts.mjs";
 
@@ -118,10 +119,4 @@ async function textOf(stream) {
   let text = "";
   for await (const piece of stream) text += piece;
   return text;
-}
-
-/** @param {readonly number[]} numbers */
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return /** @type {number} */ (sorted[Math.floor(sorted.length / 2)]);
 }

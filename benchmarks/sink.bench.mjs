@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { createSink, pointId } from "@millrace/workers";
 import { QdrantClient } from "@qdrant/js-client-rest";
 import { startQdrant } from "../tests/services/qdrant-server.ts";
+import { median } from "./median.mjs";
 import { writeReport } from "./report.mjs";
 
 /**
@@ -49,11 +50,6 @@ function row(peer, runs, more = {}) {
   const cpu = Math.round(median(runs.map(({ cpu }) => cpu)));
   const measures = { "points in a run": count, "µs of CPU for a point": cpu, ...more };
   return { peer, tokensPerSecond: Math.round(median(runs.map(({ rate }) => rate))), measures };
-}
-
-/** @param {readonly number[]} rates */
-function median(rates) {
-  return [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)] ?? 0;
 }
 
 function madeUpPoints() {

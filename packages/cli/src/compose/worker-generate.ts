@@ -119,7 +119,8 @@ export async function openAnswerSteps({
   };
 }
 
-type Leased<Context> = Context & { readonly lease: Lease };
+/** What steps of a job work with, and its hold on the work folder. */
+export type Leased<Context> = Context & { readonly lease: Lease };
 
 /** The work folder of a job, which all workers of a server share. */
 async function joinJob({ work }: GenerateJob): Promise<{ readonly lease: Lease; readonly blobs: BlobStore }> {

@@ -18,7 +18,6 @@ import {
   type IoSteps,
   joinWorkFolder,
   type LazyEncoder,
-  type Lease,
   type OpenContext,
   openBlobs,
   openSource,
@@ -50,7 +49,7 @@ import {
 } from "./model.js";
 import { type Observers, observedEncoding, observedReindex, observedSteps, openTracing } from "./observed.js";
 import { temporalPlace } from "./temporal-place.js";
-import { openAnswerSteps, openPromptSteps } from "./worker-generate.js";
+import { type Leased, openAnswerSteps, openPromptSteps } from "./worker-generate.js";
 
 export interface WorkerRequest {
   readonly settings: Settings;
@@ -233,8 +232,6 @@ function promotionSteps(settings: Settings): PromotionSteps {
 function nameOf({ full: _, scope: __, ...job }: Job): string {
   return JSON.stringify(job);
 }
-
-type Leased<Context> = Context & { readonly lease: Lease };
 
 /** Each step makes sure that its job is still the workers' before it reads; a job's last step gives it back. */
 function leasedIoSteps(pool: ContextPool<Leased<IoContext>>, control: StepControl): IoSteps {
